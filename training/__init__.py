@@ -1,0 +1,1 @@
+"""Offline training of kws-edge models: data set, features, training, conversion, evaluation."""

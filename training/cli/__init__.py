@@ -1,0 +1,19 @@
+"""The commands of ``python -m training``, one a file."""
+
+import click
+
+from kws_edge.cli.run import LazyGroup
+
+
+class Commands(LazyGroup):
+    modules = {
+        "dataset": "training.cli.dataset",
+        "train": "training.cli.train",
+        "convert": "training.cli.convert",
+        "evaluate": "training.cli.evaluate",
+    }
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Make keyword models: fetch recordings, train, convert to TFLite, evaluate."""

@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+import os
+from pathlib import Path
+
+import click
+
+
+def default_data() -> Path:
+    """The folder of labels: in ``$KWS_EDGE_DATA`` where that is set, else where fetch puts it."""
+    return Path(os.environ.get("KWS_EDGE_DATA", "data")) / "mini_speech_commands"
+
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=default_data,
+    show_default="$KWS_EDGE_DATA/mini_speech_commands or data/mini_speech_commands",
+    help="Folder of labels, each a folder of clips.",
+)
+split_lists_option = click.option(
+    "--split-lists",
+    type=click.Path(path_type=Path),
+    help="Folder with the lists of the split 'lists' (training, validation, testing .txt).",
+)

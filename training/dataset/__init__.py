@@ -1,0 +1,1 @@
+"""The data set: fetch, index, split, leak check."""
