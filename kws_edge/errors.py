@@ -45,7 +45,7 @@ class ConfigError(KwsEdgeError):
     exit_code = 78
 
 
-class Faults(ValueError):
+class Faults(ValueError):  # noqa: N818 - it is several
     """Everything wrong with one value, collected so that it is reported at once."""
 
     def __init__(self, faults: Iterable[str]) -> None:

@@ -44,8 +44,9 @@ class FeatureConfig:
     def _framing_faults(self) -> list[str]:
         faults = []
         if self.kind not in ("spectrogram", "log_mel", "mfcc", "psf_mfcc"):
-            faults.append(f"kind: found {self.kind!r}, expected spectrogram, log_mel, mfcc or"
-                          " psf_mfcc")
+            faults.append(
+                f"kind: found {self.kind!r}, expected spectrogram, log_mel, mfcc or psf_mfcc"
+            )
         positive = ("sample_rate", "frame_length_ms", "frame_step_ms", "log_offset", "window_ms")
         for name in positive:
             value = getattr(self, name)
@@ -58,41 +59,58 @@ class FeatureConfig:
         if faults:
             return faults
         if self.frame_length < 2 or self.frame_step < 1:
-            faults.append(f"frame_length_ms: {self.frame_length_ms} with a step of "
-                          f"{self.frame_step_ms} is less than two samples")
+            faults.append(
+                f"frame_length_ms: {self.frame_length_ms} with a step of "
+                f"{self.frame_step_ms} is less than two samples"
+            )
         if self.frame_length > self.window_samples:
-            faults.append(f"frame_length_ms: {self.frame_length_ms} is longer than the window of"
-                          f" {self.window_ms}")
+            faults.append(
+                f"frame_length_ms: {self.frame_length_ms} is longer than the window of"
+                f" {self.window_ms}"
+            )
         if self.frame_step > self.frame_length:
-            faults.append(f"frame_step_ms: {self.frame_step_ms} is longer than the frame of "
-                          f"{self.frame_length_ms}: samples between frames would be lost")
+            faults.append(
+                f"frame_step_ms: {self.frame_step_ms} is longer than the frame of "
+                f"{self.frame_length_ms}: samples between frames would be lost"
+            )
         if self.fft_samples < self.frame_length:
-            faults.append(f"fft_length: {self.fft_length} is shorter than the frame of "
-                          f"{self.frame_length} samples")
+            faults.append(
+                f"fft_length: {self.fft_length} is shorter than the frame of "
+                f"{self.frame_length} samples"
+            )
         return faults
 
     def _mel_faults(self) -> list[str]:
         faults = []
         nyquist = self.sample_rate / 2
         if not 0 <= self.lower_edge_hertz < self.upper_edge_hertz <= nyquist:
-            faults.append(f"upper_edge_hertz: {self.lower_edge_hertz} to {self.upper_edge_hertz}"
-                          f" is not a rising range within 0 to {nyquist:g} (Nyquist)")
+            faults.append(
+                f"upper_edge_hertz: {self.lower_edge_hertz} to {self.upper_edge_hertz}"
+                f" is not a rising range within 0 to {nyquist:g} (Nyquist)"
+            )
         if self.kind != "log_mel" and self.num_coefficients > self.num_mel_bins:
-            faults.append(f"num_coefficients: {self.num_coefficients} is more than num_mel_bins"
-                          f" ({self.num_mel_bins})")
+            faults.append(
+                f"num_coefficients: {self.num_coefficients} is more than num_mel_bins"
+                f" ({self.num_mel_bins})"
+            )
         if not faults and self.kind != "psf_mfcc":
-            empty = np.flatnonzero(mel_matrix(
-                self.fft_samples // 2 + 1,
-                self.sample_rate,
-                self.num_mel_bins,
-                self.lower_edge_hertz,
-                self.upper_edge_hertz,
-            ).sum(axis=0) == 0)
+            empty = np.flatnonzero(
+                mel_matrix(
+                    self.fft_samples // 2 + 1,
+                    self.sample_rate,
+                    self.num_mel_bins,
+                    self.lower_edge_hertz,
+                    self.upper_edge_hertz,
+                ).sum(axis=0)
+                == 0
+            )
             if empty.size:
                 listed = ", ".join(str(band) for band in empty[:5])
                 more = ", ..." if empty.size > 5 else ""
-                faults.append(f"num_mel_bins: no FFT bin falls into mel band {listed}{more}: use "
-                              "fewer bands, a wider range or a larger fft_length")
+                faults.append(
+                    f"num_mel_bins: no FFT bin falls into mel band {listed}{more}: use "
+                    "fewer bands, a wider range or a larger fft_length"
+                )
         return faults
 
     @property

@@ -6,7 +6,7 @@ Supported field types: bool, int, float, str, Literal, dataclasses, ``tuple[X, .
 
 import dataclasses
 import difflib
-import math
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -39,7 +39,8 @@ def _convert(kind: Any, value: object, path: str, faults: list[str]) -> object:
         return _union(kind, value, path, faults)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            return _wrong(kind, value, path, faults)
+            faults.append(_expected(kind, value, path))
+            return None
         item = typing.get_args(kind)[0]
         return tuple(_convert(item, v, f"{path}[{i}]", faults) for i, v in enumerate(value))
     if origin is dict:
@@ -49,7 +50,8 @@ def _convert(kind: Any, value: object, path: str, faults: list[str]) -> object:
 
 def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object:
     if not isinstance(value, dict):
-        return _wrong(cls, value, path, faults)
+        faults.append(_expected(cls, value, path))
+        return None
     before = len(faults)
     fields = {f.name: f for f in dataclasses.fields(cls)}
     hints = typing.get_type_hints(cls)
@@ -60,9 +62,7 @@ def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object
     for name, field in fields.items():
         if name in value:
             arguments[name] = _convert(hints[name], value[name], _join(path, name), faults)
-        elif (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        ):
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             faults.append(f"{_join(path, name)}: missing")
     if len(faults) > before:
         return None
@@ -76,7 +76,8 @@ def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object
 def _mapping(kind: Any, value: object, path: str, faults: list[str]) -> object:
     item = typing.get_args(kind)[1]
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        return _wrong(kind, value, path, faults)
+        faults.append(_expected(kind, value, path))
+        return None
     return {key: _convert(item, v, _join(path, key), faults) for key, v in value.items()}
 
 
@@ -96,23 +97,25 @@ def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
         result = _convert(alternative, value, path, attempt)
         if not attempt:
             return result
-    return _wrong(kind, value, path, faults)
+    faults.append(_expected(kind, value, path))
+    return None
 
 
 def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
     if kind is type(None) and value is None:
         return None
     if kind is float and type(value) in (int, float):
-        number = float(typing.cast(float, value))
-        if math.isfinite(number):
-            return number
+        number = typing.cast(float, value)
+        if abs(number) <= sys.float_info.max:  # neither nan, inf, nor an int beyond it
+            return float(number)
     elif kind in (bool, int, str) and type(value) is kind:
         return value
-    return _wrong(kind, value, path, faults)
+    faults.append(_expected(kind, value, path))
+    return None
 
 
-def _wrong(kind: Any, value: object, path: str, faults: list[str]) -> None:
-    faults.append(f"{path or 'top level'}: found {_shown(value)}, expected {_type_name(kind)}")
+def _expected(kind: Any, value: object, path: str) -> str:
+    return f"{path or 'top level'}: found {_shown(value)}, expected {_type_name(kind)}"
 
 
 def _shown(value: object) -> str:

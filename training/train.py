@@ -65,6 +65,7 @@ def train(
         batches["training"],
         validation_data=batches["validation"],
         epochs=config.optimizer.epochs,
+        shuffle=False,  # the data set shuffles itself
         verbose=verbose,
     ).history
     metrics = {

@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 import click
 
@@ -16,7 +16,7 @@ class LazyGroup(click.Group):
     ``modules`` maps a command's name to the module whose ``command`` it is.
     """
 
-    modules: dict[str, str] = {}
+    modules: ClassVar[dict[str, str]] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.modules)

@@ -1,12 +1,14 @@
 """The commands of ``python -m training``, one a file."""
 
+from typing import ClassVar
+
 import click
 
 from kws_edge.cli.run import LazyGroup
 
 
 class Commands(LazyGroup):
-    modules = {
+    modules: ClassVar = {
         "dataset": "training.cli.dataset",
         "train": "training.cli.train",
         "convert": "training.cli.convert",

@@ -41,9 +41,7 @@ def find_leaks(split: Split) -> Leaks:
     )
 
 
-def _shared(
-    parts: dict[str, list[Recording]], key: Callable[[Recording], str]
-) -> tuple[str, ...]:
+def _shared(parts: dict[str, list[Recording]], key: Callable[[Recording], str]) -> tuple[str, ...]:
     where: dict[str, set[str]] = defaultdict(set)
     name: dict[str, str] = {}
     for part, recordings in parts.items():

@@ -1,0 +1,26 @@
+"""``check``: does this device compute what the model's maker computed?"""
+
+import click
+
+from kws_edge.cli.options import model_option, threads_option
+from kws_edge.interpreter import interpreter_name
+from kws_edge.model import Classifier
+from kws_edge.probe import run_probe
+from kws_edge.shipped import find_model
+
+
+@click.command()
+@model_option
+@threads_option
+def command(model: str, threads: int) -> int:
+    """Verify a model, run it on a signal made by formula and compare with the expected result.
+
+    Exit code 1 where features or interpreter give something else on this device.
+    """
+    classifier = Classifier.load(find_model(model), threads)
+    result = run_probe(classifier)
+    click.echo(
+        f"{classifier.manifest.name}: {'ok' if result.passed else 'DIFFERS'}; largest difference"
+        f" {result.difference:.2g}, allowed {result.tolerance:.2g} ({interpreter_name()})"
+    )
+    return 0 if result.passed else 1

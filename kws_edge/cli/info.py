@@ -1,0 +1,47 @@
+"""``info``: what a model file says of itself."""
+
+import click
+
+from kws_edge.cli.options import json_option
+from kws_edge.model_file import ModelFile, read_model
+from kws_edge.shipped import find_model, shipped_models
+
+
+@click.command()
+@click.argument("model", default="default")
+@json_option
+def command(model: str, as_json: bool) -> None:
+    """Verify MODEL (a file, or the name of one that ships) and print its manifest."""
+    file = read_model(find_model(model))
+    if as_json:
+        click.echo(file.manifest.to_json())
+        return
+    for name, value in _rows(file):
+        click.echo(f"{name:<14}{value}")
+
+
+def _rows(file: ModelFile) -> list[tuple[str, str]]:
+    manifest = file.manifest
+    f, d = manifest.features, manifest.detector
+    front_end = f"{f.kind}, {f.frame_length_ms:g} ms frames every {f.frame_step_ms:g} ms"
+    if f.kind != "spectrogram":
+        front_end += (
+            f", {f.num_mel_bins} mel bands from {f.lower_edge_hertz:g} to {f.upper_edge_hertz:g} Hz"
+        )
+    if f.kind in ("mfcc", "psf_mfcc"):
+        front_end += f", {f.num_coefficients} coefficients"
+    rows = [
+        ("file", f"{file.path} ({file.size / 1024:.1f} KB, {manifest.flatbuffer.quantization})"),
+        ("name", f"{manifest.name} (run {manifest.run_id}, commit {manifest.git_commit})"),
+        ("labels", ", ".join(manifest.labels)),
+        ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
+        ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
+        ("detector", f"threshold {d.threshold:g}, smoothing {d.smoothing_ms:g} ms, refractory"
+                     f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms"),
+    ]  # fmt: skip
+    rows += [
+        (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")
+        for m in manifest.metrics
+    ]
+    others = ", ".join(shipped_models())
+    return [*rows, ("data", manifest.attribution), ("shipped", others)]

@@ -1,0 +1,87 @@
+"""LiteRT, tflite-runtime or TensorFlow behind one function."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kws_edge.errors import InterpreterError
+
+# In the order of preference: LiteRT runs int8 about three times faster than tflite-runtime.
+MODULES = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite",
+}
+CHOICE_VARIABLE = "KWS_EDGE_INTERPRETER"
+
+
+class Interpreter(Protocol):
+    """The part of ``tf.lite.Interpreter`` that is used here."""
+
+    def allocate_tensors(self) -> None: ...
+    def invoke(self) -> None: ...
+    def get_input_details(self) -> list[dict[str, Any]]: ...
+    def get_output_details(self) -> list[dict[str, Any]]: ...
+    def set_tensor(self, tensor_index: int, value: npt.NDArray[Any]) -> None: ...
+    def get_tensor(self, tensor_index: int) -> npt.NDArray[Any]: ...
+
+
+def make_interpreter(content: bytes, num_threads: int = 1) -> Interpreter:
+    """An interpreter for a verified flatbuffer, its tensors allocated.
+
+    Raises `InterpreterError` where none is installed, and `ValueError` or `RuntimeError`
+    where the interpreter refuses the network.
+    """
+    _, factory = _factory()
+    interpreter: Interpreter = factory(model_content=content, num_threads=num_threads)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def interpreter_name() -> str:
+    """Which interpreter is in use, with its version."""
+    from importlib import metadata
+
+    name, _ = _factory()
+    package = {"litert": "ai-edge-litert"}.get(name, name)
+    try:
+        return f"{name} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return name
+
+
+def _factory() -> tuple[str, Callable[..., Interpreter]]:
+    choice = os.environ.get(CHOICE_VARIABLE, "")
+    if choice and choice not in MODULES:
+        raise InterpreterError(
+            f"{CHOICE_VARIABLE}: found {choice!r}, expected one of {', '.join(MODULES)}"
+        )
+    reasons = []
+    for name in [choice] if choice else MODULES:
+        if reason := _unusable(name):
+            reasons.append(f"{name}: {reason}")
+            continue
+        return name, importlib.import_module(MODULES[name]).Interpreter
+    raise InterpreterError(
+        "no TFLite interpreter; pip install ai-edge-litert, or tflite-runtime 'numpy<2'"
+        f" ({'; '.join(reasons)})"
+    )
+
+
+def _unusable(name: str) -> str | None:
+    package = MODULES[name].split(".")[0]
+    if importlib.util.find_spec(package) is None:
+        return "not installed"
+    if name == "tflite-runtime":
+        # both would end the process or raise something unspeakable
+        if np.lib.NumpyVersion(np.__version__) >= "2.0.0b1":
+            return f"needs numpy<2, found {np.__version__}"
+        if "tensorflow" in sys.modules:
+            return "cannot be loaded beside TensorFlow"
+    return None

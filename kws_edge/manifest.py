@@ -1,0 +1,125 @@
+"""What a model file says of itself: the schema of ``manifest.json``."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kws_edge.detector import DetectorConfig, is_keyword
+from kws_edge.errors import Faults
+from kws_edge.features import FeatureConfig
+from kws_edge.schema import parse
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor of the network; real value = scale * (stored - zero_point) where quantised."""
+
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "int8"]
+    scale: float = 0.0
+    zero_point: int = 0
+
+    def __post_init__(self) -> None:
+        faults = []
+        if not self.shape or min(self.shape) < 1:
+            faults.append(f"shape: {list(self.shape)} is not a list of positive sizes")
+        if self.dtype == "int8" and self.scale <= 0:
+            faults.append(f"scale: {self.scale} is not above 0, as int8 needs")
+        if not -128 <= self.zero_point <= 127:
+            faults.append(f"zero_point: {self.zero_point} is not an int8")
+        if faults:
+            raise Faults(faults)
+
+
+@dataclass(frozen=True)
+class Flatbuffer:
+    """The network itself: the first ``size`` bytes of the file and their SHA-256."""
+
+    size: int
+    sha256: str
+    quantization: Literal["float32", "float16", "dynamic", "int8"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Expected posteriors for the signal of `kws_edge.probe`, and how far off is allowed."""
+
+    posteriors: tuple[float, ...]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure: what, how much, on how many clips of what data; interval of 95 %."""
+
+    name: str
+    value: float
+    lower: float
+    upper: float
+    count: int
+    data: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that the runtime needs to know of a model, and who made it from what."""
+
+    schema_version: int
+    name: str
+    run_id: str
+    git_commit: str
+    created: str
+    labels: tuple[str, ...]
+    features: FeatureConfig
+    input: TensorSpec
+    output: TensorSpec
+    flatbuffer: Flatbuffer
+    detector: DetectorConfig
+    probe: Probe
+    metrics: tuple[Measurement, ...]
+    attribution: str
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.schema_version != SCHEMA_VERSION:
+            faults.append(f"schema_version: found {self.schema_version}, this program reads "
+                          f"{SCHEMA_VERSION}; update kws-edge or convert the model again"
+                          )  # fmt: skip
+        if len(set(self.labels)) != len(self.labels) or not any(map(is_keyword, self.labels)):
+            faults.append("labels: expected different labels, at least one of them a keyword")
+        expected = (1, *self.features.shape, 1)
+        if self.input.shape != expected:
+            faults.append(f"input.shape: found {list(self.input.shape)}, the features give "
+                          f"{list(expected)}")  # fmt: skip
+        if self.output.shape != (1, len(self.labels)):
+            faults.append(f"output.shape: found {list(self.output.shape)} for "
+                          f"{len(self.labels)} labels")  # fmt: skip
+        if len(self.probe.posteriors) != len(self.labels):
+            faults.append(f"probe.posteriors: found {len(self.probe.posteriors)} for "
+                          f"{len(self.labels)} labels")  # fmt: skip
+        for name in sorted(set(self.detector.thresholds) - set(self.labels)):
+            faults.append(f"detector.thresholds.{name}: no such label")
+        if faults:
+            raise Faults(faults)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Manifest":
+        """Raises `Faults` for anything missing, odd or unknown."""
+        try:
+            value = json.loads(text, object_pairs_hook=_no_duplicates)
+        except (ValueError, RecursionError) as error:
+            raise Faults([f"not JSON: {error}"]) from error
+        return parse(cls, value)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key stands twice in one mapping")
+    return result

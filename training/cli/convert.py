@@ -1,0 +1,59 @@
+"""``convert``: a SavedModel to TFLite, checked in the runtime."""
+
+from pathlib import Path
+
+import click
+
+from kws_edge.errors import ModelError
+from training.cli.options import data_option, split_lists_option
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--quantization",
+    "-q",
+    type=click.Choice(["float32", "float16", "dynamic", "int8"]),
+    multiple=True,
+    help="One or several; all four when none is named.",
+)
+@data_option
+@split_lists_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("tflite_models"),
+    show_default=True,
+    help="Where the model files go.",
+)
+@click.option("--check/--no-check", default=True, help="Compare with the trained network.")
+def command(
+    run: Path,
+    quantization: tuple[str, ...],
+    data: Path,
+    split_lists: Path | None,
+    output: Path,
+    check: bool,
+) -> None:
+    """Convert the SavedModel in RUN (a folder below saved_models/) to TFLite.
+
+    Each model file carries its manifest. It is loaded back by the runtime, in every
+    interpreter that is installed, and must give the trained network's posteriors on the
+    validation part, within a tolerance for each quantization.
+    """
+    from training.check_model import check_model
+    from training.convert import QUANTIZATIONS, convert, read_run
+    from training.train import load_split
+
+    config, _ = read_run(run)
+    split = load_split(config, data, split_lists)
+    failed = []
+    for name in quantization or QUANTIZATIONS:
+        path = convert(run, name, split.training, output)
+        click.echo(f"{path} ({path.stat().st_size / 1024:.1f} KB)")
+        for result in check_model(path, run, split.validation) if check else []:
+            click.echo(f"  {result}")
+            if not result.passed:
+                failed.append(result)
+    if failed:
+        raise ModelError(f"{len(failed)} checks failed: the models differ from the trained network")
