@@ -13,6 +13,7 @@ class Commands(LazyGroup):
         "train": "training.cli.train",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",
+        "release": "training.cli.release",
     }
 
 
