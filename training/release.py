@@ -5,21 +5,32 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kws_edge.detector import DetectorConfig
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.manifest import Manifest, Measurement
 from kws_edge.model_file import pack_model, read_model
 
 
-def release(model: Path, reports: tuple[Path, ...], output: Path, name: str) -> Path:
+def release(
+    model: Path,
+    reports: tuple[Path, ...],
+    output: Path,
+    name: str,
+    detector: DetectorConfig | None = None,
+) -> Path:
     """Write ``output/name.tflite`` and ``output/name.md``.
 
     ``reports`` are the JSON files that ``evaluate`` made of this very model; their figures
-    go into manifest and card.
+    go into manifest and card. ``detector`` replaces the working point that it was
+    converted with.
     """
     file = read_model(model)
     results = [_read_report(path, file.manifest) for path in reports]
     manifest = dataclasses.replace(
-        file.manifest, name=name, metrics=tuple(_measurement(result) for result in results)
+        file.manifest,
+        name=name,
+        metrics=tuple(_measurement(result) for result in results),
+        detector=detector or file.manifest.detector,
     )
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.tflite"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from kws_edge.cli.options import json_option, model_option, threads_option
+from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.detector import Detection, DetectorConfig
 from kws_edge.errors import ConfigError, Faults
 from kws_edge.events import SpokenWord, read_label_track, score
@@ -31,7 +31,7 @@ from kws_edge.spotter import KeywordSpotter
     type=click.Choice(["real", "max"]),
     help="Of a file: as it was spoken, or as fast as it goes.  [default: max; real with --demo]",
 )
-@click.option("--labels", type=click.Path(path_type=Path),
+@click.option("--labels", type=PATH,
               help="Label track of the input; at the end, compare with it.")  # fmt: skip
 @click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")

@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from kws_edge.cli.options import PATH
 from kws_edge.errors import DataError
 from training.cli.options import data_option, split_lists_option
 from training.dataset import fetch as fetching
@@ -31,8 +32,8 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path("data"))
-@click.option("--archive", type=click.Path(path_type=Path), help="The zip, if you have it already.")
+@click.argument("folder", type=PATH, default=Path("data"))
+@click.option("--archive", type=PATH, help="The zip, if you have it already.")
 @click.option("--url", default=fetching.URL, show_default=True)
 @click.option("--sha256", default=fetching.SHA256, help="Of the zip; empty for none.")
 def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
@@ -59,7 +60,7 @@ def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
 
 @command.command()
 @data_option
-@click.option("--output", type=click.Path(path_type=Path), help="Write a CSV of all clips.")
+@click.option("--output", type=PATH, help="Write a CSV of all clips.")
 def index(data: Path, output: Path | None) -> None:
     """Count the clips by label, with what is odd about them."""
     recordings = inspect(scan(data))
@@ -85,7 +86,7 @@ def index(data: Path, output: Path | None) -> None:
 
 
 @command.command()
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("output", type=PATH)
 @data_option
 @method_option
 @split_lists_option

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kws_edge.cli.options import PATH
 from kws_edge.model_file import read_model
 from training.cli.options import data_option, split_lists_option
 from training.dataset.index import Clip, scan
@@ -13,7 +14,7 @@ from training.dataset.splits import PARTS, split_clips
 
 
 @click.command()
-@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, required=True, type=PATH)
 @data_option
 @click.option(
     "--split",
@@ -35,7 +36,7 @@ from training.dataset.splits import PARTS, split_clips
               help="Of each latency.")  # fmt: skip
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("evaluations"),
     show_default=True,
     help="Where the reports go.",
