@@ -64,8 +64,8 @@ def command(
     spotter = KeywordSpotter(classifier, _configured(classifier, overrides))
     found = []
     with _source(input_, device, pace or "max", spotter.features.sample_rate) as source:
-        click.echo(_banner(spotter, classifier, input_), err=True)
         with contextlib.suppress(KeyboardInterrupt):  # the way to end a live session
+            click.echo(_banner(spotter, classifier, input_), err=True)
             for detection in spot(source, spotter):
                 found.append(detection)
                 _print(detection, as_json)
