@@ -78,7 +78,7 @@ def test_a_clean_environment_listens(
     environment = tmp_path / "venv"
     subprocess.run([python, "-m", "venv", environment], check=True)
     requirement = f"{wheel}[{extra}]" if extra else str(wheel)
-    pip = [environment / "bin" / "pip", "install", "-q", requirement, "pytest"]
+    pip: list[Path | str] = [environment / "bin" / "pip", "install", "-q", requirement, "pytest"]
     subprocess.run(pip, check=True, capture_output=True)
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
 
