@@ -1,10 +1,10 @@
 """``listen``: live detection, or the same over a file or a pipe."""
 
-import contextlib
 import dataclasses
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -63,12 +63,13 @@ def command(
     classifier = Classifier.load(find_model(model), threads)
     spotter = KeywordSpotter(classifier, _configured(classifier, overrides))
     found = []
-    with _source(input_, device, pace or "max", spotter.features.sample_rate) as source:
-        with contextlib.suppress(KeyboardInterrupt):  # the way to end a live session
-            click.echo(_banner(spotter, classifier, input_), err=True)
-            for detection in spot(source, spotter):
-                found.append(detection)
-                _print(detection, as_json)
+    rate = spotter.features.sample_rate
+    # Ctrl-C is the way to end a live session
+    with _source(input_, device, pace or "max", rate) as source, suppress(KeyboardInterrupt):
+        click.echo(_banner(spotter, classifier, input_), err=True)
+        for detection in spot(source, spotter):
+            found.append(detection)
+            _print(detection, as_json)
     if spoken is not None:
         _compare(found, spoken, classifier.manifest.labels, as_json)
 
@@ -83,7 +84,7 @@ def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> D
         raise ConfigError(f"--{str(error).replace('_', '-')}") from error
 
 
-@contextlib.contextmanager
+@contextmanager
 def _source(
     input_: str | None, device: str | None, pace: str, sample_rate: int
 ) -> Iterator[AudioSource]:
