@@ -7,6 +7,7 @@ has to keep the tolerance to float64 always, and to float32 with what that itsel
 top, up to a cap that no other formula stays below.
 """
 
+import functools
 import importlib
 import wave
 from collections.abc import Callable
@@ -74,6 +75,7 @@ def clips(recordings: Path) -> FloatArray:
     return batch
 
 
+@functools.cache
 def made() -> FloatArray:
     """Noise from -60 to -10 dBFS, clipped noise, short noise, and a clipped buzz: ``[8, ...]``."""
     levels = np.array([0.001, 0.01, 0.03, 0.1, 0.3, 3.0, 0.1, 0.0])[:, None]
@@ -83,6 +85,7 @@ def made() -> FloatArray:
     return np.clip(batch, -1, 32767 / 32768).astype(np.float32)
 
 
+@functools.cache
 def tones() -> FloatArray:
     """Sines on and between FFT bins, one clipped, a chord, a click: ``[6, samples]``."""
     t = np.arange(SAMPLES)[None, :] / RATE
