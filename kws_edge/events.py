@@ -1,71 +1,62 @@
-"""What was said against what was spotted: label tracks and their comparison."""
+"""What the daemon has to say: one kind of event, with a documented JSON form.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+The stream's own time (``time_s``, ``sample``) is the only clock of the pipeline; ``utc`` is
+stamped on when an event leaves it.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Literal
 
 from kws_edge.detector import Detection
-from kws_edge.errors import DataError, MissingFileError
+
+SCHEMA = 1
+
+EventType = Literal["detection", "microphone", "dropped", "stopped"]
 
 
 @dataclass(frozen=True)
-class SpokenWord:
-    """A word of a label track, from ``start`` to ``end`` in seconds."""
+class Event:
+    """One thing that happened.
 
-    start: float
-    end: float
-    label: str
+    - ``detection``: ``label``, ``score`` (0 to 1).
+    - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
+    - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
+    - ``stopped``: ``seconds`` of audio heard in all, ``reason``.
 
-
-@dataclass(frozen=True)
-class Score:
-    """``hits`` and ``misses`` are of keywords, ``false_accepts`` of anything else."""
-
-    hits: tuple[tuple[SpokenWord, Detection], ...]
-    misses: tuple[SpokenWord, ...]
-    false_accepts: tuple[Detection, ...]
-
-
-def read_label_track(path: Path) -> list[SpokenWord]:
-    """An Audacity label track: ``start<TAB>end<TAB>label`` a line, in seconds."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise MissingFileError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text") from error
-    words = []
-    for number, line in enumerate(lines, 1):
-        try:
-            start, end, label = line.split("\t")
-            words.append(SpokenWord(float(start), float(end), label.strip()))
-        except ValueError:
-            raise DataError(
-                f"{path}, line {number}: expected start, end and label with tabs between"
-            ) from None
-    return words
-
-
-def score(
-    detections: Sequence[Detection],
-    spoken: Sequence[SpokenWord],
-    keywords: Sequence[str],
-    tolerance: float = 0.75,
-) -> Score:
-    """Match detections to spoken keywords, in order of time, each at most once.
-
-    A detection is a hit if its label is spoken and its window ended between the word's
-    start and ``tolerance`` seconds after the word's end.
+    ``id`` counts the events of a process from 1; ``sample`` and ``time_s`` are the place in
+    the stream.
     """
-    open_words = [word for word in spoken if word.label in keywords]
-    hits, false_accepts = [], []
-    for detection in sorted(detections, key=lambda detection: detection.sample):
-        for word in open_words:
-            within = word.start <= detection.time_s <= word.end + tolerance
-            if within and word.label == detection.label:
-                hits.append((word, detection))
-                open_words.remove(word)
-                break
-        else:
-            false_accepts.append(detection)
-    return Score(tuple(hits), tuple(open_words), tuple(false_accepts))
+
+    type: EventType
+    id: int
+    sample: int
+    time_s: float
+    utc: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form, flat: what ``data`` holds stands beside the rest."""
+        document = asdict(self)
+        return {"schema": SCHEMA, **{k: document[k] for k in document if k != "data"}, **self.data}
+
+    def to_json(self) -> str:
+        return json.dumps(self.as_dict(), ensure_ascii=False)
+
+
+class EventFactory:
+    """Numbers and stamps events."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._count = 0
+
+    def detection(self, detection: Detection) -> Event:
+        data = {"label": detection.label, "score": round(detection.score, 4)}
+        return self.make("detection", detection.sample, **data)
+
+    def make(self, kind: EventType, sample: int, **data: Any) -> Event:
+        self._count += 1
+        utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        return Event(kind, self._count, sample, round(sample / self._rate, 4), utc, data)

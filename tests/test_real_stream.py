@@ -9,7 +9,7 @@ from conftest import Command
 
 from kws_edge.audio import one_window, read_audio, write_wav
 from kws_edge.detector import Detection
-from kws_edge.events import SpokenWord, score
+from kws_edge.scoring import SpokenWord, score
 
 WORDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 GAP = 0.5  # seconds of near-silence between the clips

@@ -12,7 +12,7 @@ import click
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.detector import Detection, DetectorConfig
 from kws_edge.errors import ConfigError, Faults
-from kws_edge.events import SpokenWord, read_label_track, score
+from kws_edge.scoring import SpokenWord, read_label_track, score
 from kws_edge.interpreter import interpreter_name
 from kws_edge.model import Classifier
 from kws_edge.pipeline import spot

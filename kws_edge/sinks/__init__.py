@@ -1,0 +1,1 @@
+"""Where events go: one file a destination, each behind a bounded queue and a worker."""
