@@ -93,6 +93,9 @@ def _literal(kind: Any, value: object, path: str, faults: list[str]) -> object:
 
 
 def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
+    nested = [k for k in typing.get_args(kind) if dataclasses.is_dataclass(k)]
+    if nested and isinstance(value, dict):  # meant as such: say what is wrong inside
+        return _dataclass(typing.cast(type, nested[0]), value, path, faults)
     for alternative in typing.get_args(kind):
         attempt: list[str] = []
         result = _convert(alternative, value, path, attempt)

@@ -125,4 +125,5 @@ def _leaves(cls: type, path: str) -> Iterator[str]:
 
 def _nested(hint: Any) -> type | None:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    return next((option for option in options if dataclasses.is_dataclass(option)), None)
+    nested = [option for option in options if dataclasses.is_dataclass(option)]
+    return typing.cast(type, nested[0]) if nested else None

@@ -20,13 +20,9 @@ python_speech_features (psf), whose `mfcc` the kind ``psf_mfcc`` is, gives with 
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
-from kws_edge.errors import Faults
-from kws_edge.features import FeatureConfig, FloatArray, FrontEnd, frames_of
+from kws_edge.features import FeatureConfig, FloatArray
 from kws_edge.probe import probe_signal
-from kws_edge.tables import hann_window, mel_matrix
 
 librosa = pytest.importorskip("librosa")
 psf = pytest.importorskip("python_speech_features")

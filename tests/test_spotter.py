@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import kws_edge
 from kws_edge.audio import read_audio
 from kws_edge.detector import Detection, DetectorConfig
-from kws_edge.scoring import read_label_track, score
 from kws_edge.model import Classifier
 from kws_edge.pipeline import spot
+from kws_edge.scoring import read_label_track, score
 from kws_edge.shipped import demo_recording
 from kws_edge.sources import Block, Samples
 from kws_edge.spotter import KeywordSpotter

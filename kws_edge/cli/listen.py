@@ -12,10 +12,10 @@ import click
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.detector import Detection, DetectorConfig
 from kws_edge.errors import ConfigError, Faults
-from kws_edge.scoring import SpokenWord, read_label_track, score
 from kws_edge.interpreter import interpreter_name
 from kws_edge.model import Classifier
 from kws_edge.pipeline import spot
+from kws_edge.scoring import SpokenWord, read_label_track, score
 from kws_edge.shipped import demo_recording, find_model
 from kws_edge.sources import AudioFile, AudioSource, Paced, RawPcm
 from kws_edge.spotter import KeywordSpotter
