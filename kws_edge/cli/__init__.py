@@ -16,6 +16,7 @@ class Commands(LazyGroup):
         "info": "kws_edge.cli.info",
         "check": "kws_edge.cli.check",
         "bench": "kws_edge.cli.bench",
+        "config": "kws_edge.cli.config",
     }
 
 

@@ -1,0 +1,34 @@
+"""A flag for every setting of the configuration, made from its dataclasses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kws_edge.cli.options import PATH
+from kws_edge.settings import Loaded, load_config, settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Short names of what is typed most.
+SHORT = {"model": ["-m"], "microphone.device": ["-d", "--device"]}
+
+
+def config_options(command: F) -> F:
+    """Give a command ``--config`` and a flag for each setting; see `loaded_config`."""
+    for setting in reversed(settings()):
+        names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
+        option = click.option(*names, metavar="VALUE", help=f"{setting.path}; {setting.variable}")
+        command = option(command)
+    file = click.option(
+        "--config", type=PATH, envvar="KWS_EDGE_CONFIG", show_envvar=True,
+        help="Configuration file (YAML), instead of the user's or the system's.",
+    )  # fmt: skip
+    return file(command)
+
+
+def loaded_config(config: Path | None, given: dict[str, Any]) -> Loaded:
+    """The configuration in force for a command with `config_options`, called with ``given``."""
+    flags = {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
+    return load_config(config, flags)
