@@ -23,16 +23,16 @@ def find_model(name: str | Path = "default") -> Path:
 
 def shipped_models() -> dict[str, Path]:
     """The models that ship, by name."""
-    return {path.stem: path for path in sorted(_folder("models").glob("*.tflite"))}
+    return {path.stem: path for path in sorted(folder("models").glob("*.tflite"))}
 
 
 def demo_recording() -> Path:
     """About 20 s of speech with all keywords and some other words; its labels lie beside it."""
-    return _folder("recordings") / "demo.wav"
+    return folder("recordings") / "demo.wav"
 
 
-def _folder(name: str) -> Path:
-    """In a wheel the folder lies within the package (setup.cfg), in a checkout beside it."""
+def folder(name: str) -> Path:
+    """What ships in the folder ``name``: in a wheel the folder lies within the package (setup.cfg), in a checkout beside it."""
     package = Path(__file__).parent
     installed = package / name
     return installed if installed.is_dir() else package.parent / name

@@ -1,5 +1,8 @@
 """Audio blocks in, detections out. No input or output of its own."""
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
@@ -9,23 +12,39 @@ from kws_edge.streaming import FeatureStream
 from kws_edge.tables import FloatArray
 
 
+@dataclass(frozen=True)
+class Decision:
+    """One look at the window that ends at ``sample``: ``posteriors [labels]``, and the
+    ``seconds`` that the network took."""
+
+    sample: int
+    posteriors: FloatArray
+    seconds: float
+
+
 class KeywordSpotter:
     """Features, classifier and detector over one stream of audio.
 
     A decision falls every ``hop_ms`` (rounded to whole frames), the first when a whole
     window has been heard; which blocks the audio comes in makes no difference.
+    ``on_decision`` is told of each.
     """
 
-    def __init__(self, classifier: Classifier, config: DetectorConfig | None = None) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        config: DetectorConfig | None = None,
+        on_decision: Callable[[Decision], None] | None = None,
+    ) -> None:
         manifest = classifier.manifest
+        self.base_config = manifest.detector
         self.config = config or manifest.detector
+        self.on_decision = on_decision
         self.features = manifest.features
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
-        self._detector = Detector(manifest.labels, self.config, manifest.features.sample_rate)
-        hop = self.config.hop_ms * manifest.features.sample_rate / 1000
-        self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
         self._heard = 0  # samples since the stream began: its clock
+        self.reconfigure(self.config)
         self._schedule()
 
     @classmethod
@@ -50,10 +69,16 @@ class KeywordSpotter:
             self._heard += len(part)
             if self._heard == self._next_decision:
                 self._next_decision += self._hop
-                posteriors = self._classifier(self._stream.window)
-                if detection := self._detector.push(self._heard, posteriors):
+                if detection := self._decide():
                     detections.append(detection)
         return detections
+
+    def reconfigure(self, config: DetectorConfig) -> None:
+        """Detect by other settings from now on, without losing audio. Raises `Faults`."""
+        detector = Detector(self._classifier.manifest.labels, config, self.features.sample_rate)
+        self.config, self._detector = config, detector
+        hop = config.hop_ms * self.features.sample_rate / 1000
+        self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
 
     def skip(self, samples: int) -> None:
         """Audio was lost: the clock goes on, all else starts afresh."""
@@ -61,6 +86,14 @@ class KeywordSpotter:
         self._stream.reset()
         self._detector.reset()
         self._schedule()
+
+    def _decide(self) -> Detection | None:
+        started = time.perf_counter()
+        posteriors = self._classifier(self._stream.window)
+        if self.on_decision:
+            seconds = time.perf_counter() - started
+            self.on_decision(Decision(self._heard, posteriors, seconds))
+        return self._detector.push(self._heard, posteriors)
 
     def _schedule(self) -> None:
         frames, _ = self.features.shape

@@ -17,6 +17,7 @@ class Commands(LazyGroup):
         "check": "kws_edge.cli.check",
         "bench": "kws_edge.cli.bench",
         "config": "kws_edge.cli.config",
+        "service": "kws_edge.cli.service",
     }
 
 
