@@ -32,7 +32,7 @@ def demo_recording() -> Path:
 
 
 def folder(name: str) -> Path:
-    """What ships in the folder ``name``: in a wheel the folder lies within the package (setup.cfg), in a checkout beside it."""
+    """What ships in ``name``: in a wheel within the package (setup.cfg), else beside it."""
     package = Path(__file__).parent
     installed = package / name
     return installed if installed.is_dir() else package.parent / name
