@@ -113,8 +113,12 @@ def test_files(
     ("arguments", "code", "message"),
     [
         (["info", "hello"], 66, "no model of that name ships (mfcc-float32, "),
-        (["listen", "--demo", "--threshold", "2"], 78, "--threshold: 2.0 is not within 0 to 1"),
-        (["listen", "--demo", "--hop-ms", "-1"], 78, "--hop-ms: -1.0 is not above 0"),
+        (
+            ["listen", "--demo", "--threshold", "2"],
+            78,
+            "detector.threshold: 2.0 is not within 0 to 1",
+        ),
+        (["listen", "--demo", "--hop-ms", "-1"], 78, "detector.hop_ms: -1.0 is not above 0"),
     ],
 )
 def test_settings(arguments: list[str], code: int, message: str, run_command: Command) -> None:

@@ -12,7 +12,14 @@ from kws_edge.settings import Loaded, load_config, settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Short names of what is typed most.
-SHORT = {"model": ["-m"], "microphone.device": ["-d", "--device"]}
+SHORT = {
+    "model": ["-m"],
+    "microphone.device": ["-d", "--device"],
+    "detector.threshold": ["--threshold"],
+    "detector.smoothing_ms": ["--smoothing-ms"],
+    "detector.refractory_ms": ["--refractory-ms"],
+    "detector.hop_ms": ["--hop-ms"],
+}
 
 
 def config_options(command: F) -> F:

@@ -1,100 +1,111 @@
-"""``listen``: live detection, or the same over a file or a pipe."""
+"""``listen``: live detection on the microphone, or the same over a file or a pipe."""
 
-import dataclasses
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
-from kws_edge.cli.options import PATH, json_option, model_option, threads_option
-from kws_edge.detector import Detection, DetectorConfig
+from kws_edge.cli.config_options import config_options, loaded_config
+from kws_edge.cli.options import PATH, json_option
+from kws_edge.config import Config
+from kws_edge.detector import Detection
 from kws_edge.errors import ConfigError, Faults
+from kws_edge.events import EventFactory
 from kws_edge.interpreter import interpreter_name
+from kws_edge.manifest import Manifest
 from kws_edge.model import Classifier
 from kws_edge.pipeline import spot
 from kws_edge.scoring import SpokenWord, read_label_track, score
+from kws_edge.settings import Loaded
 from kws_edge.shipped import demo_recording, find_model
 from kws_edge.sources import AudioFile, AudioSource, Paced, RawPcm
 from kws_edge.spotter import KeywordSpotter
 
 
 @click.command()
-@model_option
 @click.option("--input", "-i", "input_", help="A sound file, or - for raw 16-bit PCM on stdin.")
 @click.option("--demo", is_flag=True, help="The recording that ships, instead of a microphone.")
-@click.option("--device", "-d", help="Microphone: its index, name or part of it ('devices').")
 @click.option(
     "--pace",
     type=click.Choice(["real", "max"]),
     help="Of a file: as it was spoken, or as fast as it goes.  [default: max; real with --demo]",
 )
-@click.option("--labels", type=PATH,
-              help="Label track of the input; at the end, compare with it.")  # fmt: skip
-@click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
-@click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
-@click.option("--refractory-ms", type=float, help="Pause after a detection.")
-@click.option("--hop-ms", type=float, help="Time between two decisions.")
-@threads_option
+@click.option("--labels", type=PATH, help="Label track of the input; at the end, compare with it.")
+@click.option("--wait", is_flag=True, help="Wait for a microphone that is not there yet.")
+@click.option("--plain", is_flag=True, help="Lines, not a live view, on a terminal too.")
 @json_option
+@config_options
 def command(
-    model: str,
     input_: str | None,
     demo: bool,
-    device: str | None,
     pace: str | None,
     labels: Path | None,
-    threads: int,
+    wait: bool,
+    plain: bool,
     as_json: bool,
-    **overrides: float | None,
+    config: Path | None,
+    **given: Any,
 ) -> None:
-    """Print a line for each keyword as it is spotted: time in the stream, keyword, score.
+    """Tell of each keyword as it is spotted: time in the stream, keyword, score.
 
-    The microphone is the default source. Ctrl-C ends.
+    The microphone is the default source; what the configuration names besides (commands,
+    MQTT, metrics, saved triggers) is told too. A file or a pipe goes to stdout alone.
+    Ctrl-C ends.
     """
-    if sum([input_ is not None, demo, device is not None]) > 1:
+    loaded = loaded_config(config, given)
+    if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
         raise click.UsageError("--input, --demo and --device exclude each other")
     if demo:
         input_, pace = str(demo_recording()), pace or "real"
         labels = labels or demo_recording().with_suffix(".labels.txt")
+    if input_ is None:
+        from kws_edge.cli.live import listen_live
+
+        return listen_live(loaded, lambda: loaded_config(config, given), wait, plain, as_json)
+    return _listen_to_input(loaded, input_, pace or "max", labels, as_json)
+
+
+def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
+    """The spotter of a configuration. Raises `ConfigError` where the model does not fit it."""
+    classifier = Classifier.load(find_model(config.model), config.threads)
+    try:
+        detector = config.detector.applied_to(classifier.manifest.detector)
+        return KeywordSpotter(classifier, detector), classifier.manifest
+    except Faults as error:
+        raise ConfigError(f"detector.{error}") from error
+
+
+def banner(source: str, manifest: Manifest) -> str:
+    words = ", ".join(manifest.labels)
+    return f"listening to {source} for {words} ({manifest.name}, {interpreter_name()})"
+
+
+def human_line(detection: Detection) -> str:
+    return f"{detection.time_s:8.2f} s  {detection.label:<8} {detection.score:.2f}"
+
+
+def _listen_to_input(
+    loaded: Loaded, input_: str, pace: str, labels: Path | None, as_json: bool
+) -> None:
     spoken = read_label_track(labels) if labels else None
-    classifier = Classifier.load(find_model(model), threads)
-    spotter = KeywordSpotter(classifier, _configured(classifier, overrides))
-    found = []
+    spotter, manifest = make_spotter(loaded.config)
     rate = spotter.features.sample_rate
-    # Ctrl-C is the way to end a live session
-    with _source(input_, device, pace or "max", rate) as source, suppress(KeyboardInterrupt):
-        click.echo(_banner(spotter, classifier, input_), err=True)
+    events, found = EventFactory(rate), []
+    with _source(input_, pace, rate) as source, suppress(KeyboardInterrupt):
+        click.echo(banner("standard input" if input_ == "-" else input_, manifest), err=True)
         for detection in spot(source, spotter):
             found.append(detection)
-            _print(detection, as_json)
+            click.echo(events.detection(detection).to_json() if as_json else human_line(detection))
+            sys.stdout.flush()
     if spoken is not None:
-        _compare(found, spoken, classifier.manifest.labels, as_json)
-
-
-def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> DetectorConfig:
-    given = {name: value for name, value in overrides.items() if value is not None}
-    if "threshold" in given:
-        given["thresholds"] = {}  # type: ignore[assignment]  # one asked for is for all
-    try:
-        return dataclasses.replace(classifier.manifest.detector, **given)  # type: ignore[arg-type]
-    except Faults as error:
-        raise ConfigError(f"--{str(error).replace('_', '-')}") from error
+        click.echo(_comparison(found, spoken, manifest.labels), err=as_json)
 
 
 @contextmanager
-def _source(
-    input_: str | None, device: str | None, pace: str, sample_rate: int
-) -> Iterator[AudioSource]:
-    if input_ is None:
-        from kws_edge.microphone import Microphone
-
-        chosen = int(device) if device is not None and device.isdecimal() else device
-        with Microphone(sample_rate, chosen) as microphone:
-            yield microphone
-        return
+def _source(input_: str, pace: str, sample_rate: int) -> Iterator[AudioSource]:
     source: AudioSource = (
         RawPcm(sys.stdin.buffer, sample_rate)
         if input_ == "-"
@@ -103,30 +114,12 @@ def _source(
     yield Paced(source, sample_rate) if pace == "real" else source
 
 
-def _banner(spotter: KeywordSpotter, classifier: Classifier, input_: str | None) -> str:
-    source = {None: "the microphone", "-": "standard input"}.get(input_, input_)
-    words = ", ".join(classifier.manifest.labels)
-    return f"listening to {source} for {words} ({classifier.manifest.name}, {interpreter_name()})"
-
-
-def _print(detection: Detection, as_json: bool) -> None:
-    if as_json:
-        line = json.dumps({"type": "detection", **dataclasses.asdict(detection)})
-    else:
-        line = f"{detection.time_s:8.2f} s  {detection.label:<8} {detection.score:.2f}"
-    click.echo(line)
-    sys.stdout.flush()
-
-
-def _compare(
-    found: list[Detection], spoken: list[SpokenWord], keywords: tuple[str, ...], as_json: bool
-) -> None:
+def _comparison(found: list[Detection], spoken: list[SpokenWord], keywords: tuple[str, ...]) -> str:
     result = score(found, spoken, keywords)
     total = len(result.hits) + len(result.misses)
     missed = ", ".join(f"{word.label} at {word.start:.1f} s" for word in result.misses)
-    click.echo(
+    return (
         f"spoken: {total} keywords and {len(spoken) - total} other words; spotted"
         f" {len(result.hits)} of {total}{f' (missed {missed})' if missed else ''}, and"
-        f" {len(result.false_accepts)} times where no such keyword was spoken",
-        err=as_json,
+        f" {len(result.false_accepts)} times where no such keyword was spoken"
     )
