@@ -106,4 +106,4 @@ if __name__ == "__main__":
     finally:
         manager.kill()
         manager.wait()
-    print(json.dumps(SEEN))
+    sys.stdout.write(json.dumps(SEEN))
