@@ -114,8 +114,10 @@ class Detector:
         hop = self._samples(self.config.hop_ms)
         if sample - self._first + hop < span:
             return None
-        mean: FloatArray = np.mean([p for _, p in self._recent], axis=0)
-        return mean
+        total = np.zeros_like(posteriors)
+        for _, one in self._recent:
+            total += one
+        return total / np.float32(len(self._recent))  # np.mean takes four times as long
 
     def _samples(self, milliseconds: float) -> int:
         return round(milliseconds * self._rate / 1000)
