@@ -6,6 +6,7 @@ import click
 
 from kws_edge.errors import ModelError
 from training.cli.options import data_option, split_lists_option
+from training.data import load_split
 
 
 @click.command()
@@ -43,7 +44,6 @@ def command(
     """
     from training.check_model import check_model
     from training.convert import QUANTIZATIONS, convert, read_run
-    from training.train import load_split
 
     config, _ = read_run(run)
     split = load_split(config, data, split_lists)
