@@ -16,11 +16,12 @@ from training.cli.options import data_option, split_lists_option
 @split_lists_option
 @click.option(
     "--plan",
-    type=click.Choice(["one-factor"]),
+    type=click.Choice(["one-factor", "search"]),
     default="one-factor",
     show_default=True,
-    help="Each factor alone around the base point, counting each run once.",
+    help="Each factor alone around the base point, or Optuna's search for the best.",
 )
+@click.option("--trials", type=click.IntRange(1), help="Configurations that the search tries.")
 @click.option("--limit", type=click.IntRange(1), help="Run so many trials and leave the rest.")
 @click.option("--retry-failed", is_flag=True, help="Run trials again that failed before.")
 @click.option(

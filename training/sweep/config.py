@@ -8,6 +8,8 @@ from kws_edge.errors import Faults
 from training.config import MINI_SPEECH_COMMANDS, OptimizerConfig
 from training.sweep.point import HYPER_PARAMETERS, Point
 
+# Hyper-parameters that count something.
+WHOLE = ("num_mel_bins", "num_coefficients")
 Objective = Literal["accuracy", "latency", "size"]
 
 
@@ -55,6 +57,17 @@ class SearchSpace:
     lower_edge_hertz: RangeConfig | tuple[float, ...] = ()
     upper_edge_hertz: RangeConfig | tuple[float, ...] = ()
     num_coefficients: RangeConfig | tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        ranges = {name: r for name in WHOLE if isinstance(r := getattr(self, name), RangeConfig)}
+        faults = [
+            f"{name}.{end}: found {getattr(found, end):g}, expected an integer"
+            for name, found in ranges.items()
+            for end in ("low", "high", "step")
+            if not getattr(found, end).is_integer()
+        ]
+        if faults:
+            raise Faults(faults)
 
     def choices(self) -> dict[str, RangeConfig | tuple[Any, ...]]:
         """Those that are searched, by name."""

@@ -24,6 +24,7 @@ from training.sweep.plans import Plan, Tally
 from training.sweep.progress import on_stderr
 from training.sweep.records import Records
 from training.sweep.runner import Sweep, seen_before
+from training.sweep.search_plan import SearchPlan
 
 PlanName = Literal["one-factor", "search"]
 
@@ -78,6 +79,10 @@ def _any_run(config: SweepConfig) -> RunConfig:
 
 
 def _plan(request: Request, config: SweepConfig, storage: BaseStorage, records: Records) -> Plan:
+    if request.plan == "search":
+        if config.search is None:
+            raise ConfigError(f"{request.config}: search: missing, so there is nothing to search")
+        return SearchPlan(config, config.search, storage, records, request.trials)
     return FactorPlan(config, storage, records, retry_failed=request.retry_failed)
 
 
