@@ -25,6 +25,11 @@ from training.cli.options import data_option, split_lists_option
 @click.option("--limit", type=click.IntRange(1), help="Run so many trials and leave the rest.")
 @click.option("--retry-failed", is_flag=True, help="Run trials again that failed before.")
 @click.option(
+    "--ray",
+    metavar="ADDRESS|local",
+    help="Train on the Ray cluster at ADDRESS, or on one that is started here.",
+)
+@click.option(
     "--results",
     type=click.Path(path_type=Path),
     default=Path("docs/study/results"),

@@ -37,7 +37,8 @@ class Epoch:
 class Executor(Protocol):
     """Runs up to ``slots`` trials at a time."""
 
-    slots: int
+    @property
+    def slots(self) -> int: ...
 
     def submit(self, trial: Trial, run: RunConfig) -> None: ...
 

@@ -1,8 +1,7 @@
 """From a sweep's configuration to a running sweep."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from training.sweep.local import LocalExecutor
 from training.sweep.one_factor import distinct, one_factor
 from training.sweep.plans import Plan, Tally
 from training.sweep.progress import on_stderr
+from training.sweep.ray_cluster import RayExecutor
 from training.sweep.records import Records
 from training.sweep.runner import Sweep, seen_before
 from training.sweep.search_plan import SearchPlan
@@ -47,6 +47,7 @@ class Request:
     trials: int | None = None
     limit: int | None = None
     retry_failed: bool = False
+    ray: str | None = None
 
 
 def sweep(request: Request) -> Tally:
@@ -59,7 +60,7 @@ def sweep(request: Request) -> Tally:
     with open_journal(request.results / f"{config.name}.journal") as storage:
         shutil.copyfile(request.config, request.results / f"{config.name}.yaml")
         plan = _plan(request, config, storage, records)
-        with _executor(split, request) as executor:
+        with closing(_executor(request, config, split)) as executor:
             seen = seen_before(records, iter(distinct(one_factor(config))))
             with closing(on_stderr(executor.slots, seen)) as progress:
                 sweep = Sweep(config, data, records, request.models)
@@ -86,10 +87,10 @@ def _plan(request: Request, config: SweepConfig, storage: BaseStorage, records: 
     return FactorPlan(config, storage, records, retry_failed=request.retry_failed)
 
 
-@contextmanager
-def _executor(split: Split, request: Request) -> Iterator[Executor]:
-    with closing(LocalExecutor(split, request.cache)) as executor:
-        yield executor
+def _executor(request: Request, config: SweepConfig, split: Split) -> Executor:
+    if request.ray:
+        return RayExecutor(request.ray, config.resources, split, request.cache)
+    return LocalExecutor(split, request.cache)
 
 
 def _same_data(records: Records, config: SweepConfig, data: str, results: Path) -> None:
