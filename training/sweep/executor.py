@@ -1,6 +1,8 @@
 """Where trials are trained: in a process beside this one, or as tasks of a Ray cluster."""
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from training.config import RunConfig
@@ -50,6 +52,8 @@ class Executor(Protocol):
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's kind and the first line of its message."""
+    """An exception's kind, the first line of its message and where it was raised."""
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:500]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {lines[0][:400]}{where}"

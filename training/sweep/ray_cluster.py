@@ -105,7 +105,7 @@ def _connect(address: str, resources: Resources) -> Any:
             log_to_driver=False,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"--ray {address}: {one_line(error)}") from error
+        raise ConfigError(f"--ray {address}: {' '.join(str(error).split())}") from error
     return ray
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna import Trial as OptunaTrial
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from training.sweep.config import SearchConfig, SweepConfig
 from training.sweep.plans import Tally
@@ -85,14 +85,12 @@ class SearchPlan:
             trial = self._trial(asked.params)
             record = self._records.get(trial.key)
             asked.set_user_attr("key", trial.key)
-            if trial.key in self._open:  # proposed twice at once: one result serves both
-                self._study.tell(asked, state=TrialState.FAIL)
-            elif record:
-                asked.set_user_attr("source", "repeat")
-                self._tell(asked, record)
-            else:
+            if not record and trial.key not in self._open:
                 self._open[trial.key] = asked
                 return trial
+            # not told again: the same result many times over would draw the search to it
+            asked.set_user_attr("repeats", trial.key)
+            self._study.tell(asked, state=TrialState.FAIL)
         log.warning("the search has seen the last %d proposals before: it ends", MOST_REPEATS)
         return None
 
@@ -112,7 +110,7 @@ class SearchPlan:
         works = [self._trial(trial.params).work for trial in self._told()] or [0.0]
         return Tally(len(found), len(failed), left, left * sum(works) / len(works))
 
-    def _told(self) -> list[optuna.trial.FrozenTrial]:
+    def _told(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     def _found(self) -> set[str]:
@@ -126,22 +124,17 @@ class SearchPlan:
         """The next proposal, from a sampler of its own so that a resumed search goes on as
         one that was never stopped.
         """
-        states = (TrialState.COMPLETE, TrialState.RUNNING)
-        proposed = len(self._study.get_trials(deepcopy=False, states=states))
+        proposed = sum(map(_counts, self._study.get_trials(deepcopy=False)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.sampler = optuna.samplers.TPESampler(
                 n_startup_trials=self._search.startup_trials,
-                seed=self._search.seed * 10_000 + proposed + self._refused(),
+                seed=self._search.seed * 10_000 + proposed,
                 multivariate=True,
                 # trials that run at the same time keep away from each other
                 constant_liar=True,
             )
         return self._study.ask(self._space)
-
-    def _refused(self) -> int:
-        failed = self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        return sum("reason" in trial.user_attrs for trial in failed)
 
     def _tell(self, asked: OptunaTrial, record: Record) -> None:
         if record.state == "complete":
@@ -164,3 +157,10 @@ class SearchPlan:
         params = {name: getattr(point, name) for name in self._space}
         inside = all(accepts(self._space[name], value) for name, value in params.items())
         return params if inside and self._trial(params).key == record.key else None
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """Was this proposed by a search that went on, rather than one that was interrupted?"""
+    if trial.state == TrialState.FAIL:
+        return "reason" in trial.user_attrs or "repeats" in trial.user_attrs
+    return trial.state in (TrialState.COMPLETE, TrialState.RUNNING)
