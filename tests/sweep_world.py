@@ -1,5 +1,6 @@
 """Small sweeps on data made here, and an executor that trains nothing."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kws_edge.audio import write_wav
 from kws_edge.schema import parse
@@ -79,6 +81,12 @@ def sweep_command(folder: Path, data: Path, *arguments: object) -> list[str]:
         "--results", str(folder / "results"), "--models", str(folder / "models"),
         "--cache", str(folder / "cache"), *map(str, arguments),
     ]  # fmt: skip
+
+
+def needs(module: str, extra: str) -> None:
+    """Skip where a module is missing, without the seconds that importing it takes."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"needs {module} (the extra '{extra}')")
 
 
 def run(command: list[str], **variables: str) -> "subprocess.CompletedProcess[str]":

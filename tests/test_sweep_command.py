@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from sweep_world import CONFIG, ROOT, run, sweep_command, write_tones
+from sweep_world import CONFIG, ROOT, needs, run, sweep_command, write_tones
 
 pytest.importorskip("optuna", reason="needs the extra 'training'")
-pytest.importorskip("keras", reason="needs the extra 'training'")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def wait_for(condition: object, seconds: float = 120) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds children in /proc")
 @pytest.mark.parametrize("when", ["in the first trial", "in the second trial"])
 def test_a_killed_sweep_takes_up_where_it_was(tones: Path, tmp_path: Path, when: str) -> None:
-    pytest.importorskip("tensorflow", reason="needs the extra 'training'")
+    needs("tensorflow", "training")
     runs = tmp_path / "results" / "runs"
     command = sweep_command(tmp_path, tones)
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -79,7 +78,7 @@ def test_a_killed_sweep_takes_up_where_it_was(tones: Path, tmp_path: Path, when:
 
 @pytest.mark.slow
 def test_a_trial_whose_process_dies_stops_nothing(tones: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow", reason="needs the extra 'training'")
+    needs("tensorflow", "training")
     command = sweep_command(tmp_path, tones, "--limit", 2)
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
@@ -100,7 +99,7 @@ def _is_worker(pid: int) -> bool:
 
 @pytest.mark.slow
 def test_a_trial_s_network_is_converted(tones: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow", reason="needs the extra 'training'")
+    needs("tensorflow", "training")
     (tmp_path / "sweep.yaml").write_text(CONFIG.replace("epochs: 2", "epochs: 6"))
     result = run(sweep_command(tmp_path, tones, "--limit", 1))
     assert result.returncode == 0, result.stderr

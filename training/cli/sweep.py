@@ -1,6 +1,8 @@
 """``sweep``: many trainings over a space of front ends."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,5 +61,6 @@ def command(**options: Any) -> None:
     """
     from training.sweep.start import Request, sweep  # Optuna takes a second
 
-    tally = sweep(Request(**options))
+    with redirect_stdout(sys.stderr):  # where Ray says that it retries; stdout is for the result
+        tally = sweep(Request(**options))
     click.echo(json.dumps({k: v for k, v in asdict(tally).items() if k != "work_left"}))

@@ -104,7 +104,7 @@ def _connect(address: str, resources: Resources) -> Any:
             },
             log_to_driver=False,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ray.exceptions.RayError, ConnectionError, ValueError, RuntimeError) as error:
         raise ConfigError(f"--ray {address}: {' '.join(str(error).split())}") from error
     return ray
 
