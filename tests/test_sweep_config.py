@@ -37,7 +37,7 @@ def test_the_sweeps_start_from_the_lab_s_points(name: str) -> None:
     )
     run = run_config(sweep, make_trial(sweep, sweep.base, 0))
     assert run.features == lab.features
-    assert dataclasses.replace(run, name=lab.name, test=True) == lab
+    assert dataclasses.replace(run, name=lab.name, seed=lab.seed, test=True) == lab
 
 
 def test_a_point_that_several_factors_share_is_one_trial() -> None:

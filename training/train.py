@@ -29,6 +29,8 @@ def train(
     It holds the SavedModel, ``config.yaml``, ``history.csv`` and ``metrics.json``, and
     appears under its name only when it is complete.
     """
+    # of the code as loaded, not as it is an hour later
+    provenance = {"git_commit": git_commit(), **library_versions()}
     split = load_split(config, data, split_lists)
     keras.utils.set_random_seed(config.seed)
     batches = {
@@ -55,8 +57,7 @@ def train(
         "parameters": model.count_params(),
         "clips": {part: len(split.part(part)) for part in PARTS},
         "validation_accuracy": history["val_sparse_categorical_accuracy"][-1],
-        "git_commit": git_commit(),
-        **library_versions(),
+        **provenance,
     }
     if config.test:
         metrics["testing_accuracy"] = model.evaluate(batches["testing"], verbose=0)[1]

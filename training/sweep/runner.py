@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Sweep:
     data: str
     records: Records
     models: Path
+    _commits: dict[str, str] = field(default_factory=dict)
 
     def run(self, plan: Plan, executor: Executor, progress: Progress, limit: int | None) -> int:
         """Run what the plan has left, at most ``limit`` trials; how many were run."""
@@ -56,6 +57,7 @@ class Sweep:
                 self._keep(plan, trial, record, progress)
                 continue
             progress.started(trial, plan.tally())
+            self._commits[trial.key] = git_commit()  # as it is now, not when the trial is over
             executor.submit(trial, run)
             return trial
         return None
@@ -78,7 +80,7 @@ class Sweep:
         failed = isinstance(outcome, Failure)
         metrics: dict[str, Any] = {}
         if isinstance(outcome, Trained):
-            metrics = {**outcome.metrics, "git_commit": git_commit()}
+            metrics = {**outcome.metrics, "git_commit": self._commits.pop(trial.key)}
         return Record(
             key=trial.key,
             state="failed" if failed else "complete",
