@@ -1,8 +1,10 @@
-"""The text files of a trained run's folder: configuration, history, metrics."""
+"""A trained run's folder: its name, and its configuration, history and metrics."""
 
 import csv
 import dataclasses
 import json
+import os
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +33,22 @@ def write_run_files(
             [epoch, *row] for epoch, row in enumerate(zip(*history.values(), strict=True), 1)
         )
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def partial_folder(output: Path, name: str) -> Path:
+    """Where a run's folder is made: below ``output``, and hidden until it is complete."""
+    output.mkdir(parents=True, exist_ok=True)
+    return output / f".{_stamp()}-{name}-{os.getpid()}.partial"
+
+
+def new_folder(partial: Path, output: Path, name: str) -> Path:
+    """Give a complete folder its name, which is the time and was not there before."""
+    stamp = _stamp()
+    for candidate in (stamp, f"{stamp}-{name}", f"{stamp}-{name}-{os.getpid()}"):
+        if not (output / candidate).exists():
+            return partial.rename(output / candidate)
+    raise FileExistsError(output / stamp)
+
+
+def _stamp() -> str:
+    return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")

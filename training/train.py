@@ -1,7 +1,6 @@
 """Train a network and keep it as a SavedModel, with all that made it."""
 
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from training.dataset.splits import PARTS
 from training.network import build
 from training.pipeline import make_dataset
 from training.provenance import git_commit, library_versions
-from training.run_folder import History, write_run_files
+from training.run_folder import History, new_folder, partial_folder, write_run_files
 
 
 def train(
@@ -71,12 +70,7 @@ def _save(
     metrics: dict[str, Any],
     output: Path,
 ) -> Path:
-    output.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    partial = output / f".{stamp}-{config.name}.partial"
+    partial = partial_folder(output, config.name)
     model.export(partial, verbose=False)
     write_run_files(partial, config, history, metrics)
-    for name in (stamp, f"{stamp}-{config.name}", f"{stamp}-{config.name}-{id(model):x}"):
-        if not (output / name).exists():
-            return partial.rename(output / name)
-    raise FileExistsError(output / stamp)
+    return new_folder(partial, output, config.name)
