@@ -61,7 +61,7 @@ def tensorflow_peer(signal: FloatArray) -> Peer:
 
 
 def librosa_peer(signal: FloatArray) -> Peer:
-    """The same features as kws_edge's; its public function makes the filters in each call."""
+    """Equal but for triangles straight in Hz; makes the filters in each call."""
     import librosa
 
     def call() -> Any:
