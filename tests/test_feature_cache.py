@@ -42,11 +42,11 @@ def test_a_front_end_is_computed_once(split: Split, tmp_path: Path) -> None:
     cached_arrays(split, LABELS, config, tmp_path)
     (folder,) = tmp_path.iterdir()
     before = (folder / "training.npy").stat().st_mtime_ns
-    # log_mel's bands make other features of MFCC's, an unused coefficient count of log_mel's not
     cached_arrays(split, LABELS, config, tmp_path)
     assert (folder / "training.npy").stat().st_mtime_ns == before
     cached_arrays(split, LABELS, FeatureConfig("mfcc", num_mel_bins=30), tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+    # log-Mel features have no coefficients: the two are one front end
     cached_arrays(split, LABELS, FeatureConfig("log_mel", num_coefficients=5), tmp_path)
     cached_arrays(split, LABELS, FeatureConfig("log_mel", num_coefficients=6), tmp_path)
     assert len(list(tmp_path.iterdir())) == 3

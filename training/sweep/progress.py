@@ -1,5 +1,6 @@
 """How far a sweep is: one line that is rewritten on a terminal, log lines elsewhere."""
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -11,13 +12,14 @@ from training.sweep.trial import Trial
 
 
 class Progress:
-    """Writes to ``stream``; time left goes by the work and time of the trials seen here,
-    before the first by those recorded in earlier calls.
+    """Writes to ``stream``; time left goes by the work and time of the trials finished here,
+    before the first by those recorded in earlier calls, else by the epochs of the first.
     """
 
     def __init__(self, slots: int, seen: list[tuple[float, float]], stream: TextIO) -> None:
         self._slots, self._stream = slots, stream
         self._earlier = seen
+        self._first: list[tuple[float, float]] = []
         self._here: list[tuple[float, float]] = []
         self._line = ""
         self._started: dict[str, float] = {}
@@ -27,6 +29,8 @@ class Progress:
         self._log(f"{self._state(tally)} | start {trial.key}: {trial}")
 
     def epoch(self, event: Epoch, tally: Tally) -> None:
+        seconds = time.monotonic() - self._started[event.trial.key]
+        self._first = [(event.trial.work * event.number / event.epochs, seconds)]
         if self._stream.isatty():
             self._show(
                 f"{self._state(tally)} | {event.trial}: epoch {event.number}/{event.epochs},"
@@ -40,6 +44,7 @@ class Progress:
             outcome = f"validation {record.accuracy:.2%} in {_duration(seconds)}"
         else:
             outcome = f"FAILED: {record.reason}"
+        self._line = ""
         self._log(f"{self._state(tally)} | {trial.key}: {trial}: {outcome}")
 
     def close(self) -> None:
@@ -52,7 +57,7 @@ class Progress:
         return f"{tally.done} done{failed}, {tally.left} left{about}"
 
     def _seconds_left(self, tally: Tally) -> float | None:
-        seen = self._here or self._earlier
+        seen = self._here or self._earlier or self._first
         work = sum(work for work, _ in seen)
         if not work:
             return None
@@ -71,7 +76,8 @@ class Progress:
 
     def _show(self, line: str) -> None:
         if self._stream.isatty():
-            self._stream.write(f"\r\033[K{line}")
+            # a line that wraps could not be taken back
+            self._stream.write(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}")
             self._stream.flush()
         self._line = line
 
