@@ -92,7 +92,12 @@ def _literal(kind: Any, value: object, path: str, faults: list[str]) -> object:
 
 
 def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
-    for alternative in typing.get_args(kind):
+    alternatives = typing.get_args(kind)
+    mappings = [a for a in alternatives if dataclasses.is_dataclass(a)]
+    if isinstance(value, dict) and len(mappings) == 1:
+        # only one can be meant: its own faults say more than that none fits
+        return _convert(mappings[0], value, path, faults)
+    for alternative in alternatives:
         attempt: list[str] = []
         result = _convert(alternative, value, path, attempt)
         if not attempt:
