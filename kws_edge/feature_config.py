@@ -9,6 +9,7 @@ import numpy as np
 from kws_edge.errors import Faults
 from kws_edge.tables import mel_matrix
 
+FFT_LENGTHS = ("frame_length", "power_of_two")
 Kind = Literal["spectrogram", "log_mel", "mfcc", "psf_mfcc"]
 
 
@@ -52,8 +53,13 @@ class FeatureConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 faults.append(f"{name}: {value} is not above 0")
-        if self.kind == "mfcc" and self.num_coefficients < 1:
+        if self.kind in ("mfcc", "psf_mfcc") and self.num_coefficients < 1:
             faults.append(f"num_coefficients: {self.num_coefficients} is not above 0")
+        if isinstance(self.fft_length, str) and self.fft_length not in FFT_LENGTHS:
+            faults.append(
+                f"fft_length: found {self.fft_length!r}, expected an integer or"
+                f" {' or '.join(FFT_LENGTHS)}"
+            )
         if self.kind != "spectrogram" and self.num_mel_bins < 1:
             faults.append(f"num_mel_bins: {self.num_mel_bins} is not above 0")
         if faults:

@@ -1,6 +1,6 @@
 """Mappings from YAML or JSON into frozen dataclasses, strictly and with all faults at once.
 
-Supported field types: bool, int, float, str, Path, Literal, dataclasses, ``tuple[X, ...]``,
+Supported field types: bool, int, float, str, Literal, dataclasses, ``tuple[X, ...]``,
 ``dict[str, X]`` and unions of these. Nothing is coerced but int to float.
 """
 
@@ -9,7 +9,6 @@ import difflib
 import sys
 import types
 import typing
-from pathlib import Path
 from typing import Any, TypeVar
 
 from kws_edge.errors import Faults
@@ -93,10 +92,12 @@ def _literal(kind: Any, value: object, path: str, faults: list[str]) -> object:
 
 
 def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
-    nested = [k for k in typing.get_args(kind) if dataclasses.is_dataclass(k)]
-    if nested and isinstance(value, dict):  # meant as such: say what is wrong inside
-        return _dataclass(typing.cast(type, nested[0]), value, path, faults)
-    for alternative in typing.get_args(kind):
+    alternatives = typing.get_args(kind)
+    mappings = [a for a in alternatives if dataclasses.is_dataclass(a)]
+    if isinstance(value, dict) and len(mappings) == 1:
+        # only one can be meant: its own faults say more than that none fits
+        return _convert(mappings[0], value, path, faults)
+    for alternative in alternatives:
         attempt: list[str] = []
         result = _convert(alternative, value, path, attempt)
         if not attempt:
@@ -114,8 +115,6 @@ def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
             return float(number)
     elif kind in (bool, int, str) and type(value) is kind:
         return value
-    elif kind is Path and type(value) is str and value:
-        return Path(value).expanduser()
     faults.append(_expected(kind, value, path))
     return None
 
@@ -138,13 +137,7 @@ def _type_name(kind: Any) -> str:
         return " or ".join(_type_name(k) for k in typing.get_args(kind))
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(repr(choice) for choice in typing.get_args(kind))
-    names = {
-        float: "a finite number",
-        int: "an integer",
-        str: "text",
-        Path: "a path",
-        bool: "true or false",
-    }
+    names = {float: "a finite number", int: "an integer", str: "text", bool: "true or false"}
     return names.get(kind, "nothing")
 
 

@@ -4,10 +4,19 @@ The frames are those that `FrontEnd` gives for the whole stream at once; a push 
 new frames only and nothing is reallocated.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from kws_edge.features import FeatureConfig, FloatArray, FrontEnd, pre_emphasise
+from kws_edge.features import (
+    FeatureConfig,
+    FloatArray,
+    FrontEnd,
+    check_signal,
+    pre_emphasise,
+)
 
 CHUNK_SECONDS = 0.25  # how much of a long push is worked off at a time
 
@@ -19,7 +28,15 @@ class FeatureStream:
         self.config = config
         self._front_end = FrontEnd(config)
         chunk = max(int(CHUNK_SECONDS * config.sample_rate), config.frame_step)
-        self._pending = np.zeros(config.frame_length + chunk, np.float32)
+        # pre-emphasised samples are float64, see `pre_emphasise`
+        dtype = np.float64 if config.kind == "psf_mfcc" else np.float32
+        self._length, self._step = config.frame_length, config.frame_step
+        self._pending = np.zeros(self._length + chunk, dtype)
+        # [frames that fit, frame_length], overlapping: all that ever starts at the front
+        stride = self._pending.strides[0]
+        self._frames: npt.NDArray[Any] = as_strided(
+            self._pending, (1 + chunk // self._step, self._length), (self._step * stride, stride)
+        )
         # Every frame is written twice, one window apart, so that the last window of
         # frames always lies in one piece.
         frames, width = config.shape
@@ -34,8 +51,7 @@ class FeatureStream:
 
     def push(self, samples: FloatArray) -> FloatArray:
         """Take ``samples [n]`` (float32 in [-1, 1)); the new frames, ``[m, width]``, m >= 0."""
-        if samples.ndim != 1:
-            raise ValueError(f"expected mono samples of one dimension, found {samples.shape}")
+        check_signal(samples)
         parts = []
         while True:
             room = len(self._pending) - self._held
@@ -61,20 +77,19 @@ class FeatureStream:
 
     def _take(self, samples: FloatArray) -> FloatArray:
         if self.config.kind == "psf_mfcc" and len(samples):
-            last = float(samples[-1])
-            samples, self._previous = pre_emphasise(samples, self._previous), last
-        self._pending[self._held : self._held + len(samples)] = samples
+            emphasised = pre_emphasise(samples, self._previous)
+            self._previous = float(samples[-1])
+            self._pending[self._held : self._held + len(samples)] = emphasised
+        else:
+            self._pending[self._held : self._held + len(samples)] = samples
         self._held += len(samples)
-        length, step = self.config.frame_length, self.config.frame_step
-        count = max(0, 1 + (self._held - length) // step)
-        if not count:
+        count = 1 + (self._held - self._length) // self._step
+        if count < 1:
             return np.zeros((0, self.config.shape[1]), np.float32)
-        stride = self._pending.strides[0]
-        # [count, length]; sliding_window_view is checked and costs 10 us more
-        frames = as_strided(self._pending, (count, length), (step * stride, stride))
-        new = self._front_end.of_frames(frames)
-        self._held -= count * step
-        self._pending[: self._held] = self._pending[count * step : count * step + self._held]
+        new = self._front_end.of_frames(self._frames[:count])
+        used = count * self._step
+        self._held -= used
+        self._pending[: self._held] = self._pending[used : used + self._held]
         self._remember(new)
         return new
 

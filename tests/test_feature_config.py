@@ -1,9 +1,11 @@
 """What a front end's settings must be."""
 
+import numpy as np
 import pytest
 
 from kws_edge.errors import Faults
-from kws_edge.features import FeatureConfig
+from kws_edge.features import FeatureConfig, FrontEnd
+from kws_edge.streaming import FeatureStream
 
 
 def test_the_lab_points() -> None:
@@ -36,6 +38,8 @@ def test_fft_length() -> None:
         ({"kind": "mfcc", "num_coefficients": 0}, "num_coefficients: 0"),
         ({"num_mel_bins": 200}, "no FFT bin falls into mel band 1, "),
         ({"log_offset": 0}, "log_offset"),
+        ({"kind": "psf_mfcc", "num_coefficients": 0}, "num_coefficients: 0"),
+        ({"fft_length": "long"}, "fft_length: found 'long'"),
         ({"kind": "cepstrum"}, "expected spectrogram, log_mel"),
     ],
 )
@@ -52,3 +56,11 @@ def test_all_faults_at_once() -> None:
 
 def test_mel_settings_do_not_matter_to_a_spectrogram() -> None:
     assert FeatureConfig("spectrogram", upper_edge_hertz=9000).shape == (49, 321)
+
+
+def test_integers_are_no_signal() -> None:
+    """They would come out 10 too high after the log, and nothing would say so."""
+    config = FeatureConfig("log_mel")
+    for take in (FrontEnd(config), FeatureStream(config).push):
+        with pytest.raises(ValueError, match="expected floats"):
+            take(np.zeros(16000, np.int16))

@@ -129,13 +129,13 @@ def assert_parity(batch: FloatArray, config: FeatureConfig) -> None:
         assert np.percentile(np.abs(features - single), percentile) <= allowed
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(config=configs(("log_mel", "mfcc")))
 def test_speech(clips: FloatArray, config: FeatureConfig) -> None:
     assert_parity(clips, config)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(config=configs(("log_mel", "mfcc")))
 def test_noise_clipped_and_short(config: FeatureConfig) -> None:
     assert_parity(made(), config)
@@ -150,7 +150,7 @@ def test_training_features_on_speech_without_allowance(
     assert np.percentile(difference, 99.9) <= P99_9
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(config=configs(("spectrogram", "log_mel")))
 def test_tones_before_the_log(config: FeatureConfig) -> None:
     """A tone leaves bands empty, where the log shows nothing but roundings of the FFT."""

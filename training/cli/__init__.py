@@ -11,6 +11,7 @@ class Commands(LazyGroup):
     modules: ClassVar = {
         "dataset": "training.cli.dataset",
         "train": "training.cli.train",
+        "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",
         "release": "training.cli.release",
@@ -19,4 +20,4 @@ class Commands(LazyGroup):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Make keyword models: fetch recordings, train, convert to TFLite, evaluate."""
+    """Make keyword models: fetch recordings, train, sweep, convert to TFLite, evaluate."""

@@ -7,6 +7,7 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.errors import ModelError
 from training.cli.options import data_option, split_lists_option
+from training.data import load_split
 
 
 @click.command()
@@ -40,13 +41,15 @@ def command(
 
     Each model file carries its manifest. It is loaded back by the runtime, in every
     interpreter that is installed, and must give the trained network's posteriors on the
-    validation part, within a tolerance for each quantization.
+    validation part, within a tolerance for each quantization. A run that kept its weights
+    alone, as those of a sweep do, first gets its SavedModel.
     """
     from training.check_model import check_model
     from training.convert import QUANTIZATIONS, convert, read_run
-    from training.train import load_split
+    from training.restore import ensure_saved_model
 
     config, _ = read_run(run)
+    ensure_saved_model(run)
     split = load_split(config, data, split_lists)
     failed = []
     for name in quantization or QUANTIZATIONS:

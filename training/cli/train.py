@@ -1,6 +1,7 @@
 """``train``: a network from a configuration."""
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -30,14 +31,26 @@ def command(
     """Train the network that CONFIG (YAML) describes.
 
     Makes OUTPUT/<timestamp>/ with the SavedModel, config.yaml, history.csv and
-    metrics.json, and prints its name.
+    metrics.json, and prints its name. With KERAS_BACKEND=jax or torch it trains without
+    TensorFlow and keeps the weights alone, from which convert makes the SavedModel later.
     """
     run = load(config, RunConfig)
     if seed is not None:
         run = dataclasses.replace(run, seed=seed)
-    from training.train import train  # TensorFlow takes seconds: after the checks
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        from training.train_features import train_features
 
-    folder = train(
-        run, data, output, split_lists=split_lists, verbose=1 if sys.stderr.isatty() else 2
-    )
+        folder = train_features(
+            run, data, output, Path(".cache/features"), split_lists=split_lists, report=_report
+        )
+    else:
+        from training.train import train  # TensorFlow takes seconds: after the checks
+
+        folder = train(
+            run, data, output, split_lists=split_lists, verbose=1 if sys.stderr.isatty() else 2
+        )
     click.echo(folder)
+
+
+def _report(epoch: int, accuracy: float) -> None:
+    click.echo(f"epoch {epoch}: validation {accuracy:.2%}", err=True)

@@ -1,0 +1,108 @@
+"""Features of the training and validation parts, computed once a front end and kept on disk.
+
+They are the runtime's own features (NumPy), so that training from them needs no TensorFlow.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import kws_edge
+from kws_edge.audio import one_window, read_audio
+from kws_edge.features import FeatureConfig, FrontEnd
+from kws_edge.tables import FloatArray
+from training.data import fingerprint
+from training.dataset.index import Clip
+from training.dataset.splits import Split
+
+# What a feature's value depends on besides its configuration and the clip.
+CODE = ("audio.py", "features.py", "feature_config.py", "tables.py")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """``features [n, frames, width]`` float32 and ``targets [n]``, the indices of labels."""
+
+    features: FloatArray
+    targets: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What a run trains on and what it is chosen by."""
+
+    training: Examples
+    validation: Examples
+
+
+def relevant(config: FeatureConfig) -> dict[str, Any]:
+    """The settings that this kind of features depends on, framing in samples."""
+    names = ["kind", "sample_rate", "frame_length", "frame_step", "fft_samples", "window_samples"]
+    if config.kind != "spectrogram":
+        names += ["num_mel_bins", "lower_edge_hertz", "upper_edge_hertz", "log_offset"]
+    if config.kind in ("mfcc", "psf_mfcc"):
+        names += ["num_coefficients"]
+    return {name: getattr(config, name) for name in names}
+
+
+def cached_arrays(
+    split: Split, labels: Sequence[str], config: FeatureConfig, cache: Path
+) -> Arrays:
+    """Features of ``split`` from ``cache``, computed first where they are not there yet.
+
+    They are mapped, not read: ``[n, frames, width]`` of a spectrogram may be half a GB.
+    """
+    folder = cache / _name(split, config)
+    if not folder.is_dir():
+        _compute(split, config, folder)
+    index = {label: number for number, label in enumerate(labels)}
+
+    def examples(part: str) -> Examples:
+        targets = np.array([index[clip.label] for clip in split.part(part)], np.int64)
+        return Examples(np.load(folder / f"{part}.npy", mmap_mode="r"), targets)
+
+    return Arrays(examples("training"), examples("validation"))
+
+
+def _name(split: Split, config: FeatureConfig) -> str:
+    code = hashlib.sha256(np.__version__.encode())
+    for name in CODE:
+        code.update((Path(kws_edge.__file__).parent / name).read_bytes())
+    content = json.dumps([relevant(config), fingerprint(split), code.hexdigest()])
+    return f"{config.kind}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _compute(split: Split, config: FeatureConfig, folder: Path) -> None:
+    # under another name until it is whole: a killed run leaves nothing that looks finished
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for part in ("training", "validation"):
+        _write(split.part(part), config, partial / f"{part}.npy")
+    settings = json.dumps(dataclasses.asdict(config), indent=2)
+    (partial / "features.json").write_text(settings + "\n")
+    try:
+        partial.rename(folder)
+    except OSError:  # another process was first: its arrays are the same
+        shutil.rmtree(partial)
+
+
+def _write(clips: Sequence[Clip], config: FeatureConfig, path: Path) -> None:
+    front_end = FrontEnd(config)
+    shape = (len(clips), *config.shape)
+    array = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        path, mode="w+", dtype=np.float32, shape=shape
+    )
+    for row, clip in enumerate(clips):
+        audio = read_audio(clip.path, config.sample_rate)
+        array[row] = front_end(one_window(audio, config.window_samples))  # [frames, width]
+    array.flush()

@@ -1,0 +1,25 @@
+"""The compiled network of a run; any Keras backend."""
+
+import keras
+
+from training.architectures import ARCHITECTURES
+from training.config import RunConfig
+
+
+def network(config: RunConfig) -> keras.Model:
+    """The network of a run's architecture, not compiled: enough to hold weights."""
+    return ARCHITECTURES[config.architecture]((*config.features.shape, 1), len(config.labels))
+
+
+def build(config: RunConfig, steps: int) -> keras.Model:
+    """The compiled network; the learning rate reaches its end after ``steps`` batches."""
+    model = network(config)
+    schedule = keras.optimizers.schedules.PolynomialDecay(
+        config.optimizer.initial_learning_rate, steps, config.optimizer.end_learning_rate
+    )
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=False),
+        optimizer=keras.optimizers.Adam(schedule),
+        metrics=[keras.metrics.SparseCategoricalAccuracy()],
+    )
+    return model
