@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
+from kws_edge.config import MicrophoneConfig
 from kws_edge.detector import Detection, DetectorConfig
 from kws_edge.errors import ConfigError, Faults
+from kws_edge.events import MicrophoneState
 from kws_edge.interpreter import interpreter_name
 from kws_edge.model import Classifier
 from kws_edge.pipeline import spot
@@ -89,10 +91,10 @@ def _source(
     input_: str | None, device: str | None, pace: str, sample_rate: int
 ) -> Iterator[AudioSource]:
     if input_ is None:
-        from kws_edge.microphone import Microphone
+        from kws_edge.reliable_microphone import ReliableMicrophone
 
-        chosen = int(device) if device is not None and device.isdecimal() else device
-        with Microphone(sample_rate, chosen) as microphone:
+        config = MicrophoneConfig(device=device)
+        with ReliableMicrophone(sample_rate, config, _report) as microphone:
             yield microphone
         return
     source: AudioSource = (
@@ -101,6 +103,11 @@ def _source(
         else AudioFile(Path(input_), sample_rate)
     )
     yield Paced(source, sample_rate) if pace == "real" else source
+
+
+def _report(state: MicrophoneState, reason: str) -> None:
+    if state != "open":
+        click.echo(f"kws-edge: microphone {state} ({reason})", err=True)
 
 
 def _banner(spotter: KeywordSpotter, classifier: Classifier, input_: str | None) -> str:
