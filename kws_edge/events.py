@@ -14,6 +14,7 @@ from kws_edge.detector import Detection
 SCHEMA = 1
 
 EventType = Literal["detection", "microphone", "dropped", "stopped"]
+MicrophoneState = Literal["open", "lost", "back", "silent", "sound"]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Mappings from YAML or JSON into frozen dataclasses, strictly and with all faults at once.
 
-Supported field types: bool, int, float, str, Literal, dataclasses, ``tuple[X, ...]``,
+Supported field types: bool, int, float, str, Path, Literal, dataclasses, ``tuple[X, ...]``,
 ``dict[str, X]`` and unions of these. Nothing is coerced but int to float.
 """
 
@@ -9,6 +9,7 @@ import difflib
 import sys
 import types
 import typing
+from pathlib import Path
 from typing import Any, TypeVar
 
 from kws_edge.errors import Faults
@@ -115,6 +116,8 @@ def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
             return float(number)
     elif kind in (bool, int, str) and type(value) is kind:
         return value
+    elif kind is Path and type(value) is str and value:
+        return Path(value).expanduser()
     faults.append(_expected(kind, value, path))
     return None
 
@@ -137,7 +140,7 @@ def _type_name(kind: Any) -> str:
         return " or ".join(_type_name(k) for k in typing.get_args(kind))
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(repr(choice) for choice in typing.get_args(kind))
-    names = {float: "a finite number", int: "an integer", str: "text", bool: "true or false"}
+    names = {float: "a finite number", int: "an integer", str: "text", Path: "a path", bool: "true or false"}
     return names.get(kind, "nothing")
 
 

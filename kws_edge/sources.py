@@ -24,13 +24,14 @@ class AudioSource(Protocol):
 
 
 class Block:
-    """``samples [n]`` and how many samples were ``lost`` just before them."""
+    """``samples [n]``, n >= 0, and how many samples were ``lost`` just before them, why."""
 
-    __slots__ = ("lost", "samples")
+    __slots__ = ("lost", "reason", "samples")
 
-    def __init__(self, samples: FloatArray, lost: int = 0) -> None:
+    def __init__(self, samples: FloatArray, lost: int = 0, reason: str = "") -> None:
         self.samples = samples
         self.lost = lost
+        self.reason = reason
 
 
 class AudioFile:

@@ -6,6 +6,7 @@ microphone hears, bit for bit. ALSA's default device, which PortAudio opens, goe
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -53,11 +54,13 @@ class VirtualMicrophone:
     def start(self) -> None:
         """Start the sound server and wait until it answers."""
         socket = f"socket={self._folder}/pulse.sock"
+        # norewinds: it renders 50 ms at a time, not 2 s, and so is heard at once
+        sink = "sink_name=speaker rate=16000 channels=1 format=s16le norewinds=1"
         self._server = subprocess.Popen(
             ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
              "--system=no", "--high-priority=no", "--realtime=no",
              "-L", f"module-native-protocol-unix {socket} auth-anonymous=1",
-             "-L", "module-null-sink sink_name=speaker rate=16000 channels=1 format=s16le"],
+             "-L", f"module-null-sink {sink}"],
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=(self._folder / "pulseaudio.log").open("w"),
@@ -73,6 +76,20 @@ class VirtualMicrophone:
         """Kill the sound server: the microphone is gone."""
         self._server.kill()
         self._server.wait()
+
+    def pause(self) -> None:
+        """Stop the sound server without ending it: it answers nobody."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._server.send_signal(signal.SIGCONT)
+
+    def control(self, *command: str) -> str:
+        """Run ``pactl COMMAND``; what it says."""
+        result = self._call("pactl", *command)
+        if result.returncode:
+            raise RuntimeError(result.stderr)
+        return result.stdout.strip()
 
     def play(self, path: Path) -> None:
         """Play a WAV file at 16 kHz to its end, in real time."""

@@ -1,29 +1,50 @@
 """``devices``: the microphones that there are."""
 
+import dataclasses
 import json
 
 import click
 
 from kws_edge.cli.options import json_option
+from kws_edge.devices import Device, input_devices, working_formats
 from kws_edge.errors import AudioDeviceError
-from kws_edge.microphone import list_devices
 
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """List the input devices; the default one is marked with *."""
-    devices = list_devices()
+    """List the input devices and what works with them; the default one is marked with *.
+
+    16, 44.1 and 48 kHz are tried with one, two and all channels. 'listen' makes 16 kHz mono
+    of whatever works.
+    """
+    devices = input_devices()
     if not devices:
         raise AudioDeviceError(
             "no input device; plug in a microphone, or start the sound server that has it"
         )
     for device in devices:
+        formats = working_formats(device)
         if as_json:
-            click.echo(json.dumps(device, ensure_ascii=False))
+            document = {**dataclasses.asdict(device), "works": formats}
+            click.echo(json.dumps(document, ensure_ascii=False))
         else:
-            mark = "*" if device["default"] else " "
-            click.echo(
-                f"{mark} {device['index']:3d}  {device['name']}  ({device['channels']} channels,"
-                f" {device['sample_rate']} Hz)"
-            )
+            mark = "*" if device.default else " "
+            click.echo(f"{mark} {device.index:3d}  {device.name}  ({_told(device, formats)})")
+
+
+def _told(device: Device, formats: dict[int, list[int]]) -> str:
+    if not formats:
+        return f"does not open: {device.fault() or 'no common sample rate works'}"
+    by_channels: dict[str, list[str]] = {}
+    for rate, channels in formats.items():
+        by_channels.setdefault(_one_of(channels), []).append(f"{rate / 1000:g}")
+    return "; ".join(
+        f"{', '.join(rates)} kHz with {counts}" for counts, rates in by_channels.items()
+    )
+
+
+def _one_of(channels: list[int]) -> str:
+    *others, last = map(str, channels)
+    numbers = f"{', '.join(others)} or {last}" if others else last
+    return f"{numbers} channel{'s'[: channels != [1]]}"
