@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
 from kws_edge.model import Classifier
+from kws_edge.near_miss import NearMiss
 from kws_edge.shipped import find_model
 from kws_edge.streaming import FeatureStream
 from kws_edge.tables import FloatArray
@@ -16,13 +17,20 @@ class KeywordSpotter:
     window has been heard; which blocks the audio comes in makes no difference.
     """
 
-    def __init__(self, classifier: Classifier, config: DetectorConfig | None = None) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        config: DetectorConfig | None = None,
+        near_miss: float = 0.0,
+    ) -> None:
         manifest = classifier.manifest
         self.config = config or manifest.detector
         self.features = manifest.features
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
-        self._detector = Detector(manifest.labels, self.config, manifest.features.sample_rate)
+        self._detector = Detector(
+            manifest.labels, self.config, manifest.features.sample_rate, near_miss
+        )
         hop = self.config.hop_ms * manifest.features.sample_rate / 1000
         self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
         self._heard = 0  # samples since the stream began: its clock
@@ -54,6 +62,10 @@ class KeywordSpotter:
                 if detection := self._detector.push(self._heard, posteriors):
                     detections.append(detection)
         return detections
+
+    def take_near_misses(self) -> list[NearMiss]:
+        """Words nearly spotted since the last call; see `Detector`."""
+        return self._detector.take_near_misses()
 
     def skip(self, samples: int) -> None:
         """Audio was lost: the clock goes on, all else starts afresh."""
