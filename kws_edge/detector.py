@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kws_edge.errors import Faults
+from kws_edge.near_miss import NearMiss, NearMissTracker
 from kws_edge.tables import FloatArray
 
 
@@ -61,9 +62,19 @@ def is_keyword(label: str) -> bool:
 
 
 class Detector:
-    """Feed it posteriors in order of time; it answers with a `Detection` or None."""
+    """Feed it posteriors in order of time; it answers with a `Detection` or None.
 
-    def __init__(self, labels: Sequence[str], config: DetectorConfig, sample_rate: int) -> None:
+    With ``near_miss`` above 0 (and below 1) it also collects what came to that share of a
+    threshold and no further, for `take_near_misses`.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        config: DetectorConfig,
+        sample_rate: int,
+        near_miss: float = 0.0,
+    ) -> None:
         unknown = sorted(set(config.thresholds) - set(labels))
         if unknown:
             raise Faults([f"thresholds.{name}: no such label ({', '.join(labels)})"
@@ -77,10 +88,24 @@ class Detector:
                 for label in labels
             ]
         )
+        self._near_misses: list[NearMiss] = []
+        self._tracker = (
+            NearMissTracker(
+                self._labels,
+                self._thresholds.tolist(),
+                near_miss,
+                self._samples(config.refractory_ms),
+                sample_rate,
+            )
+            if near_miss
+            else None
+        )
         self.reset()
 
     def reset(self) -> None:
         """Start afresh, as after a gap in the audio."""
+        if self._tracker:
+            self._tracker.reset()
         self._recent: deque[tuple[int, FloatArray]] = deque()
         self._first: int | None = None
         self._quiet_until = 0
@@ -91,6 +116,18 @@ class Detector:
         smoothed = self._smooth(sample, posteriors)
         if smoothed is None:
             return None
+        detection = self._decide(sample, smoothed)
+        if self._tracker:
+            spotted = sample < self._quiet_until or detection is not None
+            self._near_misses += self._tracker.push(sample, smoothed, spotted)
+        return detection
+
+    def take_near_misses(self) -> list[NearMiss]:
+        """The near misses since the last call, each reported when it was over."""
+        taken, self._near_misses = self._near_misses, []
+        return taken
+
+    def _decide(self, sample: int, smoothed: FloatArray) -> Detection | None:
         if self._held is not None and smoothed[self._held] < self._thresholds[self._held]:
             self._held = None
         best = int(np.argmax(smoothed))

@@ -10,10 +10,11 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from kws_edge.detector import Detection
+from kws_edge.near_miss import NearMiss
 
 SCHEMA = 1
 
-EventType = Literal["detection", "microphone", "dropped", "stopped"]
+EventType = Literal["detection", "near_miss", "microphone", "dropped", "stopped"]
 MicrophoneState = Literal["open", "lost", "back", "silent", "sound"]
 
 
@@ -22,6 +23,8 @@ class Event:
     """One thing that happened.
 
     - ``detection``: ``label``, ``score`` (0 to 1).
+    - ``near_miss``: the same, of a word that came near its threshold and not to it; only
+      where the configuration asks for them (``triggers.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
     - ``stopped``: ``seconds`` of audio heard in all, ``reason``.
@@ -54,10 +57,16 @@ class EventFactory:
         self._count = 0
 
     def detection(self, detection: Detection) -> Event:
-        data = {"label": detection.label, "score": round(detection.score, 4)}
-        return self.make("detection", detection.sample, **data)
+        return self._scored("detection", detection)
+
+    def near_miss(self, near_miss: NearMiss) -> Event:
+        return self._scored("near_miss", near_miss)
 
     def make(self, kind: EventType, sample: int, **data: Any) -> Event:
         self._count += 1
         utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         return Event(kind, self._count, sample, round(sample / self._rate, 4), utc, data)
+
+    def _scored(self, kind: EventType, found: Detection | NearMiss) -> Event:
+        data = {"label": found.label, "score": round(found.score, 4)}
+        return self.make(kind, found.sample, **data)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
 from kws_edge.model import Classifier
+from kws_edge.near_miss import NearMiss
 from kws_edge.shipped import find_model
 from kws_edge.streaming import FeatureStream
 from kws_edge.tables import FloatArray
@@ -37,6 +38,7 @@ class KeywordSpotter:
         classifier: Classifier,
         config: DetectorConfig | None = None,
         on_decision: Callable[[Decision], None] | None = None,
+        near_miss: float = 0.0,
     ) -> None:
         manifest = classifier.manifest
         self.base_config = manifest.detector
@@ -45,6 +47,7 @@ class KeywordSpotter:
         self.features = manifest.features
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
+        self._near_miss = near_miss
         self._heard = 0  # samples since the stream began: its clock
         # A quarter of a second at most waits for its features: five frames at once take a
         # third of the time of five alone, and nobody looks at them before the next decision.
@@ -85,10 +88,14 @@ class KeywordSpotter:
 
     def reconfigure(self, config: DetectorConfig) -> None:
         """Detect by other settings from now on, without losing audio. Raises `Faults`."""
-        detector = Detector(self._classifier.manifest.labels, config, self.features.sample_rate)
+        detector = Detector(self._classifier.manifest.labels, config, self.features.sample_rate, self._near_miss)
         self.config, self._detector = config, detector
         hop = config.hop_ms * self.features.sample_rate / 1000
         self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
+
+    def take_near_misses(self) -> list[NearMiss]:
+        """Words nearly spotted since the last call; see `Detector`."""
+        return self._detector.take_near_misses()
 
     def skip(self, samples: int) -> None:
         """Audio was lost: the clock goes on, all else starts afresh."""

@@ -1,0 +1,82 @@
+"""Figures of a running daemon. Plain numbers: whoever shows them asks for them."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Protocol
+
+from kws_edge.detector import is_keyword
+from kws_edge.events import Event
+
+# 0.1 ms to 100 ms: a decision is due every 20 to 100 ms, on machines from a laptop to a Pi Zero
+INFERENCE_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+MICROPHONE_STATES = ("open", "lost", "silent")
+_STATE = {"open": "open", "back": "open", "sound": "open", "lost": "lost", "silent": "silent"}
+
+
+class Queue(Protocol):
+    """What a `SinkWorker` says of itself."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def handled(self) -> int: ...
+
+
+class Histogram:
+    """How often values fell at or below each of ``bounds`` (rising), and their sum."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self._counts = [0] * (len(bounds) + 1)  # the last: above all bounds
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    @property
+    def cumulative(self) -> list[int]:
+        """For each bound how many were at or below it; last how many there were in all."""
+        return list(accumulate(self._counts))
+
+
+@dataclass(eq=False)
+class Metrics:
+    """Fed by the daemon: each event to `count`, each inference to ``inference.observe``.
+
+    ``audio_seconds`` (of the stream, lost audio included) and ``sinks`` (by name) are asked
+    for when somebody looks, from another thread.
+    """
+
+    model_name: str
+    labels: Iterable[str]
+    audio_seconds: Callable[[], float] = lambda: 0.0
+    sinks: Callable[[], Iterable[tuple[str, Queue]]] = lambda: ()
+    inference: Histogram = field(default_factory=lambda: Histogram(INFERENCE_BOUNDS))
+    samples_dropped: int = 0
+    microphone_state: str = "lost"  # until it has been opened
+    microphone_restarts: int = 0
+    reloads: int = 0  # of the configuration
+
+    def __post_init__(self) -> None:
+        # from the start, for each keyword: a counter that appears at 1 hides its first event
+        self.detections = {label: 0 for label in self.labels if is_keyword(label)}
+        self.near_misses = dict(self.detections)
+
+    def count(self, event: Event) -> None:
+        """Take note of an event."""
+        if event.type == "detection":
+            self.detections[event.data["label"]] += 1
+        elif event.type == "near_miss":
+            self.near_misses[event.data["label"]] += 1
+        elif event.type == "dropped":
+            self.samples_dropped += event.data["samples"]
+        elif event.type == "microphone":
+            self.microphone_state = _STATE[event.data["state"]]
+            self.microphone_restarts += event.data["state"] == "back"

@@ -1,0 +1,70 @@
+"""Events on stdout: JSON lines for programs, a short line each for people."""
+
+import os
+import select
+from collections.abc import Callable
+
+from kws_edge.events import Event
+
+
+class StdoutSink:
+    """Writes each event as one line to a file descriptor.
+
+    ``human``: short lines instead of JSON. ``on_closed`` is called once, in the worker's
+    thread, when the reader has gone (as with ``| head``): the daemon is to end quietly, and
+    events after that are let go of.
+
+    It writes to the descriptor itself: a thread that hangs in ``sys.stdout``, since nobody
+    reads the pipe, would hold the lock that the interpreter needs to end.
+    """
+
+    name = "stdout"
+
+    def __init__(
+        self, descriptor: int, human: bool = False, on_closed: Callable[[], None] | None = None
+    ) -> None:
+        self._descriptor = descriptor
+        self._line = human_line if human else Event.to_json
+        self._on_closed = on_closed
+        self._closed = False
+
+    def open(self) -> None: ...
+
+    def handle(self, event: Event) -> None:
+        if self._closed:
+            return
+        try:
+            _write_all(self._descriptor, f"{self._line(event)}\n".encode())
+        except BrokenPipeError:
+            self._closed = True
+            if self._on_closed:
+                self._on_closed()
+
+    def close(self) -> None: ...
+
+
+def human_line(event: Event) -> str:
+    """Time in the stream, what it is, and what there is to say about it."""
+    return f"{event.time_s:8.2f} s  {_said(event)}"
+
+
+def _said(event: Event) -> str:
+    data = event.data
+    reason = f" ({data['reason']})" if data.get("reason") else ""
+    if event.type == "detection":
+        return f"{data['label']:<8} {data['score']:.2f}"
+    if event.type == "near_miss":
+        return f"nearly {data['label']} {data['score']:.2f}"
+    if event.type == "microphone":
+        return f"microphone: {data['state']}{reason}"
+    if event.type == "dropped":
+        return f"{data['samples']} samples of audio lost{reason}"
+    return f"stopped after {data['seconds']:g} s of audio{reason}"
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:  # someone else made the pipe non-blocking
+            select.select([], [descriptor], [])

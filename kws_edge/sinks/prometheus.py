@@ -1,0 +1,133 @@
+"""The figures of the daemon for Prometheus, at ``http://host:port/metrics``."""
+
+import platform
+from collections.abc import Iterator
+from typing import Any
+
+from kws_edge import __version__
+from kws_edge.config import MetricsConfig
+from kws_edge.errors import KwsEdgeError
+from kws_edge.events import Event
+from kws_edge.extras import import_extra
+from kws_edge.metrics import MICROPHONE_STATES, Metrics
+
+
+class PrometheusSink:
+    """Serves `Metrics`; events reach those by `Metrics.count`, not through here.
+
+    ``port`` is the one that is listened to, once it is open.
+    """
+
+    name = "metrics"
+
+    def __init__(self, config: MetricsConfig, metrics: Metrics) -> None:
+        """Raises `ConfigError` where prometheus-client is not installed."""
+        self._library = import_extra("prometheus_client", "metrics")
+        self._config = config
+        self._registry = self._library.CollectorRegistry()
+        self._registry.register(MetricsCollector(metrics))
+        self._library.ProcessCollector(registry=self._registry)  # CPU, memory, open files
+        self._server: Any = None
+        self.port = config.port
+
+    def open(self) -> None:
+        """Raises `KwsEdgeError` where the address is not free."""
+        host, port = self._config.host, self._config.port
+        try:
+            self._server, _ = self._library.start_http_server(port, host, self._registry)
+        except OSError as error:
+            raise KwsEdgeError(f"cannot serve {host}:{port}: {error.strerror}") from error
+        self.port = self._server.server_address[1]
+
+    def handle(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class MetricsCollector:
+    """`Metrics` in Prometheus's terms, made afresh each time they are fetched."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Any]:
+        yield from self._words()
+        yield from self._audio()
+        yield from self._sinks()
+
+    def _words(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, InfoMetricFamily
+
+        metrics = self._metrics
+        yield InfoMetricFamily(
+            "kws_edge_build",
+            "Version of the program and the model it runs.",
+            {
+                "version": __version__,
+                "model": metrics.model_name,
+                "python_version": platform.python_version(),
+            },
+        )
+        for name, what, counts in (
+            ("detections", "Keywords spotted.", metrics.detections),
+            ("near_misses", "Words that came near a threshold and not to it.", metrics.near_misses),
+        ):
+            family = CounterMetricFamily(f"kws_edge_{name}", what, labels=["keyword"])
+            for keyword, count in counts.items():
+                family.add_metric([keyword], count)
+            yield family
+
+    def _audio(self) -> Iterator[Any]:
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        metrics = self._metrics
+        for name, what, value in (
+            ("audio_seconds", "Audio of the stream, lost audio included.", metrics.audio_seconds()),
+            ("audio_dropped_samples", "Samples that never reached the spotter.",
+             metrics.samples_dropped),
+            ("microphone_restarts", "Times the microphone came back after it was lost.",
+             metrics.microphone_restarts),
+            ("config_reloads", "Times the configuration was read again.", metrics.reloads),
+        ):  # fmt: skip
+            yield CounterMetricFamily(f"kws_edge_{name}", what, value)
+        state = GaugeMetricFamily(
+            "kws_edge_microphone_state", "1 for the state the microphone is in.", labels=["state"]
+        )
+        for name in MICROPHONE_STATES:
+            state.add_metric([name], name == metrics.microphone_state)
+        yield state
+        histogram = metrics.inference
+        counts = histogram.cumulative
+        bounds = [*map(str, histogram.bounds), "+Inf"]
+        yield HistogramMetricFamily(
+            "kws_edge_inference_seconds",
+            "Time that one run of the network took.",
+            buckets=list(zip(bounds, counts, strict=True)),
+            sum_value=histogram.sum,
+        )
+
+    def _sinks(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        waiting = GaugeMetricFamily(
+            "kws_edge_sink_queue_length", "Events that wait to be delivered.", labels=["sink"]
+        )
+        events = CounterMetricFamily(
+            "kws_edge_sink_events",
+            "Events a sink has handled, dropped for want of room, or failed to deliver.",
+            labels=["sink", "outcome"],
+        )
+        for name, queue in self._metrics.sinks():
+            waiting.add_metric([name], queue.waiting)
+            events.add_metric([name, "handled"], queue.handled)
+            events.add_metric([name, "dropped"], queue.dropped)
+            events.add_metric([name, "failed"], queue.failed)
+        yield waiting
+        yield events

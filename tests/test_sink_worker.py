@@ -1,0 +1,97 @@
+"""Sinks behind their queues: order, drops, faults, and one that hangs beside one that works."""
+
+import logging
+import threading
+import time
+
+import pytest
+from sink_parts import Collecting, detections, wait_for
+
+from kws_edge.events import Event
+from kws_edge.sinks.build import close_sinks
+from kws_edge.sinks.worker import SinkWorker
+
+
+class Hanging(Collecting):
+    """Blocks in its first event until it is told to let go."""
+
+    def __init__(self) -> None:
+        super().__init__("hanging")
+        self.release = threading.Event()
+        self.aborted = False
+
+    def handle(self, event: Event) -> None:
+        self.release.wait()
+        super().handle(event)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Failing(Collecting):
+    """Fails at all but every fourth event."""
+
+    def handle(self, event: Event) -> None:
+        if event.id % 4:
+            raise OSError("no space left")
+        super().handle(event)
+
+
+def test_a_sink_that_hangs_delays_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    hanging, working = Hanging(), Collecting()
+    workers = [SinkWorker(hanging, capacity=5), SinkWorker(working, capacity=1000)]
+    events = detections(300)
+    slowest = 0.0
+    for event in events:
+        began = time.thread_time()
+        for worker in workers:
+            worker.put(event)
+        slowest = max(slowest, time.thread_time() - began)
+    wait_for(lambda: len(working.events) == 300, "the sink that works")
+    assert working.events == events
+    assert slowest < 0.5  # CPU time: putting never computes, and never waits
+    assert workers[0].dropped + workers[0].waiting + 1 == 300
+    assert workers[0].dropped >= 294
+    assert "sink hanging is behind" in caplog.text
+
+    began = time.monotonic()
+    assert close_sinks(workers, 0.3) is False
+    assert time.monotonic() - began < 10
+    assert hanging.aborted
+    assert not hanging.closed
+    assert working.closed
+    hanging.release.set()
+
+
+def test_closing_delivers_what_waits_in_order() -> None:
+    sink = Collecting()
+    worker = SinkWorker(sink)
+    events = detections(90)
+    for event in events:
+        worker.put(event)
+    assert worker.close(timeout=30)
+    assert sink.events == events
+    assert sink.closed
+    assert (worker.handled, worker.dropped, worker.failed, worker.waiting) == (90, 0, 0, 0)
+
+
+def test_faults_are_counted_and_one_that_stays_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.ERROR)
+    sink = Failing("failing")
+    worker = SinkWorker(sink)
+    for event in detections(8):
+        worker.put(event)
+    assert worker.close(timeout=30)
+    assert [event.id for event in sink.events] == [4, 8]
+    assert worker.failed == 6
+    assert caplog.text.count("sink failing: OSError: no space left") == 2  # again after a success
+
+
+def test_what_a_sink_itself_loses_is_in_the_figures() -> None:
+    sink = Collecting()
+    sink.dropped, sink.waiting, sink.failed = 3, 2, 1  # type: ignore[attr-defined]
+    worker = SinkWorker(sink)
+    assert (worker.dropped, worker.waiting, worker.failed) == (3, 2, 1)
+    worker.close(timeout=30)
