@@ -53,7 +53,7 @@ def test_messages_arrive_whole_and_from_this_process(manager: Manager) -> None:
 def test_the_same_bytes_as_systemd_notify_sends(manager: Manager) -> None:
     if not shutil.which("systemd-notify"):
         pytest.skip("needs systemd-notify: apt install systemd")
-    subprocess.run(["systemd-notify", "--ready", "--status=listening"], check=True)
+    subprocess.run(["systemd-notify", "--no-block", "--ready", "--status=listening"], check=True)
     theirs, _ = manager.receive()
     sd_notify("READY=1\nSTATUS=listening")
     ours, _ = manager.receive()
