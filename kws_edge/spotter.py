@@ -1,5 +1,6 @@
 """Audio blocks in, detections out. No input or output of its own."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
@@ -61,6 +62,10 @@ class KeywordSpotter:
         self._stream.reset()
         self._detector.reset()
         self._schedule()
+
+    def choose(self, keywords: Collection[str]) -> None:
+        """Spot these alone from now on: others neither count nor start a refractory time."""
+        self._detector.choose(keywords)
 
     def _schedule(self) -> None:
         frames, _ = self.features.shape

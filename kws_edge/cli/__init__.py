@@ -16,6 +16,7 @@ class Commands(LazyGroup):
         "info": "kws_edge.cli.info",
         "check": "kws_edge.cli.check",
         "bench": "kws_edge.cli.bench",
+        "wyoming": "kws_edge.cli.wyoming",
     }
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     """Spot spoken keywords on a live microphone, in files or in a pipe.
 
     Exit codes: 0 done, 1 failure, 2 usage, 65 bad model or audio, 66 missing file,
-    69 no device or interpreter, 78 configuration.
+    69 no device, interpreter or address, 78 configuration.
     """
 
 
