@@ -11,7 +11,6 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
@@ -36,7 +35,8 @@ class WyomingServer:
     def __init__(self, make_session: Callable[[str], Session], max_clients: int) -> None:
         self._make_session = make_session
         self._max_clients = max_clients
-        self._clients: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._served = 0  # clients at present
         self._numbers = itertools.count(1)
 
     async def run(self, endpoint: Endpoint, announced_as: str | None = None) -> None:
@@ -51,18 +51,10 @@ class WyomingServer:
         helpers = [asyncio.create_task(self._tell_manager())]
         try:
             places = bound(server)
-            local = all(map(is_local, places))
             if announced_as is not None:
-                if local:
-                    raise ConfigError(
-                        f"--zeroconf: nobody else can reach {endpoint}; to listen to the"
-                        " network: --uri tcp://0.0.0.0:10400"
-                    )
-                from kws_edge.announcement import announce
-
-                helpers.append(asyncio.create_task(announce(announced_as, places[0])))
+                helpers.append(_announcing(announced_as, places))
             log.info("listening at %s", ", ".join(map(str, places)))
-            if not local:
+            if not all(map(is_local, places)):
                 log.warning("anybody in the network can connect: the protocol knows no password")
             await stop.wait()
             sd_notify("STOPPING=1")
@@ -70,20 +62,25 @@ class WyomingServer:
             server.close()
             if endpoint.path:
                 remove_socket(endpoint.path)
-            await _end([*helpers, *self._clients])
+            await _end([*helpers, *self._tasks])
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # a task of its own: that of asyncio's streams takes being cancelled for a fault
+        task = asyncio.create_task(self._attend(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = f"client {next(self._numbers)}{_peer(writer)}"
-        task = asyncio.current_task()
-        assert task
+        served = self._served < self._max_clients
+        self._served += served
         try:
-            if len(self._clients) >= self._max_clients:
+            if served:
+                log.debug("%s: connected", name)
+                await self._serve(self._make_session(name), EventReader(reader), writer)
+                log.debug("%s: left", name)
+            else:
                 await self._refuse(name, writer)
-                return
-            self._clients.add(task)
-            log.debug("%s: connected", name)
-            await self._serve(self._make_session(name), EventReader(reader), writer)
-            log.debug("%s: left", name)
         except ClientError as error:
             log.warning("%s: %s; sent away", name, error)
         except ConnectionError as error:
@@ -91,7 +88,7 @@ class WyomingServer:
         except Exception as error:  # a fault here must not end what the others do
             log.exception("%s: %s: %s; sent away", name, type(error).__name__, error)
         finally:
-            self._clients.discard(task)
+            self._served -= served
             writer.close()
 
     async def _serve(
@@ -114,9 +111,20 @@ class WyomingServer:
         watchdog = watchdog_interval()
         state = "READY=1"
         while True:
-            sd_notify(f"{state}\nSTATUS={len(self._clients)} of {self._max_clients} clients")
+            sd_notify(f"{state}\nSTATUS={self._served} of {self._max_clients} clients")
             await asyncio.sleep(min(watchdog / 3 if watchdog else 10.0, 10.0))
             state = "WATCHDOG=1"
+
+
+def _announcing(name: str, places: list[Endpoint]) -> "asyncio.Task[None]":
+    if all(map(is_local, places)):
+        raise ConfigError(
+            f"--zeroconf: nobody else can reach {places[0]}; to listen to the network:"
+            " --uri tcp://0.0.0.0:10400"
+        )
+    from kws_edge.announcement import announce
+
+    return asyncio.create_task(announce(name, places[0]))
 
 
 async def _send(event: Event, writer: asyncio.StreamWriter) -> None:
@@ -131,7 +139,7 @@ async def _send(event: Event, writer: asyncio.StreamWriter) -> None:
         late.cancel()
 
 
-async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks, timeout=STOP_SECONDS)
