@@ -5,7 +5,7 @@ detections, live or offline.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,12 +82,7 @@ class Detector:
         self.config = config
         self._labels = tuple(labels)
         self._rate = sample_rate
-        self._thresholds = np.array(
-            [
-                config.thresholds.get(label, config.threshold) if is_keyword(label) else np.inf
-                for label in labels
-            ]
-        )
+        self.choose(labels)
         self._near_misses: list[NearMiss] = []
         self._tracker = (
             NearMissTracker(
@@ -101,6 +96,17 @@ class Detector:
             else None
         )
         self.reset()
+
+    def choose(self, labels: Collection[str]) -> None:
+        """Report these keywords alone: others neither count nor start a refractory time."""
+        self._thresholds = np.array(
+            [
+                self.config.thresholds.get(label, self.config.threshold)
+                if is_keyword(label) and label in labels
+                else np.inf
+                for label in self._labels
+            ]
+        )
 
     def reset(self) -> None:
         """Start afresh, as after a gap in the audio."""

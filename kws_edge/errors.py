@@ -33,6 +33,12 @@ class AudioDeviceError(KwsEdgeError):
     exit_code = 69
 
 
+class AddressError(KwsEdgeError):
+    """An address to listen on that is taken, not there, or may not be used."""
+
+    exit_code = 69
+
+
 class InterpreterError(KwsEdgeError):
     """No TFLite interpreter is installed, or the one asked for does not work."""
 

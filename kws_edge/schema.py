@@ -140,7 +140,13 @@ def _type_name(kind: Any) -> str:
         return " or ".join(_type_name(k) for k in typing.get_args(kind))
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(repr(choice) for choice in typing.get_args(kind))
-    names = {float: "a finite number", int: "an integer", str: "text", Path: "a path", bool: "true or false"}
+    names = {
+        float: "a finite number",
+        int: "an integer",
+        str: "text",
+        Path: "a path",
+        bool: "true or false",
+    }
     return names.get(kind, "nothing")
 
 

@@ -1,7 +1,7 @@
 """Audio blocks in, detections out. No input or output of its own."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,9 @@ class KeywordSpotter:
 
     def reconfigure(self, config: DetectorConfig) -> None:
         """Detect by other settings from now on, without losing audio. Raises `Faults`."""
-        detector = Detector(self._classifier.manifest.labels, config, self.features.sample_rate, self._near_miss)
+        detector = Detector(
+            self._classifier.manifest.labels, config, self.features.sample_rate, self._near_miss
+        )
         self.config, self._detector = config, detector
         hop = config.hop_ms * self.features.sample_rate / 1000
         self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
@@ -104,6 +106,10 @@ class KeywordSpotter:
         self._held = 0
         self._detector.reset()
         self._schedule()
+
+    def choose(self, keywords: Collection[str]) -> None:
+        """Spot these alone from now on: others neither count nor start a refractory time."""
+        self._detector.choose(keywords)
 
     def _decide(self) -> Detection | None:
         started = time.perf_counter()

@@ -18,6 +18,7 @@ class Commands(LazyGroup):
         "bench": "kws_edge.cli.bench",
         "config": "kws_edge.cli.config",
         "service": "kws_edge.cli.service",
+        "wyoming": "kws_edge.cli.wyoming",
     }
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Spot spoken keywords on a live microphone, in files or in a pipe.
 
     Exit codes: 0 done, 1 failure, 2 usage, 65 bad model or audio, 66 missing file,
-    69 no device or interpreter, 78 configuration.
+    69 no device, interpreter or address, 78 configuration.
     """
 
 

@@ -1,0 +1,97 @@
+"""``wyoming``: a wake-word server for Home Assistant and others."""
+
+import asyncio
+import importlib.util
+import logging
+import socket
+
+import click
+
+from kws_edge.cli.options import model_option, threads_option
+from kws_edge.config import DetectorOverrides
+from kws_edge.detector import DetectorConfig
+from kws_edge.endpoint import Endpoint
+from kws_edge.errors import ConfigError, Faults
+from kws_edge.interpreter import interpreter_name
+from kws_edge.manifest import Manifest
+from kws_edge.model import Classifier
+from kws_edge.shipped import find_model
+from kws_edge.spotter import KeywordSpotter
+
+MAX_NAME = 63  # bytes, of a service in DNS
+
+
+@click.command()
+@click.option("--uri", default="tcp://127.0.0.1:10400", show_default=True,
+              help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
+              " tcp://0.0.0.0:10400.")  # fmt: skip
+@click.option("--zeroconf", is_flag=False, flag_value="", metavar="[NAME]",
+              help="Announce the server in the local network, as NAME.")  # fmt: skip
+@model_option
+@click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
+@click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
+@click.option("--refractory-ms", type=float, help="Pause after a detection.")
+@click.option("--hop-ms", type=float, help="Time between two decisions.")
+@click.option("--language", "languages", multiple=True, default=["en"], show_default=True,
+              help="Of the keywords, as clients are told. May be repeated.")  # fmt: skip
+@click.option("--max-clients", type=click.IntRange(min=1), default=16, show_default=True,
+              help="More are refused.")  # fmt: skip
+@threads_option
+@click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
+def command(
+    uri: str,
+    zeroconf: str | None,
+    model: str,
+    languages: tuple[str, ...],
+    max_clients: int,
+    threads: int,
+    verbose: bool,
+    **overrides: float | None,
+) -> None:
+    """Spot keywords in audio that clients send by the Wyoming protocol.
+
+    Home Assistant and its satellites use it for their wake words. One line on stderr for
+    each detection and each fault; SIGTERM or Ctrl-C ends.
+    """
+    _need("wyoming", "wyoming")
+    from kws_edge.wyoming_info import wake_info
+    from kws_edge.wyoming_server import WyomingServer
+    from kws_edge.wyoming_session import Session
+
+    endpoint = Endpoint.from_uri(uri)
+    name = None if zeroconf is None else _announced_as(zeroconf)
+    logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
+    logging.getLogger("asyncio").setLevel("WARNING")
+    classifier = Classifier.load(find_model(model), threads)
+    config = _configured(classifier, overrides)
+    info = wake_info(classifier.manifest, languages)
+    click.echo(_banner(classifier.manifest), err=True)
+    server = WyomingServer(lambda client: Session(classifier, config, info, client), max_clients)
+    asyncio.run(server.run(endpoint, name))
+
+
+def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> DetectorConfig:
+    """Raises `ConfigError` now, rather than when the first client comes."""
+    try:
+        config = DetectorOverrides(**overrides).applied_to(classifier.manifest.detector)  # type: ignore[arg-type]
+        return KeywordSpotter(classifier, config).config
+    except Faults as error:
+        raise ConfigError(f"--{str(error).replace('_', '-')}") from error
+
+
+def _banner(manifest: Manifest) -> str:
+    words = ", ".join(manifest.labels)
+    return f"wake-word server for {words} ({manifest.name}, {interpreter_name()})"
+
+
+def _announced_as(name: str) -> str:
+    _need("zeroconf", "zeroconf")
+    name = name or f"kws-edge on {socket.gethostname()}"
+    if len(name.encode()) > MAX_NAME or not name.isprintable():
+        raise ConfigError(f"--zeroconf: a name has at most {MAX_NAME} bytes, all printable")
+    return name
+
+
+def _need(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise ConfigError(f"{package} is not installed: pip install 'kws-edge[{extra}]'")
