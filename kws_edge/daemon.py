@@ -4,6 +4,7 @@ Runs in the main thread. Signals only set flags; everything is done between two 
 audio, so that nothing is ever half done.
 """
 
+import dataclasses
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -12,9 +13,9 @@ from typing import Protocol
 
 from kws_edge.config import Config
 from kws_edge.errors import Faults, KwsEdgeError
-from kws_edge.events import Event, EventFactory
+from kws_edge.events import Event, EventFactory, MicrophoneState
 from kws_edge.service_manager import ServiceManager
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.build import Sinks, Surroundings
 from kws_edge.sources import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
 
@@ -32,28 +33,30 @@ class Observer(Protocol):
 
 
 class Daemon:
-    """``make_sinks`` builds the sinks of a configuration; ``reload`` reads it again."""
+    """``around`` is what the sinks need; ``reload`` reads the configuration again."""
 
     def __init__(
         self,
         config: Config,
         spotter: KeywordSpotter,
-        make_sinks: Callable[[Config], list[SinkWorker]],
+        around: Surroundings,
         reload: Callable[[], Config],
         observers: Sequence[Observer] = (),
     ) -> None:
+        """Raises `ConfigError` where a sink cannot be made."""
         self.config = config
         self.spotter = spotter
-        self.sinks = make_sinks(config)
+        self._around = self._connected(around)
+        self.sinks = Sinks(config, self._around)
         self.events = EventFactory(spotter.features.sample_rate)
         self.detections = 0
         self.samples_lost = 0
-        self._make_sinks, self._read = make_sinks, reload
+        self._read = reload
         self._observers = tuple(observers)
         self._manager = ServiceManager()
         self._stop_reason = ""
         self._reload_asked = False
-        self._microphone_state = "open"
+        self._microphone = "not open yet"
         spotter.on_decision = self._decided
 
     def run(self, source: AudioSource) -> str:
@@ -75,17 +78,18 @@ class Daemon:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            for sink in self.sinks:
-                sink.close()
+            self.sinks.close()
         return self._stop_reason
 
     def stop(self, reason: str) -> None:
         """End after the block under way."""
         self._stop_reason = self._stop_reason or reason
 
-    def microphone(self, state: str, reason: str = "") -> None:
+    def microphone(self, state: MicrophoneState, reason: str = "") -> None:
         """The microphone's state has changed; called between two blocks."""
-        self._microphone_state = state
+        self._microphone = state
+        if state != "open":
+            log.warning("microphone %s: %s", state, reason)
         self._emit(self.events.make(
             "microphone", self.spotter.samples_heard, state=state, reason=reason
         ))  # fmt: skip
@@ -95,57 +99,68 @@ class Daemon:
         self._manager.reloading()
         try:
             config = self._read()
-            base = self.spotter.base_config
-            self.spotter.reconfigure(config.detector.applied_to(base))
+            detector = config.detector.applied_to(self.spotter.base_config)
+            self.sinks.exchange(config, self._around)
+            self.spotter.reconfigure(detector)
         except (KwsEdgeError, Faults) as error:
             log.error("the configuration stays as it was: %s", error)
         else:
-            self._replace_sinks(config)
+            self._say_what_stays(config)
+            self.config = config
+            if self._around.metrics:
+                self._around.metrics.reloads += 1
+            log.info("configuration reloaded")
         self._manager.ready(self._status())
 
-    def _replace_sinks(self, config: Config) -> None:
+    def _say_what_stays(self, config: Config) -> None:
         needs_restart = [
             name for name in ("model", "threads", "microphone")
             if getattr(config, name) != getattr(self.config, name)
         ]  # fmt: skip
         if needs_restart:
             log.warning("changes of %s take a restart", ", ".join(needs_restart))
-        old, self.sinks = self.sinks, self._make_sinks(config)
-        self.config = config
-        for sink in old:
-            sink.close()
-        log.info("configuration reloaded")
 
     def _take(self, block: Block) -> None:
         if block.lost:
-            self._lost(block.lost)
+            self._lost(block)
         for observer in self._observers:
             observer.block(block)
+        if self._around.ring:
+            self._around.ring.push(block.samples)
         for detection in self.spotter.push(block.samples):
             self.detections += 1
             self._emit(self.events.detection(detection))
+        for near_miss in self.spotter.take_near_misses():
+            self._emit(self.events.near_miss(near_miss))
         self._manager.alive()
 
-    def _lost(self, samples: int) -> None:
-        self.samples_lost += samples
-        self.spotter.skip(samples)
+    def _lost(self, block: Block) -> None:
+        self.samples_lost += block.lost
+        self.spotter.skip(block.lost)
+        if self._around.ring:
+            self._around.ring.skip(block.lost)
         self._emit(self.events.make(
-            "dropped", self.spotter.samples_heard, samples=samples, reason="audio was lost"
+            "dropped", self.spotter.samples_heard, samples=block.lost, reason=block.reason
         ))  # fmt: skip
 
     def _decided(self, decision: Decision) -> None:
         self._manager.ready(self._status())
+        if self._around.metrics:
+            self._around.metrics.inference.observe(decision.seconds)
         for observer in self._observers:
             observer.decision(decision)
 
     def _emit(self, event: Event) -> None:
+        if self._around.metrics:
+            self._around.metrics.count(event)
         for observer in self._observers:
             observer.event(event)
-        for sink in self.sinks:
-            sink.put(event)
+        self.sinks.put(event)
 
     def _end(self, reason: str) -> None:
         self._manager.stopping()
+        if self._around.ring:
+            self._around.ring.end_of_stream()
         seconds = round(self.spotter.samples_heard / self.spotter.features.sample_rate, 3)
         self._emit(self.events.make(
             "stopped", self.spotter.samples_heard, seconds=seconds, reason=reason
@@ -155,12 +170,25 @@ class Daemon:
         hours, seconds = divmod(
             self.spotter.samples_heard // self.spotter.features.sample_rate, 3600
         )
-        dropped = sum(sink.dropped for sink in self.sinks)
+        dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
         return (
-            f"microphone {self._microphone_state}, heard {hours} h {seconds // 60} min,"
+            f"microphone {self._microphone}, heard {hours} h {seconds // 60} min,"
             f" {self.detections} detections, {self.samples_lost} samples lost,"
             f" {dropped} events dropped"
         )
+
+    def _connected(self, around: Surroundings) -> Surroundings:
+        """Closed output ends the daemon; metrics ask it when somebody looks."""
+        if around.metrics:
+            rate = self.spotter.features.sample_rate
+            around.metrics.audio_seconds = lambda: self.spotter.samples_heard / rate
+            around.metrics.sinks = lambda: self.sinks.by_name()
+        if around.stdout is None:
+            return around
+        stdout = dataclasses.replace(
+            around.stdout, on_closed=lambda: self.stop("standard output was closed")
+        )
+        return dataclasses.replace(around, stdout=stdout)
 
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
         self.stop(signal.Signals(number).name)

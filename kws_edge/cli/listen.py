@@ -64,16 +64,19 @@ def command(
     if input_ is None:
         from kws_edge.cli.live import listen_live
 
-        return listen_live(loaded, lambda: loaded_config(config, given), wait, plain, as_json)
+        reload = lambda: loaded_config(config, given)  # noqa: E731
+        return listen_live(loaded, reload, wait=wait, plain=plain, as_json=as_json)
     return _listen_to_input(loaded, input_, pace or "max", labels, as_json)
 
 
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
     """The spotter of a configuration. Raises `ConfigError` where the model does not fit it."""
     classifier = Classifier.load(find_model(config.model), config.threads)
+    near_miss = config.triggers.near_miss if config.triggers else 0.0
     try:
         detector = config.detector.applied_to(classifier.manifest.detector)
-        return KeywordSpotter(classifier, detector), classifier.manifest
+        spotter = KeywordSpotter(classifier, detector, near_miss=near_miss)
+        return spotter, classifier.manifest
     except Faults as error:
         raise ConfigError(f"detector.{error}") from error
 
