@@ -23,8 +23,8 @@ class DetectorConfig:
     posteriors are averaged, ``refractory_ms`` after a detection without another.
     """
 
-    threshold: float = 0.9
-    smoothing_ms: float = 200.0
+    threshold: float = 0.7
+    smoothing_ms: float = 300.0
     refractory_ms: float = 750.0
     hop_ms: float = 100.0
     thresholds: dict[str, float] = field(default_factory=dict)

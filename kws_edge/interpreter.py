@@ -16,7 +16,7 @@ from kws_edge.errors import InterpreterError
 MODULES = {
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
-    "tensorflow": "tensorflow.lite",
+    "tensorflow": "tensorflow.lite.python.interpreter",
 }
 CHOICE_VARIABLE = "KWS_EDGE_INTERPRETER"
 

@@ -94,6 +94,8 @@ def import_sounddevice() -> Any:
 def _advice(device: int | str | None, error: Exception) -> str:
     name = "the default microphone" if device is None else f"microphone {device!r}"
     reason = " ".join(str(error).split())
+    if reason.endswith("device -1"):  # what PortAudio says where there is no input device
+        reason = "there is none"
     return (
         f"cannot open {name} ({reason}); 'kws-edge devices' lists what there is, and"
         " 'kws-edge listen --demo' needs none"

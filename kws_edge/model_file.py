@@ -7,7 +7,9 @@ flatbuffer, and ``unzip -p model.tflite manifest.json`` prints the manifest.
 import dataclasses
 import hashlib
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from kws_edge.errors import Faults, MissingFileError, ModelError
@@ -25,7 +27,7 @@ class ModelFile:
 
     path: Path
     manifest: Manifest
-    flatbuffer: bytes
+    flatbuffer: bytes = dataclasses.field(repr=False)
     size: int
 
 
@@ -91,9 +93,9 @@ def _manifest_bytes(content: bytes) -> bytes:
             f"no {MANIFEST} at its end ({error}): the file is cut short, or a plain TFLite model"
             " that 'python -m training convert' has not described"
         ]) from error  # fmt: skip
-    except (NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        if isinstance(error, Faults):
-            raise
+    except Faults:
+        raise
+    except (zlib.error, struct.error, RuntimeError, EOFError, OSError, ValueError) as error:
         # what zipfile makes of damaged fields: encryption, unknown compression, bad offsets
         raise Faults([f"{MANIFEST}: damaged ({error})"]) from error
 

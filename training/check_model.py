@@ -49,7 +49,7 @@ class Check:
             f"{self.model} in {self.interpreter}: {'ok' if self.passed else 'DIFFERS'};"
             f" posteriors within {self.posterior_difference:.4f} of the trained network's on"
             f" 99 % of {self.clips} clips, accuracy {self.accuracy:.2%}"
-            f" ({-self.accuracy_drop:+.2%})"
+            f" ({-self.accuracy_drop + 0.0:+.2%})"
         )
 
 

@@ -29,6 +29,7 @@ def train(
     It holds the SavedModel, ``config.yaml``, ``history.csv`` and ``metrics.json``, and
     appears under its name only when it is complete.
     """
+    commit = git_commit()  # of the code as loaded, not as it is an hour later
     split = load_split(config, data, split_lists)
     keras.utils.set_random_seed(config.seed)
     batches = {
@@ -55,7 +56,7 @@ def train(
         "parameters": model.count_params(),
         "clips": {part: len(split.part(part)) for part in PARTS},
         "validation_accuracy": history["val_sparse_categorical_accuracy"][-1],
-        "git_commit": git_commit(),
+        "git_commit": commit,
         **library_versions(),
     }
     if config.test:

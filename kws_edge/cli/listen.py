@@ -1,15 +1,15 @@
 """``listen``: live detection, or the same over a file or a pipe."""
 
-import contextlib
 import dataclasses
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from kws_edge.cli.options import json_option, model_option, threads_option
+from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.detector import Detection, DetectorConfig
 from kws_edge.errors import ConfigError, Faults
 from kws_edge.events import SpokenWord, read_label_track, score
@@ -31,7 +31,7 @@ from kws_edge.spotter import KeywordSpotter
     type=click.Choice(["real", "max"]),
     help="Of a file: as it was spoken, or as fast as it goes.  [default: max; real with --demo]",
 )
-@click.option("--labels", type=click.Path(path_type=Path),
+@click.option("--labels", type=PATH,
               help="Label track of the input; at the end, compare with it.")  # fmt: skip
 @click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
@@ -63,12 +63,13 @@ def command(
     classifier = Classifier.load(find_model(model), threads)
     spotter = KeywordSpotter(classifier, _configured(classifier, overrides))
     found = []
-    with _source(input_, device, pace or "max", spotter.features.sample_rate) as source:
+    rate = spotter.features.sample_rate
+    # Ctrl-C is the way to end a live session
+    with _source(input_, device, pace or "max", rate) as source, suppress(KeyboardInterrupt):
         click.echo(_banner(spotter, classifier, input_), err=True)
-        with contextlib.suppress(KeyboardInterrupt):  # the way to end a live session
-            for detection in spot(source, spotter):
-                found.append(detection)
-                _print(detection, as_json)
+        for detection in spot(source, spotter):
+            found.append(detection)
+            _print(detection, as_json)
     if spoken is not None:
         _compare(found, spoken, classifier.manifest.labels, as_json)
 
@@ -83,7 +84,7 @@ def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> D
         raise ConfigError(f"--{str(error).replace('_', '-')}") from error
 
 
-@contextlib.contextmanager
+@contextmanager
 def _source(
     input_: str | None, device: str | None, pace: str, sample_rate: int
 ) -> Iterator[AudioSource]:

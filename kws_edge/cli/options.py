@@ -1,6 +1,11 @@
 """Options that several commands share."""
 
+from pathlib import Path
+
 import click
+
+# whoever reads the file says what is wrong with it, with the documented exit code
+PATH = click.Path(path_type=Path, readable=False)
 
 model_option = click.option(
     "--model",

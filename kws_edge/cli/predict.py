@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from kws_edge.audio import AUDIO_SUFFIXES, one_window, read_audio
-from kws_edge.cli.options import json_option, model_option, threads_option
+from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.errors import KwsEdgeError, MissingFileError
 from kws_edge.features import FrontEnd
 from kws_edge.model import Classifier
@@ -17,7 +17,7 @@ from kws_edge.shipped import find_model
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=PATH)
 @model_option
 @threads_option
 @json_option

@@ -14,6 +14,7 @@ class Commands(LazyGroup):
         "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",
+        "release": "training.cli.release",
     }
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
+from kws_edge.cli.options import PATH
 from kws_edge.errors import ModelError
 from training.cli.options import data_option, split_lists_option
 from training.data import load_split
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
 @click.option(
     "--quantization",
     "-q",
@@ -22,7 +23,7 @@ from training.data import load_split
 @split_lists_option
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("tflite_models"),
     show_default=True,
     help="Where the model files go.",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from kws_edge.cli.options import PATH
+
 
 def default_data() -> Path:
     """The folder of labels: in ``$KWS_EDGE_DATA`` where that is set, else where fetch puts it."""
@@ -13,13 +15,13 @@ def default_data() -> Path:
 
 data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=default_data,
     show_default="$KWS_EDGE_DATA/mini_speech_commands or data/mini_speech_commands",
     help="Folder of labels, each a folder of clips.",
 )
 split_lists_option = click.option(
     "--split-lists",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Folder with the lists of the split 'lists' (training, validation, testing .txt).",
 )

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from kws_edge.cli.options import PATH
 from training.cli.options import data_option, split_lists_option
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @data_option
 @split_lists_option
 @click.option(
@@ -31,21 +32,21 @@ from training.cli.options import data_option, split_lists_option
 )
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("docs/study/results"),
     show_default=True,
     help="Folder of the journal and of runs/, a JSON file for each trial.",
 )
 @click.option(
     "--models",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("saved_models/sweep"),
     show_default=True,
     help="Where the trained networks go, a folder for each trial.",
 )
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path(".cache/features"),
     show_default=True,
     help="Where features are kept, computed once a front end.",

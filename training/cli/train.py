@@ -6,18 +6,19 @@ from pathlib import Path
 
 import click
 
+from kws_edge.cli.options import PATH
 from kws_edge.yaml_file import load
 from training.cli.options import data_option, split_lists_option
 from training.config import RunConfig
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=PATH)
 @data_option
 @split_lists_option
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("saved_models"),
     show_default=True,
     help="Where the run's folder is made.",

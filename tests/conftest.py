@@ -1,0 +1,62 @@
+"""What several tests share: real recordings where there are any, models, the commands."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws_edge.audio import write_wav
+from kws_edge.shipped import find_model
+from kws_edge.tables import FloatArray
+
+ROOT = Path(__file__).parent.parent
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder with mini_speech_commands, gsc_test_public and the other sets."""
+    folder = os.environ.get("KWS_EDGE_DATA")
+    if not folder:
+        pytest.skip("needs real recordings: set KWS_EDGE_DATA to their folder")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    return find_model("mfcc-int8")
+
+
+@pytest.fixture
+def run_command() -> Command:
+    """Run ``kws-edge`` as a user does, in a process of its own."""
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "kws_edge", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+@pytest.fixture
+def word_file(tmp_path: Path) -> Path:
+    """A WAV file of 1 s, loud enough to be a word."""
+    path = tmp_path / "word.wav"
+    write_wav(path, noise(16000), 16000)
+    return path
+
+
+def noise(samples: int, seed: int = 0) -> FloatArray:
+    """White noise at about -20 dBFS."""
+    return np.random.default_rng(seed).normal(0, 0.1, samples).astype(np.float32)

@@ -1,0 +1,54 @@
+"""What a front end's settings must be."""
+
+import pytest
+
+from kws_edge.errors import Faults
+from kws_edge.features import FeatureConfig
+
+
+def test_the_lab_points() -> None:
+    assert FeatureConfig("log_mel").shape == (49, 40)
+    assert FeatureConfig("mfcc").shape == (49, 10)
+    assert FeatureConfig("spectrogram").shape == (49, 321)
+
+
+def test_fft_length() -> None:
+    assert FeatureConfig("spectrogram").fft_samples == 640
+    assert FeatureConfig("spectrogram", fft_length="power_of_two").fft_samples == 1024
+    assert FeatureConfig("spectrogram", frame_length_ms=32, frame_step_ms=16,
+                         fft_length="power_of_two").fft_samples == 512  # fmt: skip
+    assert FeatureConfig("spectrogram", fft_length=2048).shape == (49, 1025)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"frame_length_ms": 1200}, "longer than the window"),
+        ({"frame_step_ms": 50}, "samples between frames would be lost"),
+        ({"frame_step_ms": 0}, "frame_step_ms: 0 is not above 0"),
+        ({"frame_length_ms": 0.06, "frame_step_ms": 0.06}, "less than two samples"),
+        ({"fft_length": 512}, "shorter than the frame of 640"),
+        ({"upper_edge_hertz": 9000}, "Nyquist"),
+        ({"lower_edge_hertz": 5000}, "not a rising range"),
+        ({"lower_edge_hertz": -1}, "not a rising range"),
+        ({"num_mel_bins": 0}, "num_mel_bins: 0"),
+        ({"kind": "mfcc", "num_coefficients": 41}, "more than num_mel_bins"),
+        ({"kind": "mfcc", "num_coefficients": 0}, "num_coefficients: 0"),
+        ({"num_mel_bins": 200}, "no FFT bin falls into mel band 1, "),
+        ({"log_offset": 0}, "log_offset"),
+        ({"kind": "cepstrum"}, "expected spectrogram, log_mel"),
+    ],
+)
+def test_nonsense_is_refused(settings: dict[str, object], fault: str) -> None:
+    with pytest.raises(Faults, match=fault):
+        FeatureConfig(**{"kind": "log_mel", **settings})  # type: ignore[arg-type]
+
+
+def test_all_faults_at_once() -> None:
+    with pytest.raises(Faults) as error:
+        FeatureConfig("log_mel", frame_length_ms=2000, frame_step_ms=3000, fft_length=8)
+    assert len(error.value.faults) == 3
+
+
+def test_mel_settings_do_not_matter_to_a_spectrogram() -> None:
+    assert FeatureConfig("spectrogram", upper_edge_hertz=9000).shape == (49, 321)

@@ -1,0 +1,82 @@
+"""``evaluate``: a model file on recordings."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from kws_edge.cli.options import PATH
+from kws_edge.model_file import read_model
+from training.cli.options import data_option, split_lists_option
+from training.dataset.index import Clip, scan
+from training.dataset.splits import PARTS, split_clips
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, type=PATH)
+@data_option
+@click.option(
+    "--split",
+    type=click.Choice(["official", "lists"]),
+    default="official",
+    show_default=True,
+    help="How --part is found.",
+)
+@split_lists_option
+@click.option(
+    "--part",
+    type=click.Choice(["all", *PARTS]),
+    default="all",
+    show_default=True,
+    help="The part of the data that counts.",
+)
+@click.option("--describe", help="The data in words, for the report.  [default: folder and part]")
+@click.option("--repetitions", type=click.IntRange(min=10), default=200, show_default=True,
+              help="Of each latency.")  # fmt: skip
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("evaluations"),
+    show_default=True,
+    help="Where the reports go.",
+)
+def command(
+    models: tuple[Path, ...],
+    data: Path,
+    split: str,
+    split_lists: Path | None,
+    part: str,
+    describe: str | None,
+    repetitions: int,
+    output: Path,
+) -> None:
+    """Evaluate MODELS on the clips of --data whose folders are the model's labels.
+
+    Runs the runtime's own code, in the interpreter that it prefers or that
+    KWS_EDGE_INTERPRETER names. Writes OUTPUT/<model>.json (accuracy with a 95 % interval,
+    latency, size) and the confusion matrix as .csv and .png.
+    """
+    from training.evaluate import evaluate, write_report
+
+    for model in models:
+        clips = scan(data, read_model(model).manifest.labels)
+        if part != "all":
+            chosen = split_clips(clips, split, split_lists).part(part)  # type: ignore[arg-type]
+            clips = list(chosen)
+        words = describe or f"{data.name}, {'all clips' if part == 'all' else part + ' part'}"
+        result = evaluate(model, clips, words, repetitions=repetitions, progress=_progress)
+        write_report(result, output)
+        latency = result["latency_ms"]
+        click.echo(
+            f"{result['model']}: {result['accuracy']:.2%}"
+            f" ({result['accuracy_lower']:.2%} to {result['accuracy_upper']:.2%}) of"
+            f" {result['clips']} clips of {words}; features"
+            f" {latency['features']['median']:.2f} ms + model {latency['model']['median']:.2f} ms;"
+            f" {result['size_kb']:.1f} KB; {result['interpreter']}"
+        )
+
+
+def _progress(clips: Sequence[Clip]) -> Iterator[Clip]:
+    with click.progressbar(clips, label="evaluating", file=sys.stderr, show_pos=True) as bar:
+        yield from bar
