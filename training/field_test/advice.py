@@ -84,12 +84,10 @@ def _conclusion(
     worse = None
     if published:
         worse = fisher_greater(wrong, count, errors_of(published), published.count)
-        is_worse = (
-            "fewer than" if worse < SIGNIFICANT else "no fewer, as far as they can tell, than"
-        )
+        compared = "these are worse" if worse < SIGNIFICANT else "these are no worse beyond chance"
         yield (
-            f"{1 - wrong / count:.1%} of the clips are recognised, {is_worse} the"
-            f" {published.value:.1%} of the model's own {published.data} (p = {worse:.2g})."
+            f"The model has {published.value:.1%} on {published.count} clips of {published.data}:"
+            f" {compared} (Fisher's exact p = {worse:.2g})."
         )
     if tied or words:
         named = [finding.rule.name for finding in tied]

@@ -78,6 +78,8 @@ def find(
 def _odd(rule: Rule, samples: Sequence[Sample], reference: Reference) -> set[int]:
     low = reference.at(rule.measure, TAIL_PERCENT)
     high = reference.at(rule.measure, 100 - TAIL_PERCENT)
+    if rule.least is not None:
+        high = max(high, rule.least)
     found = set()
     for number, sample in enumerate(samples):
         value = getattr(sample.measures, rule.measure)
@@ -136,7 +138,7 @@ def _contrast(
     if published and 2 * len(odd) >= len(measured):
         errors = errors_of(published)
         p = fisher_greater(wrong, len(odd), errors, published.count)
-        found.append(Contrast(f"the model's own {published.data}", errors, published.count, p))
+        found.append(Contrast(published.data, errors, published.count, p))
     return min(found, key=lambda contrast: contrast.p, default=None)
 
 

@@ -107,7 +107,8 @@ def _samples(verdict: dict[str, Any]) -> Iterator[str]:
 
 
 def _figure(sample: dict[str, Any], name: str) -> str:
-    return f"{sample['measures'][name]:.0f}"
+    value = sample["measures"][name]
+    return "" if value is None else f"{value:.0f}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:

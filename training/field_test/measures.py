@@ -20,6 +20,7 @@ from training.field_test.levels import (
 FULL_SCALE = 0.99
 HIGH_BAND_HERTZ = 4000
 OFFSET_BLOCKS = 10
+FEWEST_NOISE_FRAMES = 20
 LEAST_SNR_DB = -10.0  # what is left of the speech cannot be told from the noise
 
 
@@ -29,7 +30,8 @@ class Measures:
 
     - ``duration_s``: of the whole clip.
     - ``level_dbfs``: of the frames with speech; a square wave at full scale has 0.
-    - ``noise_dbfs``: the 10th percentile of the frames' levels.
+    - ``noise_dbfs``: the 10th percentile of the frames' levels; None, as is ``snr_db``,
+      where less than 200 ms are outside the word.
     - ``snr_db``: speech less noise, over noise (as NIST's STNR, from the spread of levels).
     - ``clipped_share``: samples at 0.99 of full scale or beyond, before any resampling.
     - ``position``: the speech's centre of energy in the model's window, 0 start to 1 end.
@@ -43,8 +45,8 @@ class Measures:
 
     duration_s: float
     level_dbfs: float
-    noise_dbfs: float
-    snr_db: float
+    noise_dbfs: float | None
+    snr_db: float | None
     clipped_share: float
     position: float
     edge_db: float
@@ -82,13 +84,11 @@ def measure(
     heard = one_window(samples, window) if len(samples) > window else samples
     activity = find_activity(heard)
     speech = 10 ** (activity.levels[activity.active] / 10)  # [active frames], power
-    noise = 10 ** (activity.noise / 10)
-    excess = max(float(speech.mean()) / noise - 1, 10 ** (LEAST_SNR_DB / 10))
     return Measures(
         duration_s=len(samples) / RATE,
         level_dbfs=float(to_db(speech.mean())),
-        noise_dbfs=activity.noise,
-        snr_db=float(10 * np.log10(excess)),
+        noise_dbfs=activity.noise if _has_noise(activity) else None,
+        snr_db=_snr_db(float(speech.mean()), activity),
         clipped_share=float(np.mean(np.abs(recorded) >= FULL_SCALE)),
         position=_centre_s(activity) / window_s,
         edge_db=float(max(activity.levels[0], activity.levels[-1]) - activity.threshold),
@@ -106,6 +106,18 @@ def as_numbers(measures: Measures) -> dict[str, float | None]:
         name: None if (value := values[name]) is None else round(value, digits.get(name, 1))
         for name in NAMES
     }
+
+
+def _has_noise(activity: Activity) -> bool:
+    word = activity.last - activity.first + 1
+    return len(activity.levels) - word >= FEWEST_NOISE_FRAMES
+
+
+def _snr_db(speech: float, activity: Activity) -> float | None:
+    if not _has_noise(activity):
+        return None
+    excess = speech / 10 ** (activity.noise / 10) - 1
+    return float(10 * np.log10(max(excess, 10 ** (LEAST_SNR_DB / 10))))
 
 
 def _centre_s(activity: Activity) -> float:

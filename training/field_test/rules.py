@@ -12,7 +12,8 @@ class Rule:
     """A ``measure`` that is odd on one ``side`` of the reference, or on both.
 
     ``are`` completes "32 of 40 clips are ..."; a clip that is odd by the rule ``unless`` is not
-    counted, since that brings this about by itself.
+    counted, since that brings this about by itself. What is below ``least`` does no harm, however
+    rare it is in the reference.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Rule:
     are: str
     remedy: str
     unless: str | None = None
+    least: float | None = None
 
     @property
     def usual_share(self) -> float:
@@ -89,5 +91,6 @@ RULES = (
         "high",
         "further from a mean of zero than 95 % of the reference",
         "take the DC offset out: another sound card, or a high-pass filter at 20 Hz",
+        least=0.001,
     ),
 )
