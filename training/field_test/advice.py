@@ -61,7 +61,7 @@ def in_unit(value: float, unit: str) -> str:
     """A measure as it is written: shares in percent, the rest as they are."""
     if unit.startswith("%"):
         return f"{100 * value:.3g}"
-    return f"{value:.2f}" if unit == "s" else f"{value:.0f}"
+    return f"{value:.2f}" if unit == "s" else str(round(value))
 
 
 def _of_word(word: WordFinding) -> str:

@@ -21,6 +21,7 @@ from training.statistics import binomial_tail, fisher_greater
 SIGNIFICANT = 0.05
 LEAST_SHARE = 0.2
 FEWEST_OTHERS = 5
+CONVINCING = SIGNIFICANT / (2 * len(RULES))
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _contrast(
     samples: Sequence[Sample],
     published: Measurement | None,
 ) -> Contrast | None:
-    """The sharper of the two comparisons that can be made."""
+    """With the other clips, of the same speakers and microphone, where that alone convinces;
+    else the sharper of the comparisons that can be made."""
     if not odd:
         return None
     wrong = sum(not samples[number].correct for number in odd)
@@ -135,6 +137,8 @@ def _contrast(
         wrong_others = sum(not samples[number].correct for number in others)
         p = fisher_greater(wrong, len(odd), wrong_others, len(others))
         found.append(Contrast("the others", wrong_others, len(others), p))
+        if p < CONVINCING:
+            return found[0]
     if published and 2 * len(odd) >= len(measured):
         errors = errors_of(published)
         p = fisher_greater(wrong, len(odd), errors, published.count)
