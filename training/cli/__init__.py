@@ -14,6 +14,10 @@ class Commands(LazyGroup):
         "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",
+        "convert-all": "training.cli.convert_all",
+        "test-all": "training.cli.test_all",
+        "latency": "training.cli.latency",
+        "report": "training.cli.report",
         "release": "training.cli.release",
     }
 
