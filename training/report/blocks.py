@@ -53,10 +53,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """``figures`` in a row stand beside each other where there is room."""
+    """Figures that follow each other stand side by side where there is room."""
 
     title: str
-    blocks: tuple[Text | Figure | Table | Section, ...]
+    blocks: tuple[Block, ...]
+
+
+Block = Text | Figure | Table | Section
 
 
 def number(value: float | None, form: str = "g") -> Cell:

@@ -10,7 +10,7 @@ from training.report.answers.cost import (
 from training.report.answers.highest import highest
 from training.report.answers.parameters import which_matter
 from training.report.answers.tuning import best_technique, choice_or_tuning, gain_from_tuning
-from training.report.blocks import Figure, Section, Text
+from training.report.blocks import Block, Figure, Section, Text
 from training.report.coverage import complete, state
 from training.report.effects import effects
 from training.report.load import Study
@@ -136,8 +136,8 @@ def _effects(study: Study, noise: SeedNoise) -> Section | None:
                     f" {listed([KIND[e.kind] for e in of_it])}.",
                 )
             )
-    blocks = (tables.ranking(study, noise), *figures, tables.seeds(study))
-    return Section("What each hyper-parameter does", blocks)
+    blocks: list[Block] = [tables.ranking(study, noise), *figures, tables.seeds(study)]
+    return Section("What each hyper-parameter does", tuple(blocks))
 
 
 def _tables(study: Study) -> Section:

@@ -7,6 +7,7 @@ from pathlib import Path
 from training.report.blocks import Cell, Column, Figure, Section, Table, Text
 
 HERE = Path(__file__).parent
+LONG = 40  # characters, from which a cell is wrapped
 
 
 def page(document: Section) -> str:
@@ -90,6 +91,7 @@ def _head(column: Column) -> str:
 
 
 def _cell(cell: Cell, number: bool) -> str:
-    kind = ' class="number"' if number else ""
+    long = " class=long" if len(cell.text) > LONG else ""
+    kind = " class=number" if number else long
     order = "" if cell.order is None else f' data-order="{escape(str(cell.order))}"'
     return f"<td{kind}{order}>{escape(cell.text)}</td>"

@@ -102,17 +102,21 @@ class Difference:
     def verdict(self) -> str:
         """In words, with what it rests on."""
         grounds = []
-        if self.by_clips is not None:
-            name = "McNemar" if self.paired else "unpaired"
-            grounds.append(f"clips: {name} p {_p(self.by_clips)}")
+        if self.by_clips is not None and self.paired:
+            grounds.append(f"{p_value(self.by_clips)} by clips")
+        elif self.by_clips is not None:
+            grounds.append(f"intervals {'apart' if self.by_clips < LEVEL else 'overlap'}")
         if self.by_seeds is not None:
-            grounds.append(f"seeds: p {_p(self.by_seeds)}")
-        listed = f" ({'; '.join(grounds)})" if grounds else " (no seeds, no clips to compare)"
-        return ("more than the noise" if self.clear else "inside the noise") + listed
+            grounds.append(f"{p_value(self.by_seeds)} by seeds")
+        return self.short + f" ({', '.join(grounds) or 'no seeds, no clips to compare'})"
+
+    @property
+    def short(self) -> str:
+        return "more than the noise" if self.clear else "inside the noise"
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+def p_value(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
 
 
 def by_clips(a: Score, b: Score) -> tuple[float, bool]:

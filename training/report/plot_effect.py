@@ -30,7 +30,7 @@ def draw_effect(effects: Sequence[Effect], seeds: dict[str, list[Run]]) -> str:
         if effect.base in effect.runs:
             x = places(values.index(effect.base)) + aside
             body += [
-                svg.marker("", x + 6, y(100 * run.validation.value), svg.COLOUR[effect.kind],
+                svg.marker("", x + 10, y(100 * run.validation.value), svg.COLOUR[effect.kind],
                            size=2, tip=f"seed {run.record.seed}")
                 for run in seeds.get(effect.kind, [])[1:]
             ]  # fmt: skip

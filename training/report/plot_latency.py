@@ -7,7 +7,7 @@ from training.report.load import Study
 from training.report.words import KIND, QUANTIZATION
 from training.study.results import Timing
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 560, 190, 62, 34, 22
+WIDTH, LEFT, RIGHT, TOP, ROW = 560, 205, 62, 34, 22
 MODEL = "#8c959f"
 
 
@@ -28,7 +28,7 @@ def bars(study: Study) -> list[Bar]:
         if not base or base[0].key != best.key:
             named.append(("best", best))
         found += [
-            Bar(f"{KIND[kind]}, {name}, {QUANTIZATION[q]}", run.timings[q])
+            Bar(f"{KIND[kind]}, {name}, {q}", run.timings[q])
             for name, run in named
             for q in QUANTIZATION
             if q in run.timings

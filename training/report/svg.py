@@ -34,9 +34,9 @@ class Scale:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    rough = (high - low) / 5
+    rough = (high - low) / 7
     power = 10 ** math.floor(math.log10(rough))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough)
     return [
         n * step for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     ]

@@ -7,8 +7,6 @@ from training.report.table_cells import ALL, interval, settings, share, used
 from training.report.words import KIND
 from training.study.results import QUANTIZATIONS
 
-SHORT = {"float32": "float32", "dynamic": "dynamic", "int8": "int8"}
-
 
 def configurations(study: Study, kind: str) -> Table:
     """All runs, other seeds of the lab's point too, the best on validation first."""
@@ -23,12 +21,12 @@ def configurations(study: Study, kind: str) -> Table:
         Column("input", "setting"),
         Column("%", "validation"),
         Column("95 % interval", "validation", number=False),
-        *(Column(SHORT[q], "test part, %") for q in QUANTIZATIONS),
+        *(Column(q, "test part, %") for q in QUANTIZATIONS),
         Column("interval of float32", "test part, %", number=False),
         Column("features", "median latency, ms"),
-        *(Column(SHORT[q], "median latency, ms") for q in QUANTIZATIONS),
-        *(Column(SHORT[q], "p95 of the sum, ms") for q in QUANTIZATIONS),
-        *(Column(SHORT[q], "size, KB") for q in QUANTIZATIONS),
+        *(Column(q, "median latency, ms") for q in QUANTIZATIONS),
+        *(Column(q, "p95 of the sum, ms") for q in QUANTIZATIONS),
+        *(Column(q, "size, KB") for q in QUANTIZATIONS),
     )
     rows = tuple(_row(run, width) for run in runs)
     caption = (

@@ -7,10 +7,12 @@ from training.report.coverage import coverage
 from training.report.effects import Effect, effects
 from training.report.load import Study
 from training.report.models import Model, steps
-from training.report.noise import SeedNoise
+from training.report.noise import Difference, SeedNoise
 from training.report.table_cells import ALL, interval, settings, share
-from training.report.words import KIND, PARAMETER, QUANTIZATION, configuration, with_unit
+from training.report.words import KIND, PARAMETER, configuration, with_unit
 from training.sweep.point import Point
+
+GAIN = "gain over the next cheaper one"
 
 
 def missing(study: Study) -> Table:
@@ -39,25 +41,39 @@ def front(name: str, models: Sequence[Model], noise: SeedNoise, cost: str) -> Ta
         Column("test %"),
         Column("latency ms"),
         Column("size KB"),
-        Column("gain over the cheaper one", number=False),
+        Column("points", GAIN),
+        Column("p by clips", GAIN),
+        Column("p by seeds", GAIN),
+        Column("verdict", GAIN, number=False),
     )
     rows = tuple(
         (
             number(place),
             word(KIND[model.run.kind]),
             *settings(model.run.point),
-            word(QUANTIZATION[model.quantization]),
+            word(model.quantization),
             share(model.validation),
             interval(model.validation),
             share(model.test),
             number(model.latency_ms, ".3g"),
             number(model.size_kb, ".0f"),
-            word(step.verdict if step else ""),
+            *_gain(step),
         )
         for place, (model, step) in enumerate(zip(models, steps(models, noise), strict=True), 1)
     )
     caption = f"The Pareto front of validation accuracy and {cost}, the cheapest first"
-    return Table(name, caption, columns, rows, wide=True)
+    return Table(name, caption, columns, rows)
+
+
+def _gain(step: Difference | None) -> tuple[Cell, ...]:
+    if not step:
+        return (number(None),) * 4
+    return (
+        number(100 * step.value, "+.1f"),
+        number(step.by_clips if step.paired else None, ".2g"),
+        number(step.by_seeds, ".2g"),
+        word(step.short),
+    )
 
 
 def ranking(study: Study, noise: SeedNoise) -> Table:
@@ -76,7 +92,7 @@ def ranking(study: Study, noise: SeedNoise) -> Table:
     )
     rows = tuple(_rank(effect, noise) for effect in effects(study))
     caption = "Hyper-parameters by the range of validation accuracy when each is changed alone"
-    return Table("ranking", caption, columns, rows, wide=True)
+    return Table("ranking", caption, columns, rows)
 
 
 def _rank(effect: Effect, noise: SeedNoise) -> tuple[Cell, ...]:

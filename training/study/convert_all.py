@@ -52,7 +52,7 @@ class Conversion:
         """Quantizations of a trial of which the model or what is known of it is not there."""
         names = {q: model_name(key, q) for q in QUANTIZATIONS}
         return [
-            quantization  # type: ignore[misc]
+            quantization
             for quantization, name in names.items()
             if not converted_path(self.results, name).exists()
             or not tflite_path(self.models, name).exists()

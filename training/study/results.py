@@ -7,8 +7,8 @@ from typing import Literal
 from kws_edge.latency import Latency
 from training.study.outcome import Outcome
 
-QUANTIZATIONS = ("float32", "dynamic", "int8")
 Quantization = Literal["float32", "dynamic", "int8"]
+QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "dynamic", "int8")
 
 
 @dataclass(frozen=True)

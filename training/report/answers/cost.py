@@ -8,7 +8,7 @@ from training.report.models import Choice, Model, steps
 from training.report.noise import SeedNoise
 from training.report.run import Run
 from training.report.score import percent, points
-from training.report.words import KIND, QUANTIZATION, configuration, count, kb, ms
+from training.report.words import KIND, QUANTIZATION, configuration, count, kb, listed, ms
 from training.study.results import QUANTIZATIONS
 
 
@@ -83,8 +83,8 @@ def what_quantization_costs(study: Study) -> Answer:
         )
         text = (
             f"**{QUANTIZATION[quantization].capitalize()}**: accuracy on the {part} part"
-            f" {points(statistics.median(losses))} against float32 ({points(min(losses))} to"
-            f" {points(max(losses))} over {count(len(both), 'configuration')}), size"
+            f" {points(statistics.median(losses))} against float32 ({100 * min(losses):+.1f} to"
+            f" {100 * max(losses):+.1f} over {count(len(both), 'configuration')}), size"
             f" {percent(size)} of float32's"
         )
         timed = [r for r in both if quantization in r.timings and "float32" in r.timings]
@@ -95,7 +95,23 @@ def what_quantization_costs(study: Study) -> Answer:
             )
             text += f", the model's time {percent(faster)}"
         texts.append(f"{text}.")
+    if texts:
+        texts.append(_sizes(runs))
     return Answer(question, tuple(texts) or ("No model has been converted yet.",))
+
+
+def _sizes(runs: list[Run]) -> str:
+    """Does the size of a file depend on the settings of the features?"""
+    found = {q: [r.models[q].size_kb for r in runs if q in r.models] for q in QUANTIZATIONS}
+    same = all(max(sizes) - min(sizes) < 0.02 * min(sizes) for sizes in found.values() if sizes)
+    ranges = [
+        f"{QUANTIZATION[q]} {kb(min(sizes))}"
+        + (f" to {kb(max(sizes))}" if kb(min(sizes)) != kb(max(sizes)) else "")
+        for q, sizes in found.items()
+        if sizes
+    ]
+    says = "The settings of the features do not change the size" if same else "Sizes"
+    return f"{says}: {listed(ranges)}."
 
 
 def _tested(runs: list[Run], quantization: str) -> bool:
