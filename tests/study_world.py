@@ -3,12 +3,14 @@
 Nothing is trained; the accuracies follow a rule that a test may choose.
 """
 
+import functools
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -71,6 +73,20 @@ def make_study(
     limit: int | None = None,
 ) -> Path:
     """Fill ``results``; at most ``limit`` trials of each sweep's plan, in its order."""
+    with mock.patch("os.fsync"):  # nothing here must outlive a power cut
+        _fill(results, rule, sweeps, searched, models, tests, limit)
+    return results
+
+
+def _fill(
+    results: Path,
+    rule: Rule,
+    sweeps: tuple[str, ...],
+    searched: int,
+    models: bool,
+    tests: bool,
+    limit: int | None,
+) -> None:
     results.mkdir(parents=True, exist_ok=True)
     records, timings = Records(results), {}
     for name in sweeps:
@@ -86,7 +102,6 @@ def make_study(
     if timings:
         put(timings_path(results), Timings("x86_64, a test's processor, Python 3", "litert 0", 4,
             (0.5, 0.6), 40, 5, "0" * 40, "2026-01-01", timings))  # fmt: skip
-    return results
 
 
 def _searched(config: SweepConfig, trials: int) -> Iterator[Trial]:
@@ -159,9 +174,14 @@ def _latency(ms: float) -> Latency:
 
 def pretended_outcome(accuracy: float, count: int, name: str, data: str) -> Outcome:
     """So many clips right, the easy ones first, a few otherwise with each model."""
-    clips = [Clip(Path(f"{n:04}.wav"), LABELS[n * len(LABELS) // count], "a") for n in range(count)]
+    clips = _clips(count)
     order = np.random.default_rng(0).random(count)
     order += np.random.default_rng(sum(map(ord, name))).normal(0, 0.05, count)
     right = np.argsort(np.argsort(order)) < round(accuracy * count)
     spoken = np.array([LABELS.index(clip.label) for clip in clips])
     return outcome_of(np.where(right, spoken, (spoken + 1) % 8), clips, LABELS, data)
+
+
+@functools.lru_cache
+def _clips(count: int) -> list[Clip]:
+    return [Clip(Path(f"{n:04}.wav"), LABELS[n * len(LABELS) // count], "a") for n in range(count)]

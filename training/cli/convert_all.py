@@ -33,17 +33,17 @@ def command(
     over. Fails (exit code 65) where a float32 model is not the trained network; what the
     other quantizations lose is a result.
     """
-    from training.convert import read_run
-    from training.study.convert_all import Conversion, Splits
-    from training.study.results import model_name
     from training.study.trials import complete, with_network
 
+    there, finished = list(with_network(results, networks)), len(complete(results))
+    from training.convert import read_run  # TensorFlow takes seconds: after the checks
+    from training.study.convert_all import Conversion, Splits
+    from training.study.results import model_name
+
     conversion, splits = Conversion(results, models), Splits(data, split_lists)
-    there = list(with_network(results, networks))
     waiting = [(r, folder) for r, folder in there if conversion.missing(r.key)]
     click.echo(
-        f"{len(complete(results))} finished trials, {len(there)} with a network here,"
-        f" {len(waiting)} to convert"
+        f"{finished} finished trials, {len(there)} with a network here, {len(waiting)} to convert"
     )
     broken = []
     for number, (record, folder) in enumerate(waiting, 1):

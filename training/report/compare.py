@@ -1,5 +1,6 @@
 """Are two configurations told apart by what was measured?"""
 
+import math
 from collections.abc import Sequence
 
 from training.report.noise import Difference, SeedNoise, by_clips
@@ -20,6 +21,15 @@ def on_validation(
     difference = run.validation.value - mean_validation(base)
     p, paired = by_clips(run.validation, base[0].validation)
     return Difference(difference, p, noise.p_of_best(difference, candidates, len(base)), paired)
+
+
+def between(a: Sequence[Run], b: Sequence[Run], noise: SeedNoise) -> Difference:
+    """The mean of the seeds ``a`` against that of the seeds ``b``, on validation."""
+    difference = mean_validation(a) - mean_validation(b)
+    p, paired = by_clips(a[0].validation, b[0].validation)
+    # as if one run stood against b: means of several seeds vary less
+    scale = math.sqrt((1 + 1 / len(b)) / (1 / len(a) + 1 / len(b)))
+    return Difference(difference, p, noise.p_of_best(scale * difference, 1, len(b)), paired)
 
 
 def on_test(run: Run, base: Sequence[Run], noise: SeedNoise) -> Difference | None:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def decision(classifier: Classifier) -> Callable[[], tuple[float, float]]:
 
 
 def in_turn(
-    decisions: dict[str, Callable[[], tuple[float, float]]], rounds: int, calls: int
+    decisions: Mapping[str, Callable[[], tuple[float, float]]], rounds: int, calls: int
 ) -> dict[str, Times]:
     """What slows the machine for a while slows all alike."""
     times: dict[str, Times] = {name: [] for name in decisions}

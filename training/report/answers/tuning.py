@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from training.report.answers import Answer
-from training.report.compare import mean_validation, on_test, on_validation
+from training.report.compare import between, mean_validation, on_test, on_validation
 from training.report.load import Study
 from training.report.noise import Difference, SeedNoise
 from training.report.run import Run
@@ -90,36 +90,45 @@ def _against(best: Run, other: Run, noise: SeedNoise) -> str:
 
 
 def _untuned(study: Study, noise: SeedNoise) -> list[str]:
-    bases = {kind: base for kind in study.kinds if (base := study.base(kind))}
+    bases = _bases(study)
     if len(bases) < 2:
         return []
     means = [
         f"{KIND[kind]} {percent(mean_validation(base))} ({count(len(base), 'seed')})"
-        for kind, base in sorted(bases.items(), key=lambda item: -mean_validation(item[1]))
+        for kind, base in bases
     ]
-    return [f"At the lab's own settings: {listed(means)}."]
+    lead = between(bases[0][1], bases[1][1], noise)
+    return [
+        f"At the lab's own settings: {listed(means)}; the lead of {KIND[bases[0][0]]} is"
+        f" {lead.verdict}."
+    ]
+
+
+def _bases(study: Study) -> list[tuple[str, list[Run]]]:
+    """The lab's points by their mean accuracy, the best first."""
+    found = [(kind, base) for kind in study.kinds if (base := study.base(kind))]
+    return sorted(found, key=lambda item: -mean_validation(item[1]))
 
 
 def choice_or_tuning(study: Study, noise: SeedNoise) -> Answer:
     question = "What counts more: the choice of the features or their tuning?"
     found = gains(study, noise)
-    bases = {kind: mean_validation(base) for kind in study.kinds if (base := study.base(kind))}
+    bases = _bases(study)
     if len(bases) < 2 or not found:
         return Answer(question, ("There are too few techniques to tell yet.",))
-    first, last = max(bases, key=lambda k: bases[k]), min(bases, key=lambda k: bases[k])
-    between, most = bases[first] - bases[last], max(found, key=lambda g: g.validation.value)
+    (first, best), *_, (last, worst) = bases
+    choice, most = between(best, worst, noise), max(found, key=lambda g: g.validation.value)
     gain = max(most.validation.value, 0.0)
-    clear = on_validation(study.base(first)[0], study.base(last), noise).clear
     evidence = (
-        f"From {KIND[last]} to {KIND[first]} at the lab's settings it is {points(between)}"
-        f" ({'more than' if clear else 'inside'} the noise); tuning gains at most"
+        f"From {KIND[last]} to {KIND[first]} at the lab's settings it is {points(choice.value)}"
+        f" ({choice.short}); tuning gains at most"
         f" {points(gain)}, for {KIND[most.kind]}"
-        f" ({'more than' if most.validation.clear else 'inside'} the noise)."
+        f" ({most.validation.short})."
     )
-    if not clear and not most.validation.clear:
+    if not choice.clear and not most.validation.clear:
         head = "**Neither can be told from the noise.** "
-    elif abs(between - gain) <= noise.sd:
+    elif abs(choice.value - gain) <= noise.sd:
         head = "**About the same.** "
     else:
-        head = "**The choice of the features.** " if between > gain else "**The tuning.** "
+        head = "**The choice of the features.** " if choice.value > gain else "**The tuning.** "
     return Answer(question, (head + evidence,))
