@@ -87,7 +87,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "4 of 39 planned runs are there" in said
     assert "**Incomplete**: missing are 23 of the MFCC one factor plan and 12 of the MFCC" in said
     assert "no result of log-Mel and spectrogram features yet" in said
-    assert "the test part has not been read" in said
+    assert "The test part has not been read: all accuracies are on validation." in said
     assert "The test part has not been read, so this is the figure" in said
     assert "by the sweep's estimate" in answer(studies, "dominates")
     assert "estimated: the models have not been timed yet" in answer(studies, "Pareto")

@@ -68,14 +68,14 @@ def _models(study: Study) -> str:
     timed = sum(bool(run.timings) for run in study.runs)
     tested = sum(bool(run.tests) for run in study.runs)
     if converted < total:
-        lacks.append(f"{converted} of {total} runs are converted")
+        lacks.append(f"{converted} of {count(total, 'network')} are converted.")
     if timed < total:
-        lacks.append(f"{timed} are timed")
+        lacks.append(f"{timed} of {count(total, 'network')} are timed.")
     if tested == 0:
-        lacks.append("the test part has not been read")
+        lacks.append("The test part has not been read: all accuracies are on validation.")
     elif tested < total:
-        lacks.append(f"{tested} are tested")
-    return f" Of the models, {listed(lacks)}." if lacks else ""
+        lacks.append(f"{tested} of {count(total, 'network')} are tested.")
+    return "".join(f" {sentence}" for sentence in lacks)
 
 
 def complete(study: Study) -> bool:

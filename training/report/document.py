@@ -107,7 +107,8 @@ def _latency(study: Study) -> Section | None:
     figure = Figure(
         "latency",
         plot_latency.draw_latency(bars),
-        "What a decision takes: the features of one window, then the model.",
+        "What a decision takes: the features of one window, then the model (medians). At the"
+        " end stands the median of both together.",
         f"Bars of {len(bars)} models, each divided into pre-processing and model.",
     )
     return Section("Where the time goes", (figure,))

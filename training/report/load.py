@@ -51,7 +51,10 @@ class Study:
         return [run for kind in self.kinds for run in self.of_kind(kind)]
 
     def base(self, kind: str) -> list[Run]:
-        """The runs of the lab's point, its first seed first; empty until there are any."""
+        """The runs of the lab's point, its first seed first; empty until there are any.
+
+        It is the base of the first sweep of this kind, by name, that has such runs.
+        """
         by_key = {run.key: run for run in self.runs}
         for config in self.sweeps:
             if config.base.kind == kind:
@@ -75,7 +78,8 @@ def load_studies(results: Path) -> list[Study]:
     if not results.is_dir():
         raise MissingFileError(f"{results}: no such folder; sweep makes it")
     records = list(Records(results))
-    sweeps = {c.name: c for c in (load(p, SweepConfig) for p in sorted(results.glob("*.yaml")))}
+    found = [load(path, SweepConfig) for path in results.glob("*.yaml")]
+    sweeps = {config.name: config for config in sorted(found, key=lambda config: config.name)}
     complete = [record for record in records if record.state == "complete"]
     if not complete:
         raise DataError(f"{results}: no finished trial; make some with: python -m training sweep")

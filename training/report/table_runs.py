@@ -5,7 +5,7 @@ from training.report.load import Study
 from training.report.run import Run
 from training.report.table_cells import ALL, interval, settings, share, used
 from training.report.words import KIND
-from training.study.results import QUANTIZATIONS
+from training.study.results import QUANTIZATIONS, Timing
 
 
 def configurations(study: Study, kind: str) -> Table:
@@ -23,15 +23,15 @@ def configurations(study: Study, kind: str) -> Table:
         Column("95 % interval", "validation", number=False),
         *(Column(q, "test part, %") for q in QUANTIZATIONS),
         Column("interval of float32", "test part, %", number=False),
-        Column("features", "median latency, ms"),
-        *(Column(q, "median latency, ms") for q in QUANTIZATIONS),
-        *(Column(q, "p95 of the sum, ms") for q in QUANTIZATIONS),
+        Column("features", "latency, ms"),
+        *(Column(f"model {q}", "latency, ms") for q in QUANTIZATIONS),
+        *(Column(q, "sum: median / p95, ms") for q in QUANTIZATIONS),
         *(Column(q, "size, KB") for q in QUANTIZATIONS),
     )
     rows = tuple(_row(run, width) for run in runs)
     caption = (
-        f"{KIND[kind]}: every run, the most accurate on validation first. Latency: features of"
-        " one window, and the model in each quantization; p95 of both together"
+        f"{KIND[kind]}: every run, the most accurate on validation first. Latency: medians of the"
+        " features of one window, of the model in each quantization, and of both together"
     )
     return Table(f"runs-{kind}", caption, columns, rows, wide=True)
 
@@ -53,6 +53,13 @@ def _row(run: Run, width: int) -> tuple[Cell, ...]:
         interval(test) if test else number(None),
         number(min(there) if there else None, ".3f"),
         *(number(t.model.median_ms if t else None, ".3f") for t in timings),
-        *(number(t.sum.p95_ms if t else None, ".3f") for t in timings),
+        *map(_sum, timings),
         *(number(size, ".0f") for size in sizes),
     )
+
+
+def _sum(timing: Timing | None) -> Cell:
+    if not timing:
+        return number(None)
+    text = f"{timing.sum.median_ms:.3f} / {timing.sum.p95_ms:.3f}"
+    return Cell(text, timing.sum.median_ms)
