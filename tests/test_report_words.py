@@ -111,6 +111,16 @@ def test_figures_of_another_model_are_not_taken_for_this_one_s(tmp_path: Path) -
     assert not study.runs[0].tests
 
 
+def test_models_that_are_not_what_was_trained_are_counted(tmp_path: Path) -> None:
+    make_study(tmp_path, sweeps=("mfcc",), searched=0, limit=2)
+    assert "All 6 models give" in answer(load_studies(tmp_path), "quantizations")
+    path = next((tmp_path / "models").glob("*-int8.json"))
+    path.write_text(path.read_text().replace('"passed": true', '"passed": false'))
+    said = answer(load_studies(tmp_path), "quantizations")
+    assert "**Of 6 models 1 give other posteriors" in said
+    assert "should cost: 1 of int8." in said
+
+
 def test_given_lists_have_a_section_of_their_own(tmp_path: Path) -> None:
     make_study(tmp_path, sweeps=("mfcc",), searched=0, limit=2)
     course = (tmp_path / "mfcc.yaml").read_text().replace("name: mfcc", "name: course")

@@ -9,7 +9,7 @@ from training.report.noise import SeedNoise
 from training.report.run import Run
 from training.report.score import percent, points
 from training.report.words import KIND, QUANTIZATION, configuration, count, kb, listed, ms
-from training.study.results import QUANTIZATIONS
+from training.study.results import QUANTIZATIONS, Converted
 
 
 def what_dominates(study: Study) -> Answer:
@@ -96,7 +96,7 @@ def what_quantization_costs(study: Study) -> Answer:
             text += f", the model's time {percent(faster)}"
         texts.append(f"{text}.")
     if texts:
-        texts.append(_sizes(runs))
+        texts.append(f"{_sizes(runs)} {_agreement(runs)}")
     return Answer(question, tuple(texts) or ("No model has been converted yet.",))
 
 
@@ -122,6 +122,23 @@ def _accuracy(run: Run, quantization: str) -> float:
     if _tested([run], quantization):
         return run.tests[quantization].test.accuracy
     return run.models[quantization].validation.accuracy
+
+
+def _agreement(runs: list[Run]) -> str:
+    """Which models are not what was trained?"""
+    models = [model for run in runs for model in run.models.values()]
+    odd = [m for m in models if not all(agreement.passed for agreement in m.agreements)]
+    if not odd:
+        return f"All {len(models)} models give the trained networks' posteriors within tolerance."
+    by = [f"{n} of {QUANTIZATION[q]}" for q in QUANTIZATIONS if (n := _number_of(odd, q))]
+    return (
+        f"**Of {len(models)} models {len(odd)} give other posteriors than the trained network** by"
+        f" more than the quantization should cost: {listed(by)}. Accuracies here are their own."
+    )
+
+
+def _number_of(models: list[Converted], quantization: str) -> int:
+    return sum(model.quantization == quantization for model in models)
 
 
 def what_is_on_the_fronts(choice: Choice, noise: SeedNoise) -> Answer:
