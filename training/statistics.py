@@ -1,4 +1,4 @@
-"""Intervals and exact tests for measured proportions."""
+"""Intervals and exact tests for measured proportions and their differences."""
 
 import math
 from fractions import Fraction
@@ -36,3 +36,22 @@ def binomial_tail(successes: int, count: int, probability: float) -> float:
     log_p, log_q = math.log(probability), math.log1p(-probability)
     terms = (log_ways(k) + k * log_p + (count - k) * log_q for k in range(successes, count + 1))
     return min(1.0, math.fsum(math.exp(term) for term in terms))
+
+
+def newcombe_interval(a: tuple[int, int], b: tuple[int, int]) -> tuple[float, float]:
+    """95 % interval of the difference of two independent proportions, each (successes, count).
+
+    Newcombe 1998, method 10: from the two score intervals.
+    """
+    p, q = a[0] / a[1], b[0] / b[1]
+    (lower_p, upper_p), (lower_q, upper_q) = wilson_interval(*a), wilson_interval(*b)
+    below = math.hypot(p - lower_p, upper_q - q)
+    above = math.hypot(upper_p - p, q - lower_q)
+    return p - q - below, p - q + above
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Exact two-sided p of McNemar's test: clips that only one of two models knew."""
+    count, fewer = only_first + only_second, min(only_first, only_second)
+    tail = sum(math.comb(count, k) for k in range(fewer + 1))
+    return min(1.0, 2 * tail / 2**count)
