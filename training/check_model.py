@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from kws_edge.errors import ModelError
@@ -66,23 +67,28 @@ def check_model(model: Path, run: Path, clips: Sequence[Clip]) -> list[Check]:
     manifest = read_model(model).manifest
     expected = trained_posteriors(run, clips, manifest)
     targets = np.array([manifest.labels.index(clip.label) for clip in clips])
-    reference = float(np.mean(expected.argmax(axis=1) == targets))
+    return [
+        judge(manifest, name, expected, runtime_posteriors(model, clips, name), targets)
+        for name in available_interpreters()
+    ]
+
+
+def judge(
+    manifest: Manifest,
+    interpreter: str,
+    expected: FloatArray,
+    found: FloatArray,
+    targets: npt.NDArray[np.int64],
+) -> Check:
+    """Posteriors ``[clips, labels]`` that were expected and found; ``targets [clips]``."""
+    difference = float(np.quantile(np.abs(found - expected).max(axis=1), 0.99))
+    accuracy = float(np.mean(found.argmax(axis=1) == targets))
+    drop = float(np.mean(expected.argmax(axis=1) == targets)) - accuracy
     quantization = manifest.flatbuffer.quantization
-    checks = []
-    for name in available_interpreters():
-        found = runtime_posteriors(model, clips, name)
-        difference = float(np.quantile(np.abs(found - expected).max(axis=1), 0.99))
-        accuracy = float(np.mean(found.argmax(axis=1) == targets))
-        passed = (
-            difference <= POSTERIOR_TOLERANCE[quantization]
-            and reference - accuracy <= ACCURACY_TOLERANCE[quantization]
-        )
-        checks.append(
-            Check(
-                manifest.name, name, len(clips), difference, accuracy, reference - accuracy, passed
-            )
-        )
-    return checks
+    passed = (
+        difference <= POSTERIOR_TOLERANCE[quantization] and drop <= ACCURACY_TOLERANCE[quantization]
+    )
+    return Check(manifest.name, interpreter, len(targets), difference, accuracy, drop, passed)
 
 
 def trained_posteriors(run: Path, clips: Sequence[Clip], manifest: Manifest) -> FloatArray:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kws_edge.latency import measure
 from kws_edge.model import Classifier
 from kws_edge.model_file import read_model
 from training.dataset.index import Clip
+from training.provenance import machine
 from training.statistics import wilson_interval
 
 Counts = npt.NDArray[np.int64]
@@ -57,7 +57,7 @@ def evaluate(
         },
         "size_kb": file.size / 1024,
         "interpreter": interpreter_name(),
-        "machine": f"{platform.machine()}, {_processor()}, Python {platform.python_version()}",
+        "machine": machine(),
     }
 
 
@@ -97,12 +97,3 @@ def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
     title = f"{result['model']}: {result['accuracy']:.1%} of {result['clips']} clips"
     draw_confusion(np.array(result["confusion"]), result["labels"], title, picture)
     return [report, table, picture]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"

@@ -1,5 +1,6 @@
-"""Which code made a result."""
+"""Which code made a result, on which machine."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -29,3 +30,17 @@ def library_versions() -> dict[str, str]:
 
     backend = keras.backend.backend()
     return {backend: sys.modules[backend].__version__, "keras": keras.__version__}
+
+
+def machine() -> str:
+    """Architecture, processor and Python, in one line."""
+    return f"{platform.machine()}, {_processor()}, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown processor"

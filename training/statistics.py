@@ -1,6 +1,7 @@
-"""Intervals for measured proportions."""
+"""Intervals and exact tests for measured proportions and their differences."""
 
 import math
+from fractions import Fraction
 
 Z95 = 1.959963984540054
 
@@ -13,3 +14,44 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     centre = (p + z2 / (2 * count)) / (1 + z2 / count)
     half = Z95 / (1 + z2 / count) * math.sqrt(p * (1 - p) / count + z2 / (4 * count**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def fisher_greater(successes: int, count: int, others: int, other_count: int) -> float:
+    """Fisher's exact test, one-sided: how likely ``successes`` of ``count`` or more are, were
+    there no difference from ``others`` of ``other_count`` (hypergeometric tail)."""
+    total, drawn = count + other_count, successes + others
+    ways = sum(
+        math.comb(count, k) * math.comb(other_count, drawn - k)
+        for k in range(successes, min(count, drawn) + 1)
+    )
+    return float(Fraction(ways, math.comb(total, drawn)))
+
+
+def binomial_tail(successes: int, count: int, probability: float) -> float:
+    """How likely ``successes`` of ``count`` or more are (exact binomial test, one-sided)."""
+
+    def log_ways(k: int) -> float:  # the ways themselves leave a float's range
+        return math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1)
+
+    log_p, log_q = math.log(probability), math.log1p(-probability)
+    terms = (log_ways(k) + k * log_p + (count - k) * log_q for k in range(successes, count + 1))
+    return min(1.0, math.fsum(math.exp(term) for term in terms))
+
+
+def newcombe_interval(a: tuple[int, int], b: tuple[int, int]) -> tuple[float, float]:
+    """95 % interval of the difference of two independent proportions, each (successes, count).
+
+    Newcombe 1998, method 10: from the two score intervals.
+    """
+    p, q = a[0] / a[1], b[0] / b[1]
+    (lower_p, upper_p), (lower_q, upper_q) = wilson_interval(*a), wilson_interval(*b)
+    below = math.hypot(p - lower_p, upper_q - q)
+    above = math.hypot(upper_p - p, q - lower_q)
+    return p - q - below, p - q + above
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Exact two-sided p of McNemar's test: clips that only one of two models knew."""
+    count, fewer = only_first + only_second, min(only_first, only_second)
+    tail = sum(math.comb(count, k) for k in range(fewer + 1))
+    return min(1.0, 2 * tail / 2**count)

@@ -14,10 +14,17 @@ class Commands(LazyGroup):
         "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",
+        "convert-all": "training.cli.convert_all",
+        "test-all": "training.cli.test_all",
+        "latency": "training.cli.latency",
+        "report": "training.cli.report",
         "release": "training.cli.release",
+        "field-test": "training.cli.field_test",
+        "field-reference": "training.cli.field_reference",
     }
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Make keyword models: fetch recordings, train, sweep, convert to TFLite, evaluate."""
+    """Make keyword models: fetch recordings, train, sweep, convert to TFLite, evaluate,
+    and judge recordings of one's own."""

@@ -1,0 +1,31 @@
+"""``field-reference``: what is usual, for ``field-test`` to compare with."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from kws_edge.cli.options import PATH
+from training.cli.options import data_option
+from training.dataset.index import Clip
+from training.field_test.reference import SHIPPED, measure_reference, save_reference
+
+
+@click.command()
+@data_option
+@click.option("--output", type=PATH, default=SHIPPED, help="[default: the one that is used]")
+def command(data: Path, output: Path) -> None:
+    """Measure the validation clips of --data, as field-test measures its samples.
+
+    Writes the percentiles of each measure: no sound, and nothing of a speaker.
+    """
+    reference = measure_reference(data, with_progress)
+    save_reference(reference, output)
+    click.echo(f"{output}: {reference.clips} clips of {reference.data}")
+
+
+def with_progress(clips: Sequence[Clip]) -> Iterator[Clip]:
+    """A bar on stderr."""
+    with click.progressbar(clips, label="measuring", file=sys.stderr, show_pos=True) as bar:
+        yield from bar

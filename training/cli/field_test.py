@@ -1,0 +1,67 @@
+"""``field-test``: recorded samples through a model, and a verdict on them."""
+
+from pathlib import Path
+
+import click
+
+from kws_edge.cli.options import PATH, model_option
+from kws_edge.errors import KwsEdgeError
+from kws_edge.shipped import find_model
+from training.cli.field_reference import with_progress
+from training.field_test.reference import (
+    SHIPPED,
+    Reference,
+    load_reference,
+    measure_reference,
+)
+
+
+@click.command()
+@click.argument("folder", type=PATH)
+@model_option
+@click.option(
+    "--reference",
+    type=PATH,
+    help="What to compare with: a folder of labels, whose validation clips are measured, or"
+    " a file of field-reference.  [default: measured of Mini Speech Commands]",
+)
+@click.option(
+    "--output",
+    type=PATH,
+    help="Where the verdict goes.  [default: evaluations/field-test-<name of FOLDER>]",
+)
+def command(folder: Path, model: str, reference: Path | None, output: Path | None) -> int:
+    """Judge the recordings in FOLDER/<label>/: how well are they recognised, and what is wrong
+    with them?
+
+    Any rate and channel count will do. Writes OUTPUT/verdict.md, verdict.json and two pictures.
+    A file that cannot be used is reported, the rest still done; the exit code is then that of
+    the last such fault.
+    """
+    from training.field_test.verdict import field_test
+    from training.field_test.write import write_verdict
+
+    faults: list[KwsEdgeError] = []
+
+    def report(error: KwsEdgeError) -> None:
+        faults.append(error)
+        click.echo(f"python -m training: {error}", err=True)
+
+    path, usual = find_model(model), _reference(reference)
+    verdict = field_test(folder, path, usual, progress=with_progress, report=report)
+    target = output or Path("evaluations") / f"field-test-{folder.resolve().name}"
+    written = write_verdict(verdict, target)
+    click.echo(
+        f"{verdict['model']}: {verdict['accuracy']:.1%} ({verdict['accuracy_lower']:.1%} to"
+        f" {verdict['accuracy_upper']:.1%}) of {verdict['clips']} clips in {folder}"
+    )
+    for line in (verdict["conclusion"], *verdict["remedies"].values()):
+        click.echo(line)
+    click.echo(written[0])
+    return faults[-1].exit_code if faults else 0
+
+
+def _reference(path: Path | None) -> Reference:
+    if path and path.is_dir():
+        return measure_reference(path, with_progress)
+    return load_reference(path or SHIPPED)

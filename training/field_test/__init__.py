@@ -1,0 +1,1 @@
+"""Field test: recorded samples through a model, and what they say about the recording."""

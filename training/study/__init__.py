@@ -1,0 +1,1 @@
+"""What becomes of a sweep's networks: converted, tested and timed in the runtime."""

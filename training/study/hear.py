@@ -1,0 +1,26 @@
+"""Clips through the runtime's front end, once, and then through any number of models."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kws_edge.audio import one_window, read_audio
+from kws_edge.features import FeatureConfig, FrontEnd
+from kws_edge.model import Classifier
+from kws_edge.tables import FloatArray
+from training.dataset.index import Clip
+
+
+def features_of(clips: Sequence[Clip], config: FeatureConfig) -> FloatArray:
+    """``[clips, frames, width]``."""
+    front_end = FrontEnd(config)
+    features: FloatArray = np.empty((len(clips), *config.shape), np.float32)
+    for row, clip in enumerate(clips):
+        audio = read_audio(clip.path, config.sample_rate)
+        features[row] = front_end(one_window(audio, config.window_samples))
+    return features
+
+
+def posteriors_of(classifier: Classifier, features: FloatArray) -> FloatArray:
+    """``[clips, labels]`` of ``features [clips, frames, width]``, one clip at a time."""
+    return np.stack([classifier(window) for window in features])
