@@ -96,11 +96,13 @@ def _listen_to_input(
     spoken = read_label_track(labels) if labels else None
     spotter, manifest = make_spotter(loaded.config)
     rate = spotter.features.sample_rate
-    events, found = EventFactory(rate), []
+    events = EventFactory(rate)
+    found: list[Detection] = []
     with _source(input_, pace, rate) as source, suppress(KeyboardInterrupt):
         click.echo(banner("standard input" if input_ == "-" else input_, manifest), err=True)
         for detection in spot(source, spotter):
-            found.append(detection)
+            if spoken is not None:  # else a stream without end would fill the memory
+                found.append(detection)
             click.echo(events.detection(detection).to_json() if as_json else human_line(detection))
             sys.stdout.flush()
     if spoken is not None:
