@@ -98,8 +98,9 @@ class WyomingServer:
             for answer in session.handle(event):
                 if answer:
                     await _send(answer, writer)
-                await asyncio.sleep(0)  # the others' turn, however much is waiting here
-            await asyncio.sleep(0)
+                else:
+                    await asyncio.sleep(0)  # in a long chunk, the others' turn
+            await asyncio.sleep(0)  # however much of this client is waiting
 
     async def _refuse(self, name: str, writer: asyncio.StreamWriter) -> None:
         text = f"{self._max_clients} clients are connected, no more are taken (--max-clients)"

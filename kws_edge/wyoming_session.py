@@ -70,9 +70,10 @@ class Session:
             self._stream = self._start(format_, milliseconds)
         elif milliseconds is not None:
             self._stream.tell_time(milliseconds)
-        for samples in self._stream.pcm.push(event.payload or b""):
+        for number, samples in enumerate(self._stream.pcm.push(event.payload or b"")):
+            if number:
+                yield None
             yield from self._spot(self._stream, samples)
-            yield None
 
     def _stop(self) -> Iterator[Event | None]:
         stream, self._stream = self._stream, None

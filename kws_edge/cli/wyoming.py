@@ -61,7 +61,7 @@ def command(
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
     logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
-    logging.getLogger("asyncio").setLevel("WARNING")
+    logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
     config = _configured(classifier, overrides)
     info = wake_info(classifier.manifest, languages)
