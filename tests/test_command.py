@@ -229,4 +229,3 @@ def test_a_moment_is_left_to_what_is_nearly_done(tmp_path: Path) -> None:
     wait_for(lambda: worker.handled, "the start")
     assert worker.close(30)
     wait_for(out.exists, "its work", 5)
-

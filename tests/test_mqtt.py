@@ -80,7 +80,7 @@ def test_birth_events_discovery_and_goodbye(broker: Broker, subscriber: Subscrib
 
 
 def test_what_waits_is_sent_before_it_ends(broker: Broker, subscriber: Subscriber) -> None:
-    worker, sink = publisher(broker.port, discovery="")
+    worker, _ = publisher(broker.port, discovery="")
     wait_for(lambda: subscriber.messages("kws-edge/status"), "the birth")
     for event in detections(20):
         worker.put(event)
@@ -117,7 +117,7 @@ def test_the_newest_events_are_kept_and_the_rest_counted(
     broker: Broker, subscriber: Subscriber, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker.stop()
-    worker, sink = publisher(broker.port, keep=5)
+    worker, _ = publisher(broker.port, keep=5)
     for event in detections(20):
         worker.put(event)
     wait_for(lambda: worker.dropped == 15, "the count")
