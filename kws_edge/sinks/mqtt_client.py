@@ -18,12 +18,16 @@ def make_client(config: MqttConfig) -> Any:
     """A ``paho.mqtt.client.Client``, not connected.
 
     Without ``client_id`` each process has its own: two with the same one would throw each
-    other out for ever. Raises `ConfigError` for a password file or an authority that cannot
-    be used, and where paho is not installed.
+    other out for ever. Raises `ConfigError` for a host, password file or authority that
+    cannot be used, and where paho is not installed.
     """
     paho = import_extra("paho.mqtt.client", "mqtt")
     if not hasattr(paho, "CallbackAPIVersion"):
         raise ConfigError("mqtt: paho-mqtt is too old; pip install 'kws-edge[mqtt]'")
+    try:
+        config.host.encode("idna")
+    except UnicodeError as error:
+        raise ConfigError(f"mqtt.host: {config.host!r} is no name of a host") from error
     client_id = config.client_id or f"kws-edge-{socket.gethostname()}-{secrets.token_hex(4)}"
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id)
     client.reconnect_delay_set(*RECONNECT_SECONDS)

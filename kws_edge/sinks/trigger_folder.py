@@ -30,11 +30,14 @@ class TriggerFolder:
         """Take stock of what is there. Raises `OSError`."""
         for leftover in self._folder.glob(".*.part"):  # of a process that was killed
             leftover.unlink(missing_ok=True)
-        for name in (str(entry["file"]) for entry in self._entries()):
+        entries = self._entries()
+        for name in (str(entry["file"]) for entry in entries):
             path = self._folder / name
             if path.name == name and path.is_file():
                 self._files.append((name, path.stat().st_size))
         self._bytes = sum(size for _, size in self._files)
+        if len(entries) < self._lines:  # a power cut broke one off: the next is not to join it
+            self._rewrite()
 
     def add(self, name: str, data: bytes, entry: dict[str, Any]) -> None:
         """Save a file and its line, after room was made for it. Raises `OSError`."""
@@ -88,7 +91,7 @@ class TriggerFolder:
             try:
                 entry = json.loads(line)
             except ValueError:
-                continue  # a line that a power cut broke off
+                continue
             if isinstance(entry, dict) and "file" in entry:
                 entries.append(entry)
         return entries
