@@ -6,6 +6,7 @@ any SSH session can do; colours come on top. Elsewhere there are plain lines onl
 
 import math
 import os
+import re
 import shutil
 import sys
 import termios
@@ -22,6 +23,7 @@ LOWEST_DBFS = -60.0  # left end of the meter
 QUIET_DBFS, LOUD_DBFS = -45.0, -3.0
 BAR = 30
 KEYS = {"\r": "keep", "\n": "keep", "r": "redo", "p": "play", "q": "quit", "\x04": "quit"}
+ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[^a-z~]*[a-z~]?|o?.?)")  # an arrow is no answer
 
 
 class Screen:
@@ -82,13 +84,14 @@ class Screen:
             else:
                 self.line(f"  {question}")
             while True:
-                typed = os.read(descriptor, 64).decode(errors="replace")
-                answer = KEYS.get(typed[:1].lower(), "") if typed else "quit"
-                if answer == "keep" and "keep" not in choices:
-                    answer = "redo"
-                if answer in choices:
-                    self._rewrite("")
-                    return answer
+                typed = os.read(descriptor, 64).decode(errors="replace").lower()
+                for key in ESCAPE_SEQUENCE.sub("", typed) or ("" if typed else "\x04"):
+                    answer = KEYS.get(key, "")
+                    if answer == "keep" and "keep" not in choices:
+                        answer = "redo"
+                    if answer in choices:
+                        self._rewrite("")
+                        return answer
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour) if self._colour else text

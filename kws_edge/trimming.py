@@ -18,12 +18,12 @@ STEP_SECONDS = 0.010
 RUMBLE_HERTZ = (50.0, 110.0)  # offset, hum and handling below; no word needs it
 QUIET_PERCENTILE = 15  # of the frames; even a word of 1 s leaves more than that around it
 
-# A sound has a frame this much above the noise, and no further than this below the loudest ...
+# A sound has frames this much above the noise, and no further than this below the loudest ...
 CORE_OVER_NOISE_DB, CORE_UNDER_PEAK_DB = 12.0, 30.0
 # ... and goes on as long as the frames are above these, so that an "s" or "f" stays whole
 ENDS_OVER_NOISE_DB, ENDS_UNDER_PEAK_DB = 6.0, 42.0
 GAP_SECONDS = 0.20  # the closure within "right" or "stop" is part of the word
-LEAST_SECONDS = 0.06  # a click is shorter than any word
+LEAST_CORE_SECONDS = 0.05  # a click is shorter than any word
 LEAST_POWER = (0.5 / 32768) ** 2  # half a step of int16: nothing is there
 
 
@@ -63,13 +63,12 @@ def find_sounds(samples: FloatArray, sample_rate: int) -> Layout:
     core = power > max(noise * _ratio(CORE_OVER_NOISE_DB), peak / _ratio(CORE_UNDER_PEAK_DB))
     whole = power > max(noise * _ratio(ENDS_OVER_NOISE_DB), peak / _ratio(ENDS_UNDER_PEAK_DB))
     step, frame = round(STEP_SECONDS * sample_rate), round(FRAME_SECONDS * sample_rate)
-    sounds = (
+    sounds = tuple(
         Sound(first * step, (last - 1) * step + frame, float(power[first:last].sum()) * step)
         for first, last in _joined(_runs(whole), round(GAP_SECONDS / STEP_SECONDS))
-        if core[first:last].any()
+        if core[first:last].sum() * STEP_SECONDS >= LEAST_CORE_SECONDS
     )
-    least = round(LEAST_SECONDS * sample_rate)
-    return Layout(tuple(s for s in sounds if s.end - s.start >= least), noise)
+    return Layout(sounds, noise)
 
 
 def centred(samples: FloatArray, word: Sound, length: int) -> tuple[FloatArray, int]:
