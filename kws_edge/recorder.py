@@ -120,17 +120,18 @@ class Session:
             take = self._take(label)
             if take.faults:
                 question = "[Enter] again  [p] play it  [q] quit"
-                answer = self._ask(take, question, ("redo", "play", "quit"))
+                answer = self._ask(take, question, ("redo", "quit"))
             else:
                 question = "[Enter] keep  [r] redo  [p] play  [q] quit"
-                answer = self._ask(take, question, ("keep", "redo", "play", "quit"))
+                answer = self._ask(take, question, ("keep", "redo", "quit"))
             if answer != "redo":
                 return take if answer == "keep" else None
 
     def _ask(self, take: Take, question: str, choices: tuple[str, ...]) -> str:
-        while (answer := self._screen.ask(question, choices)) == "play":
-            try:
-                self._studio.play(take.raw if take.faults else take.sample, SAMPLE_RATE)
-            except AudioDeviceError as error:
-                self._screen.line(f"  {error}")
-        return answer
+        return self._screen.ask(question, choices, lambda: self._play(take))
+
+    def _play(self, take: Take) -> None:
+        try:
+            self._studio.play(take.raw if take.faults else take.sample, SAMPLE_RATE)
+        except AudioDeviceError as error:
+            self._screen.line(f"  {error}")

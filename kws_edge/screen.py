@@ -11,7 +11,7 @@ import shutil
 import sys
 import termios
 import tty
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -73,25 +73,25 @@ class Screen:
         for reason in reasons:
             self.line(self._style("  refused: ", "red") + reason)
 
-    def ask(self, question: str, choices: tuple[str, ...]) -> str:
-        """One of ``choices``, by key: Enter keep, r redo, p play, q quit.
+    def ask(self, question: str, choices: tuple[str, ...], play: Callable[[], None]) -> str:
+        """One of ``choices``, by key: Enter keep, r redo, q quit; p calls ``play`` and asks on.
 
         Enter stands for redo where there is nothing to keep. Ctrl-C raises KeyboardInterrupt.
         """
         with _single_keys() as descriptor:
-            if self.terminal:
-                self._rewrite(f"  {question} ")
-            else:
-                self.line(f"  {question}")
             while True:
-                typed = os.read(descriptor, 64).decode(errors="replace").lower()
-                for key in ESCAPE_SEQUENCE.sub("", typed) or ("" if typed else "\x04"):
-                    answer = KEYS.get(key, "")
-                    if answer == "keep" and "keep" not in choices:
-                        answer = "redo"
-                    if answer in choices:
-                        self._rewrite("")
-                        return answer
+                self._show(f"  {question} ")
+                answer = _read_answer(descriptor, (*choices, "play"))
+                self._rewrite("")
+                if answer != "play":
+                    return answer
+                play()
+
+    def _show(self, text: str) -> None:
+        if self.terminal:
+            self._rewrite(text)
+        else:
+            self.line(text)
 
     def _style(self, text: str, colour: str) -> str:
         return click.style(text, fg=colour) if self._colour else text
@@ -115,6 +115,17 @@ def figures(measures: Measures) -> str:
     if measures.word:
         parts.insert(0, f"word {measures.word[1] - measures.word[0]:.2f} s")
     return ", ".join(parts)
+
+
+def _read_answer(descriptor: int, choices: tuple[str, ...]) -> str:
+    while True:
+        typed = os.read(descriptor, 64).decode(errors="replace").lower()
+        for key in ESCAPE_SEQUENCE.sub("", typed) or ("" if typed else "\x04"):
+            answer = KEYS.get(key, "")
+            if answer == "keep" and "keep" not in choices:
+                answer = "redo"
+            if answer in choices:
+                return answer
 
 
 @contextmanager

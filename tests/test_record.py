@@ -133,7 +133,7 @@ def manifest(folder: Path) -> list[dict[str, object]]:
 
 def assert_whole(folder: Path) -> list[Path]:
     """Nothing but whole samples, each with its line; they are returned."""
-    found = sorted(folder.glob("*/*"))
+    found = sorted(folder.glob("[!.]*/*"))
     assert all(NAME.fullmatch(path.name) for path in found), found
     assert all(len(read_audio(path, RATE)) == RATE for path in found)
     listed = sorted(str(entry["path"]) for entry in manifest(folder)) if found else []
@@ -187,7 +187,7 @@ def test_bad_takes_are_refused_and_repeated(
     session.answer(sounds.clipped, sounds.quiet, None, sounds.word)
     code, lines = session.end()
     assert code == 0, session.text
-    refused = [line.strip() for line in session.errors if "refused" in line]
+    refused = [line.strip() for line in session.errors if line.startswith("  refused: ")]
     assert [line.split(": ")[1] for line in refused] == ["clipped", "too quiet", "silent"]
     assert len(lines) == 1
     assert len(assert_whole(tmp_path / "samples")) == 1

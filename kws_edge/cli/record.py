@@ -80,7 +80,7 @@ def command(
     config = SessionConfig(labels, speaker, timing=timing, **options)  # type: ignore[arg-type]
     studio = _studio(device)
     session = Session(config, Collection(output), studio, screen)
-    screen.line(f"speaker '{speaker}', microphone '{studio.device}': {_state(session, config)}")
+    screen.line(f"speaker '{speaker}', {_microphone(studio)}: {_state(session, config)}")
     _end_as_with_ctrl_c()
     shuffled = None if in_order else random.Random(seed)
     code = 0
@@ -91,6 +91,10 @@ def command(
     with suppress(OSError):  # the terminal may have gone
         screen.line(f"{output}: {_state(session, config)}")
     return code
+
+
+def _microphone(studio: Studio) -> str:
+    return f"microphone '{studio.device}'" if studio.device else "the default microphone"
 
 
 def _kept(entry: Entry, output: Path, as_json: bool) -> None:
@@ -107,16 +111,21 @@ def _state(session: Session, config: SessionConfig) -> str:
 
 
 def _studio(device: str | None) -> Studio:
-    from kws_edge.microphone import Microphone, import_sounddevice
+    from kws_edge.microphone import Microphone
     from kws_edge.playback import play
 
     chosen = int(device) if device is not None and device.isdecimal() else device
-    sounddevice = import_sounddevice()
+    return Studio(lambda: Microphone(SAMPLE_RATE, chosen), _device_name(chosen), play)
+
+
+def _device_name(device: int | str | None) -> str | None:
+    """The full name, for the manifest; what is wrong with a device is said on opening it."""
     try:
-        name: str | None = sounddevice.query_devices(chosen, "input")["name"]
-    except (sounddevice.PortAudioError, ValueError):
-        name = device  # opening it tells what is wrong
-    return Studio(lambda: Microphone(SAMPLE_RATE, chosen), name, play)
+        import sounddevice
+
+        return str(sounddevice.query_devices(device, "input")["name"])
+    except Exception:  # no PortAudio, or none that starts: errors of many kinds
+        return None if device is None else str(device)
 
 
 def _user_name() -> str:
