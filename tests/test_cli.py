@@ -21,7 +21,7 @@ LABELS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
 def test_help_and_version(run_command: Command) -> None:
     result = run_command("--help")
     assert result.returncode == 0
-    for name in ("listen", "predict", "devices", "info", "check", "bench"):
+    for name in ("listen", "predict", "devices", "info", "check", "bench", "record"):
         assert f"  {name}  " in result.stdout
         assert run_command(name, "--help").returncode == 0
     assert run_command("--version").stdout.startswith("kws-edge, version ")
