@@ -5,7 +5,7 @@ Inside the program audio is float32 in [-1, 1), mono: an int16 sample divided by
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +73,7 @@ def read_audio(path: Path, sample_rate: int) -> FloatArray:
         return resample(samples, file.samplerate, sample_rate)
 
 
-def write_wav(path: Path, samples: FloatArray, sample_rate: int) -> None:
+def write_wav(path: Path | BinaryIO, samples: FloatArray, sample_rate: int) -> None:
     """Write ``samples [n]`` as mono 16-bit PCM."""
     import soundfile
 

@@ -15,6 +15,7 @@ class Commands(LazyGroup):
         "devices": "kws_edge.cli.devices",
         "info": "kws_edge.cli.info",
         "check": "kws_edge.cli.check",
+        "record": "kws_edge.cli.record",
         "bench": "kws_edge.cli.bench",
         "config": "kws_edge.cli.config",
         "service": "kws_edge.cli.service",

@@ -1,0 +1,98 @@
+"""A folder of samples for training: ``<label>/<speaker>-<UTC>-<n>.wav`` and a manifest.
+
+The files are what counts: for resuming, for training, for `kws-edge predict`. The manifest
+(JSON lines) says of each where it comes from; a file without a line gets one.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from kws_edge.atomic import append_line, uninterrupted, write_atomically
+from kws_edge.audio import read_audio, write_wav
+from kws_edge.errors import KwsEdgeError
+from kws_edge.quality import measure
+from kws_edge.sample_entry import Entry, SampleName
+from kws_edge.tables import FloatArray
+from kws_edge.take import SAMPLE_RATE, Take
+
+MANIFEST = "manifest.jsonl"
+RAW = ".raw"  # what starts with a dot is no label to training
+
+
+class Collection:
+    """The samples in ``folder``, which is made where it is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def samples(self, label: str, speaker: str) -> list[SampleName]:
+        """What is there, by number."""
+        folder = self.folder / label
+        found = [SampleName.parse(p.name) for p in folder.iterdir()] if folder.is_dir() else []
+        mine = [name for name in found if name and name.speaker == speaker]
+        return sorted(mine, key=lambda name: name.number)
+
+    def save(
+        self, take: Take, label: str, speaker: str, device: str | None, keep_raw: bool = False
+    ) -> Entry:
+        """Write a take and its line, all of it or nothing if the program is interrupted.
+
+        Raises `KwsEdgeError` where the folder cannot be written.
+        """
+        number = max((name.number for name in self.samples(label, speaker)), default=0) + 1
+        now = datetime.now(timezone.utc).replace(microsecond=0)
+        name = SampleName(speaker, now, number)
+        raw = f"{RAW}/{label}/{name}" if keep_raw else None
+        entry = Entry.of(label, name, device, take.measures, raw)
+        with uninterrupted(), self._writing(str(name)):
+            if raw:
+                self._write(raw, take.raw)
+            self._write(entry.path, take.sample)
+            append_line(self.folder / MANIFEST, entry.to_json())
+        return entry
+
+    def complete(self, label: str, speaker: str) -> int:
+        """Give a line to each file that has none (a power cut can part them); how many."""
+        listed = {entry.get("path") for entry in self.entries()}
+        missing = [n for n in self.samples(label, speaker) if f"{label}/{n}" not in listed]
+        for name in missing:
+            samples = read_audio(self.folder / label / str(name), SAMPLE_RATE)
+            raw = f"{RAW}/{label}/{name}"
+            kept = raw if (self.folder / raw).exists() else None
+            entry = Entry.of(label, name, None, measure(samples, SAMPLE_RATE), kept)
+            with uninterrupted(), self._writing(MANIFEST):
+                append_line(self.folder / MANIFEST, entry.to_json())
+        return len(missing)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The manifest's lines; one that a power cut damaged is passed over."""
+        path = self.folder / MANIFEST
+        for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield entry
+
+    def _write(self, key: str, samples: FloatArray) -> None:
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        write_wav(buffer, samples, SAMPLE_RATE)
+        write_atomically(path, buffer.getvalue())
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise KwsEdgeError(
+                f"{self.folder}: {what} cannot be written ({error.strerror}); is there room, and"
+                " does the folder belong to you?"
+            ) from error

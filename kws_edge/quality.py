@@ -1,0 +1,155 @@
+"""What makes a take fit for training: each rule, its limit and the reason for it.
+
+The limits of level and noise let pass all but the worst 2 or 3 % of Mini Speech Commands,
+which strangers recorded with whatever they had: median level of a word -23 dBFS, 2nd
+percentile -46; median signal to noise 39 dB, 1st percentile 15.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kws_edge.audio import level_dbfs
+from kws_edge.tables import FloatArray
+from kws_edge.trimming import Layout, Sound, find_sounds, without_rumble
+
+# below: the features sink into the microphone's own noise, and the int16 steps into the word
+LEAST_LEVEL_DBFS = -45.0
+# below: a network learns the noise of your room along with the word
+LEAST_SNR_DB = 15.0
+# above: the tops are cut off, which sounds at all frequencies; a lone sample does no harm
+MOST_CLIPPED = 0.001
+FULL_SCALE = 32766 / 32768  # some converters stop one step early
+FLAT_SAMPLES, FLAT_PEAK = 4, 0.1  # equal samples in a row at a loud peak: no voice has them
+EDGE_SECONDS = 0.03  # a word so close to an end of the take may go on beyond it
+OTHER_SHARE = 0.1  # of the word's energy: another sound that is heard in the sample
+LOWEST_DBFS = -101.1  # the rounding to int16 itself: 1 / (32768 sqrt 12)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Figures of a take, in dB relative to full scale.
+
+    ``level_dbfs``: RMS of the word, of everything where there is none; ``noise_dbfs``: of the
+    quiet around it, both without rumble below 80 Hz; ``peak_dbfs``: the largest sample;
+    ``clipped_share``: samples at full scale or on a flat top, 0 to 1. ``word``: from, to, in s.
+    """
+
+    level_dbfs: float
+    noise_dbfs: float
+    peak_dbfs: float
+    clipped_share: float
+    word: tuple[float, float] | None
+
+    @property
+    def snr_db(self) -> float:
+        return self.level_dbfs - self.noise_dbfs
+
+
+def measure(samples: FloatArray, sample_rate: int, layout: Layout | None = None) -> Measures:
+    """Measure ``samples [n]``, float32 in [-1, 1), n of 0.1 s at least."""
+    layout = layout or find_sounds(samples, sample_rate)
+    word = layout.word
+    start, end = (word.start, word.end) if word else (0, len(samples))
+    filtered = without_rumble(samples, sample_rate).astype(np.float32)
+    noise = 10 * math.log10(layout.noise) if layout.noise > 0 else LOWEST_DBFS
+    peak = float(np.abs(samples).max())
+    return Measures(
+        max(level_dbfs(filtered[start:end]), LOWEST_DBFS),
+        max(noise, LOWEST_DBFS),
+        max(20 * math.log10(peak), LOWEST_DBFS) if peak > 0 else LOWEST_DBFS,
+        clipped_share(samples[start:end]),
+        (start / sample_rate, end / sample_rate) if word else None,
+    )
+
+
+def clipped_share(samples: FloatArray) -> float:
+    """Share of ``samples [n]`` that are at full scale, or on flat tops below it.
+
+    Flat tops below full scale: clipped in the microphone, then turned down by the mixer.
+    """
+    peak = np.abs(samples).max()
+    cut = np.abs(samples) >= FULL_SCALE
+    if peak >= FLAT_PEAK:
+        for extreme in (samples.max(), samples.min()):
+            at = np.concatenate([[False], samples == extreme, [False]]).astype(np.int8)
+            edges = np.flatnonzero(np.diff(at))
+            for first, last in zip(edges[::2], edges[1::2], strict=True):
+                cut[first:last] |= last - first >= FLAT_SAMPLES
+    return float(cut.mean())
+
+
+def faults(
+    samples: FloatArray, sample_rate: int, layout: Layout, length: int, lost: int = 0
+) -> list[str]:
+    """Why a take of a word is refused, each with figures and a remedy; empty: it is good.
+
+    ``length``: samples that are kept, with the word in their middle; ``lost``: samples that
+    never arrived.
+    """
+    found = unusable(samples, sample_rate, lost)
+    if found:
+        return found
+    measures, word = measure(samples, sample_rate, layout), layout.word
+    if word is None:
+        return [f"silent: nothing louder than the noise ({measures.noise_dbfs:.0f} dBFS) was"
+                " heard; speak after 'now'"]  # fmt: skip
+    return [
+        *_clipped(measures.clipped_share),
+        *_level(measures),
+        *_place(word, layout, len(samples), length, sample_rate),
+    ]
+
+
+def background_faults(samples: FloatArray, sample_rate: int, lost: int = 0) -> list[str]:
+    """The same of a take without a word, for the label ``_silence_``."""
+    return unusable(samples, sample_rate, lost) or _clipped(clipped_share(samples))
+
+
+def unusable(samples: FloatArray, sample_rate: int, lost: int) -> list[str]:
+    """What makes a take worthless whatever is in it."""
+    if lost:
+        return [f"dropped: {lost / sample_rate:.2f} s of it never arrived; this machine is too"
+                " busy, or the microphone was lost"]  # fmt: skip
+    if samples.min() == samples.max():
+        return ["silent: nothing but one constant value arrived; is the microphone muted or off?"]
+    return []
+
+
+def _clipped(share: float) -> list[str]:
+    if share <= MOST_CLIPPED:
+        return []
+    return [f"clipped: {100 * share:.1f} % of the samples are cut off at the top (at most"
+            f" {100 * MOST_CLIPPED:g} %); lower the gain or go further away"]  # fmt: skip
+
+
+def _level(measures: Measures) -> list[str]:
+    if measures.level_dbfs < LEAST_LEVEL_DBFS:
+        return [f"too quiet: the word is at {measures.level_dbfs:.0f} dBFS (at least"
+                f" {LEAST_LEVEL_DBFS:g}); come closer or raise the gain"]  # fmt: skip
+    if measures.snr_db < LEAST_SNR_DB:
+        return [f"too noisy: the word is {measures.snr_db:.0f} dB above the noise (at least"
+                f" {LEAST_SNR_DB:g}); come closer or find a quieter place"]  # fmt: skip
+    return []
+
+
+def _place(word: Sound, layout: Layout, total: int, length: int, rate: int) -> list[str]:
+    edge = round(EDGE_SECONDS * rate)
+    if word.start < edge:
+        return ["cut off: the word had begun before the recording; wait for 'now'"]
+    if word.end > total - edge:
+        return ["cut off: the word went on at the end; speak sooner, or use --seconds"]
+    if word.end - word.start > length:
+        return [f"too long: the word lasts {(word.end - word.start) / rate:.2f} s (at most"
+                f" {length / rate:g}); say it faster, and alone"]  # fmt: skip
+    start = (word.start + word.end - length) // 2
+    if any(
+        other is not word
+        and other.overlaps(start, start + length)
+        and other.energy > OTHER_SHARE * word.energy
+        for other in layout.sounds
+    ):
+        return ["not alone: there is another sound close to the word; say it once, and nothing"
+                " else"]  # fmt: skip
+    return []

@@ -1,0 +1,137 @@
+"""A guided session: prompt, take, judge, ask, keep; until each label has its number."""
+
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from kws_edge.collection import Collection
+from kws_edge.errors import AudioDeviceError, DataError
+from kws_edge.sample_entry import Entry
+from kws_edge.screen import Screen
+from kws_edge.sources import AudioSource
+from kws_edge.tables import FloatArray
+from kws_edge.take import SAMPLE_RATE, Take, Timing, hear, judge
+
+TO_SAY = {"_silence_": "say nothing, let the room be heard", "_unknown_": "say any other word"}
+
+
+@dataclass(frozen=True)
+class SessionConfig:
+    """``count`` samples in all for each label of ``speaker``, those there before included.
+
+    ``accept``: keep good takes without asking, and give up after ``attempts`` refused ones in
+    a row.
+    """
+
+    labels: tuple[str, ...]
+    speaker: str
+    count: int = 10
+    timing: Timing = field(default_factory=Timing)
+    keep_raw: bool = False
+    accept: bool = False
+    attempts: int = 5
+
+
+@dataclass(frozen=True)
+class Studio:
+    """The way to a microphone (opened for each take alone) and to a loudspeaker."""
+
+    microphone: Callable[[], AbstractContextManager[AudioSource]]
+    device: str | None
+    play: Callable[[FloatArray, int], None]
+
+
+def plan(
+    have: Mapping[str, int], count: int, shuffled: random.Random | None = None
+) -> list[tuple[str, int]]:
+    """What to ask for: label and number, 1 to ``count``.
+
+    In rounds, so that a session that is broken off leaves as many of each, and who is behind
+    comes first; shuffled within a round, so that no word is said as in a list.
+    """
+    prompts = []
+    for number in range(1, count + 1):
+        labels = [label for label, there in have.items() if there < number]
+        if shuffled:
+            shuffled.shuffle(labels)
+        prompts += [(label, number) for label in labels]
+    return prompts
+
+
+class Session:
+    """One run of the recorder."""
+
+    def __init__(
+        self, config: SessionConfig, collection: Collection, studio: Studio, screen: Screen
+    ) -> None:
+        self._config = config
+        self._collection = collection
+        self._studio = studio
+        self._screen = screen
+
+    def have(self) -> dict[str, int]:
+        """How many samples of the speaker are there, by label."""
+        speaker = self._config.speaker
+        return {x: len(self._collection.samples(x, speaker)) for x in self._config.labels}
+
+    def run(self, kept: Callable[[Entry], None], shuffled: random.Random | None = None) -> None:
+        """Record what is missing; ``kept`` is told of each sample.
+
+        Returns when done or at the user's wish. Raises `AudioDeviceError` where the microphone
+        fails, `DataError` where too many takes are refused, `KwsEdgeError` where a file cannot
+        be written; what was kept before stays.
+        """
+        config = self._config
+        for label in config.labels:
+            self._collection.complete(label, config.speaker)
+        for label, number in plan(self.have(), config.count, shuffled):
+            what = TO_SAY.get(label, f"say '{label}'")
+            self._screen.prompt(f"{what} ({number} of {config.count})")
+            take = self._unattended(label) if config.accept else self._attended(label)
+            if take is None:
+                return
+            save = self._collection.save
+            kept(save(take, label, config.speaker, self._studio.device, config.keep_raw))
+
+    def _take(self, label: str) -> Take:
+        with self._studio.microphone() as source:
+            raw, lost = hear(source, self._config.timing, self._screen)
+        take = judge(raw, label, lost)
+        if take.faults:
+            self._screen.refused(take.faults)
+        else:
+            self._screen.good(take.measures)
+        return take
+
+    def _unattended(self, label: str) -> Take:
+        for _ in range(self._config.attempts):
+            take = self._take(label)
+            if not take.faults:
+                return take
+        raise DataError(
+            f"{label}: {self._config.attempts} takes in a row were refused, the last one:"
+            f" {take.faults[0]}"
+        )
+
+    def _attended(self, label: str) -> Take | None:
+        """A good take that the user wants; None to stop."""
+        while True:
+            take = self._take(label)
+            if take.faults:
+                question = "[Enter] again  [p] play it  [q] quit"
+                answer = self._ask(take, question, ("redo", "quit"))
+            else:
+                question = "[Enter] keep  [r] redo  [p] play  [q] quit"
+                answer = self._ask(take, question, ("keep", "redo", "quit"))
+            if answer != "redo":
+                return take if answer == "keep" else None
+
+    def _ask(self, take: Take, question: str, choices: tuple[str, ...]) -> str:
+        return self._screen.ask(question, choices, lambda: self._play(take))
+
+    def _play(self, take: Take) -> None:
+        try:
+            self._studio.play(take.raw if take.faults else take.sample, SAMPLE_RATE)
+        except AudioDeviceError as error:
+            self._screen.line(f"  {error}")
