@@ -39,8 +39,8 @@ class FeatureStream:
         )
         # Every frame is written twice, one window apart, so that the last window of
         # frames always lies in one piece.
-        frames, width = config.shape
-        self._rows = np.zeros((2 * frames, width), np.float32)
+        self._window, self._width = config.shape  # frames, features
+        self._rows = np.zeros((2 * self._window, self._width), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -63,7 +63,7 @@ class FeatureStream:
     @property
     def full(self) -> bool:
         """Whether a whole window has been heard."""
-        return self.frames_seen >= self.config.shape[0]
+        return self.frames_seen >= self._window
 
     @property
     def window(self) -> FloatArray:
@@ -71,9 +71,8 @@ class FeatureStream:
 
         Rows not yet heard hold what was there before; ask `full` first.
         """
-        frames = self.config.shape[0]
-        end = self.frames_seen % frames + frames
-        return self._rows[end - frames : end]
+        start = self.frames_seen % self._window
+        return self._rows[start : start + self._window]
 
     def _take(self, samples: FloatArray) -> FloatArray:
         if self.config.kind == "psf_mfcc" and len(samples):
@@ -85,7 +84,7 @@ class FeatureStream:
         self._held += len(samples)
         count = 1 + (self._held - self._length) // self._step
         if count < 1:
-            return np.zeros((0, self.config.shape[1]), np.float32)
+            return np.zeros((0, self._width), np.float32)
         new = self._front_end.of_frames(self._frames[:count])
         used = count * self._step
         self._held -= used
@@ -94,7 +93,11 @@ class FeatureStream:
         return new
 
     def _remember(self, new: FloatArray) -> None:
-        frames = self.config.shape[0]
-        for index, row in enumerate(new, start=self.frames_seen):
-            self._rows[index % frames] = self._rows[index % frames + frames] = row
+        frames = self._window
         self.frames_seen += len(new)
+        last = new[-frames:]  # more than a window at once: the rest is past already
+        start = (self.frames_seen - len(last)) % frames
+        head = min(len(last), frames - start)
+        for at, part in ((start, last[:head]), (0, last[head:])):
+            self._rows[at : at + len(part)] = part
+            self._rows[at + frames : at + frames + len(part)] = part
