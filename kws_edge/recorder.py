@@ -95,6 +95,7 @@ class Session:
             kept(save(take, label, config.speaker, self._studio.device, config.keep_raw))
 
     def _take(self, label: str) -> Take:
+        self._screen.ready()
         with self._studio.microphone() as source:
             raw, lost = hear(source, self._config.timing, self._screen)
         take = judge(raw, label, lost)
