@@ -14,6 +14,7 @@ from kws_edge.tables import FloatArray
 from kws_edge.take import SAMPLE_RATE, Take, Timing, hear, judge
 
 TO_SAY = {"_silence_": "say nothing, let the room be heard", "_unknown_": "say any other word"}
+OPENINGS = 3  # of the microphone for one take
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,26 @@ class Session:
             kept(save(take, label, config.speaker, self._studio.device, config.keep_raw))
 
     def _take(self, label: str) -> Take:
-        with self._studio.microphone() as source:
-            raw, lost = hear(source, self._config.timing, self._screen)
+        raw, lost = self._heard()
         take = judge(raw, label, lost)
         if take.faults:
             self._screen.refused(take.faults)
         else:
             self._screen.good(take.measures)
         return take
+
+    def _heard(self) -> tuple[FloatArray, int]:
+        """A microphone that opens and then stalls, as on a busy machine, gets another chance."""
+        for left in reversed(range(OPENINGS)):
+            self._screen.ready()
+            with self._studio.microphone() as source:
+                try:
+                    return hear(source, self._config.timing, self._screen)
+                except AudioDeviceError as error:
+                    if not left:
+                        raise
+                    self._screen.line(f"  {error} Once more")
+        raise AssertionError("unreachable")
 
     def _unattended(self, label: str) -> Take:
         for _ in range(self._config.attempts):

@@ -46,6 +46,10 @@ class Screen:
         """What to say next; the line that the countdown and the meter go on with."""
         self._prompt = text
 
+    def ready(self) -> None:
+        """A microphone may take a second to open: nobody should wonder what goes on."""
+        self._rewrite(f"{self._prompt}  get ready ")
+
     def countdown(self, seconds_left: float) -> None:
         if self.terminal:
             count = math.ceil(2 * seconds_left)  # in half seconds: nobody likes to wait

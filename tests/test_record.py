@@ -416,6 +416,23 @@ def test_a_microphone_that_is_not_there(microphone: VirtualMicrophone, tmp_path:
     assert "kws-edge: cannot open microphone 'Telephone'" in session.errors[-2]
 
 
+@pytest.mark.slow
+def test_a_sound_server_that_dies_ends_it_in_order(sounds: Sounds, tmp_path: Path) -> None:
+    if missing := missing_programs():
+        pytest.skip(f"needs {', '.join(missing)}")
+    with VirtualMicrophone() as own:
+        session = Unattended(own, tmp_path / "s", "yes")
+        assert session.until("(1 of 10): now")
+        own.play(sounds.word)
+        assert session.until("(2 of 10): now")
+        own.stop()
+        code, lines = session.end()
+    assert code == 69, session.text
+    assert "Traceback" not in session.text
+    assert "kws-edge: cannot open the default microphone" in session.errors[-2]
+    assert [str(path) for path in assert_whole(tmp_path / "s")] == lines
+
+
 def test_the_plan_lets_those_behind_catch_up_and_mixes_the_rest() -> None:
     import random
 
