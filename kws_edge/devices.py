@@ -60,9 +60,9 @@ def find_device(wanted: int | str | None, devices: Sequence[Device]) -> Device:
         return found[0]
     text = str(wanted).casefold()
     found = [device for device in devices if device.name.casefold() == text]
-    if len(found) != 1 and text.isdecimal():
-        found = [device for device in devices if device.index == int(text)]
-    if not found:
+    if text.isdecimal():
+        found = [device for device in devices if device.index == int(text)] or found
+    elif not found:
         found = [device for device in devices if text and text in device.name.casefold()]
     if len(found) == 1:
         return found[0]

@@ -117,11 +117,12 @@ class MicrophoneKeeper:
     def _watch(self, capture: Capture) -> str:
         """Wait for the end of the stream; why it ended."""
         opened = time.monotonic()
-        while not self._closing and capture.active:
+        woken = False  # the stream may call itself active while it tells of its end
+        while not woken and capture.active:
             silent = time.monotonic() - (capture.last_heard or opened)
             if silent > STALL_SECONDS:
                 return f"{capture}: no audio for {STALL_SECONDS:g} s"
-            self._pause(STALL_SECONDS - silent + 0.01)
+            woken = self._pause(STALL_SECONDS - silent + 0.01)
         return f"{capture}: the stream ended; unplugged, or the sound server stopped"
 
     def _refresh(self, sounddevice: Any) -> None:
@@ -130,9 +131,13 @@ class MicrophoneKeeper:
         while not self._wake.empty():  # the end of the old stream
             self._wake.get()
 
-    def _pause(self, seconds: float) -> None:
-        with suppress(queue.Empty):
+    def _pause(self, seconds: float) -> bool:
+        """Wait; whether `close` or the end of the stream cut it short."""
+        try:
             self._wake.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        return True
 
     def _finished(self) -> None:
         self._wake.put(None)

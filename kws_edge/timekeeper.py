@@ -5,10 +5,12 @@ that slept. A block may come late, but what is still missing after two seconds o
 delivery does not come any more.
 """
 
+import math
 import time
 from typing import NamedTuple
 
 WINDOW_SECONDS = 2.0  # the least delay within it counts
+SETTLING_SECONDS = 0.5  # the first blocks of a stream come as they like
 TOLERANCE_SECONDS = 0.2  # more than the delay of a sound server varies
 DRIFT = 5e-4  # no two quartzes differ by more
 SLEEP_SECONDS = 1.0  # more than the two clocks can be read apart
@@ -39,7 +41,8 @@ class Timekeeper:
         self._samples = 0  # delivered, or known to be missing
         self._usual: float | None = None  # least delay of steady delivery, seconds
         self._last = self._asleep = 0.0
-        self._least, self._observed = float("inf"), 0.0
+        self._settling = SETTLING_SECONDS
+        self._least, self._observed = math.inf, 0.0
 
     def push(self, samples: int, at: Instant, overflow: bool = False) -> int:
         """``samples`` were delivered at that instant; the samples newly found missing.
@@ -64,10 +67,14 @@ class Timekeeper:
     def _observe(self, at: float) -> int:
         """Samples that are missing for good, by the window that ends now, if any does."""
         delay = at - (self._start or 0.0) - self._samples / self._rate
-        self._least = min(self._least, delay)
         # neither a pause nor the burst that makes up for it is steady delivery
-        self._observed += min(at - self._last, 0.1)
+        steady = min(at - self._last, 0.1)
         self._last = at
+        if self._settling > 0:
+            self._settling -= steady
+            return 0
+        self._least = min(self._least, delay)
+        self._observed += steady
         if self._observed < WINDOW_SECONDS:
             return 0
         least = self._least
@@ -80,4 +87,4 @@ class Timekeeper:
         return 0
 
     def _restart_window(self) -> None:
-        self._least, self._observed = float("inf"), 0.0
+        self._least, self._observed = math.inf, 0.0
