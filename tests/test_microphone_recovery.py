@@ -109,6 +109,7 @@ def test_a_source_that_is_unplugged_and_plugged_in_again(microphone: VirtualMicr
         assert listener.states == ["open", *["lost", "back"] * 3]
 
 
+@pytest.mark.slow
 def test_a_sound_server_that_hangs(microphone: VirtualMicrophone) -> None:
     """PortAudio cannot even close the stream then; the program goes on all the same."""
     with Listener(microphone.environment) as listener:
@@ -123,7 +124,7 @@ def test_a_sound_server_that_hangs(microphone: VirtualMicrophone) -> None:
         assert listener.states == ["open", "lost", "back"]
 
 
-@pytest.mark.parametrize("state", ["open", "lost", "hanging"])
+@pytest.mark.parametrize("state", ["open", "lost", pytest.param("hanging", marks=pytest.mark.slow)])
 def test_it_closes_promptly(microphone: VirtualMicrophone, state: str) -> None:
     with Listener(microphone.environment) as listener:
         listener.wait_for("state", "open")
@@ -135,6 +136,7 @@ def test_it_closes_promptly(microphone: VirtualMicrophone, state: str) -> None:
         microphone.resume()
 
 
+@pytest.mark.slow
 def test_waiting_costs_little(microphone: VirtualMicrophone) -> None:
     microphone.stop()
     with Listener(microphone.environment, "--wait") as listener:
@@ -172,6 +174,7 @@ def test_a_reader_that_stalls_loses_blocks_and_time_stays_right(
         assert counts["samples"] / RATE == pytest.approx(seconds, abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_program_that_was_stopped_finds_out_what_it_missed(
     microphone: VirtualMicrophone,
 ) -> None:

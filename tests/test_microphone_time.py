@@ -69,11 +69,29 @@ def test_a_sleep_is_known_at_once() -> None:
     assert deliver(keeper, 10, 603.02, asleep=600) == 0
 
 
-def test_an_overflow_breaks_the_stream_at_once_and_is_measured_later() -> None:
+@pytest.mark.parametrize("loss", [0.1, 1.0])
+def test_what_an_overflow_cost_is_measured(loss: float) -> None:
     keeper = Timekeeper(RATE)
     deliver(keeper, 3, 0)
-    assert keeper.push(BLOCK, Instant(4.02, 0), overflow=True) == 1
-    assert deliver(keeper, 3, 4.02) == pytest.approx(RATE, abs=BLOCK)
+    assert keeper.push(BLOCK, Instant(3.02 + loss, 0), overflow=True) == 0
+    assert deliver(keeper, 5, 3.02 + loss) == pytest.approx(loss * RATE, abs=BLOCK)
+
+
+def test_frequent_overflows_are_measured_all_the_same() -> None:
+    """As of a sound server that gets no time: 100 ms lost each half second."""
+    keeper, missing = Timekeeper(RATE), 0
+    for index in range(100):
+        start = index * 0.6
+        missing += keeper.push(BLOCK, Instant(start + 0.12, 0), overflow=index > 0)
+        missing += deliver(keeper, 0.48, start + 0.12)
+    assert missing / RATE == pytest.approx(100 * 0.1, abs=0.6)
+
+
+def test_an_overflow_that_cost_nothing_breaks_nothing() -> None:
+    keeper = Timekeeper(RATE)
+    deliver(keeper, 3, 0)
+    assert keeper.push(BLOCK, Instant(3.02, 0), overflow=True) == 0
+    assert deliver(keeper, 10, 3.02) == 0
 
 
 def test_small_losses_add_up() -> None:

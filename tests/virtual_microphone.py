@@ -17,8 +17,8 @@ SPEAKER = "sink_name=speaker rate=16000 channels=1 format=s16le norewinds=1"
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
 
 
-def missing_programs() -> list[str]:
-    return [program for program in PROGRAMS if not shutil.which(program)]
+def missing_programs(others: tuple[str, ...] = ()) -> list[str]:
+    return [program for program in (*PROGRAMS, *others) if not shutil.which(program)]
 
 
 class VirtualMicrophone:
