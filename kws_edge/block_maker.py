@@ -44,7 +44,6 @@ class BlockMaker:
 def _reason(packet: Packet, missing: int) -> str:
     reasons = {
         "the queue was full": packet.dropped,
-        "the sound system dropped audio": packet.overflow,
-        "audio is missing by the clock": missing > packet.overflow,
+        "audio is missing by the clock": missing,
     }
     return ", ".join(reason for reason, holds in reasons.items() if holds)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.errors import AudioDeviceError
-from kws_edge.portaudio import import_sounddevice, opening_fault
+from kws_edge.portaudio import import_sounddevice
+from kws_edge.presence import capture_fault
 
 RATES = (16000, 44100, 48000)
 
@@ -23,7 +24,7 @@ class Device:
 
     def fault(self) -> str | None:
         """Why it cannot be opened just now, as far as that can be told beforehand."""
-        return opening_fault(self.name) if self.host_api == "ALSA" else None
+        return capture_fault(self.name) if self.host_api == "ALSA" else None
 
 
 def input_devices() -> list[Device]:
@@ -60,9 +61,9 @@ def find_device(wanted: int | str | None, devices: Sequence[Device]) -> Device:
         return found[0]
     text = str(wanted).casefold()
     found = [device for device in devices if device.name.casefold() == text]
-    if len(found) != 1 and text.isdecimal():
-        found = [device for device in devices if device.index == int(text)]
-    if not found:
+    if text.isdecimal():
+        found = [device for device in devices if device.index == int(text)] or found
+    elif not found:
         found = [device for device in devices if text and text in device.name.casefold()]
     if len(found) == 1:
         return found[0]

@@ -15,10 +15,12 @@ from kws_edge.capture import Capture, CaptureCounts, Packet
 from kws_edge.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
 from kws_edge.portaudio import abandon, import_sounddevice, refresh
+from kws_edge.presence import Presence
 from kws_edge.sources import BLOCK_SECONDS
 from kws_edge.timekeeper import Instant
 
 STALL_SECONDS = 3.0  # no audio for so long: the device is gone, whatever PortAudio says
+FIRST_SECONDS = (0.75, 1.5, STALL_SECONDS)  # for the first block, by attempts since the loss
 STUCK_SECONDS = 60.0  # a call of PortAudio's that takes so long will never come back
 BACKOFF_SECONDS = (0.1, 0.2, 0.4, 0.8)  # the last: a device that is back is open within 2 s
 
@@ -49,6 +51,7 @@ class MicrophoneKeeper:
         self._limit = max(1, round(config.queue_seconds / BLOCK_SECONDS))
         self._sample_rate, self._config, self._clock = sample_rate, config, clock
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._presence = Presence(config.device)
         self._closing = False
         self._calling_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
@@ -85,16 +88,25 @@ class MicrophoneKeeper:
             self.opened.put(error)
             self.items.put(Failed(error))
             return
-        failures = 0
+        failures = len(FIRST_SECONDS)  # no hurry the first time
         while not self._closing:
-            if lived := self._session(sounddevice):
-                failures = 0
-            self._pause(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
-            failures += not lived
+            patience = FIRST_SECONDS[min(failures, len(FIRST_SECONDS) - 1)]
+            failures = 0 if self._session(patience) else failures + 1
+            self._wait_for_hope(failures)
             if not self._closing:
                 self._refresh(sounddevice)
 
-    def _session(self, sounddevice: Any) -> bool:
+    def _wait_for_hope(self, failures: int) -> None:
+        if not failures:
+            self._presence.lost()
+        while True:
+            self._pause(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
+            failures += 1
+            with self._calling():
+                if self._closing or self._presence.hopeful():
+                    return
+
+    def _session(self, patience: float) -> bool:
         """From opening to the loss; whether there was audio."""
         try:
             with self._calling():
@@ -107,21 +119,24 @@ class MicrophoneKeeper:
             self.items.put(Lost(str(error)))
             return False
         self.opened.put(None)
-        reason = self._watch(capture)
+        self._presence.name = capture.device.name
+        reason = self._watch(capture, patience)
         if not self._closing:
             self.items.put(Lost(reason))
         with self._calling():
             capture.close()
         return capture.last_heard is not None
 
-    def _watch(self, capture: Capture) -> str:
-        """Wait for the end of the stream; why it ended."""
+    def _watch(self, capture: Capture, patience: float) -> str:
+        """Wait for the end of the stream; why it ended. ``patience`` is for its first block."""
         opened = time.monotonic()
-        while not self._closing and capture.active:
+        woken = False  # the stream may call itself active while it tells of its end
+        while not woken and capture.active:
+            limit = STALL_SECONDS if capture.last_heard else patience
             silent = time.monotonic() - (capture.last_heard or opened)
-            if silent > STALL_SECONDS:
-                return f"{capture}: no audio for {STALL_SECONDS:g} s"
-            self._pause(STALL_SECONDS - silent + 0.01)
+            if silent > limit:
+                return f"{capture}: no audio for {limit:g} s"
+            woken = self._pause(limit - silent + 0.01)
         return f"{capture}: the stream ended; unplugged, or the sound server stopped"
 
     def _refresh(self, sounddevice: Any) -> None:
@@ -130,9 +145,13 @@ class MicrophoneKeeper:
         while not self._wake.empty():  # the end of the old stream
             self._wake.get()
 
-    def _pause(self, seconds: float) -> None:
-        with suppress(queue.Empty):
+    def _pause(self, seconds: float) -> bool:
+        """Wait; whether `close` or the end of the stream cut it short."""
+        try:
             self._wake.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        return True
 
     def _finished(self) -> None:
         self._wake.put(None)

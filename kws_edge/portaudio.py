@@ -27,8 +27,9 @@ def import_sounddevice() -> Any:
 def refresh(sounddevice: Any) -> None:
     """Look for devices anew: PortAudio's list is as old as its initialisation.
 
-    No stream may be open. sounddevice's own ``_initialize`` would send the whole process's
-    stderr to /dev/null meanwhile, log lines of other threads included.
+    No stream may be open. Takes some 30 ms of the processor, and PortAudio 19.6 loses 12 KB
+    each time: to be used with reason. sounddevice's own ``_initialize`` would send the whole
+    process's stderr to /dev/null meanwhile, log lines of other threads included.
     """
     sounddevice._lib.Pa_Terminate()
     code = sounddevice._lib.Pa_Initialize()
@@ -42,24 +43,9 @@ def abandon() -> None:
         atexit.unregister(sounddevice._exit_handler)
 
 
-def opening_fault(name: str) -> str | None:
-    """Why ALSA cannot open a capture device just now, None where it can or is not asked.
-
-    ``name`` is PortAudio's: an ALSA name, or a card's with ``(hw:1,0)`` behind it. PortAudio
-    itself tells a busy device from a missing one badly, and each failure with four lines
-    on stderr.
-    """
-    library = _loaded("libasound.so.2")
-    if library is None:
-        return None
-    pcm = ctypes.c_void_p()
-    alsa_name = name[name.rindex("(hw:") + 1 : -1] if name.endswith(")") else name
-    capture, non_blocking = 1, 1
-    code = library.snd_pcm_open(ctypes.byref(pcm), alsa_name.encode(), capture, non_blocking)
-    if code < 0:
-        return os.strerror(-code)
-    library.snd_pcm_close(pcm)
-    return None
+def alsa_library() -> Any | None:
+    """ALSA's own library, on Linux."""
+    return _loaded("libasound.so.2")
 
 
 def _silence_libraries() -> None:
@@ -67,7 +53,7 @@ def _silence_libraries() -> None:
     # any function that heeds no arguments will do; one of Python would need the
     # interpreter's lock in threads that it knows nothing of
     nothing = ctypes.CDLL(None).getpid
-    if alsa := _loaded("libasound.so.2"):
+    if alsa := alsa_library():
         alsa.snd_lib_error_set_handler(nothing)
     if jack := _loaded("libjack.so.0"):
         jack.jack_set_error_function(nothing)

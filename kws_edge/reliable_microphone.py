@@ -27,8 +27,9 @@ class ReliableMicrophone:
 
     What happens to the device is told once, with a reason, through ``on_state``, in the
     thread that reads the blocks and at the place in the stream where it happened:
-    ``open`` at the first audio, ``lost``, ``back``, ``silent`` and ``sound``. Stream time
-    goes on meanwhile: the first block after a gap tells how much was lost.
+    ``open`` at the first audio, ``lost``, ``back`` after each loss, ``silent`` and
+    ``sound``. Stream time goes on meanwhile: the first block after a gap tells how much was
+    lost.
 
     With ``wait_for_device`` the device may be absent at the start, else entering raises
     `AudioDeviceError`. One such object a process: PortAudio's list of devices is global.
@@ -142,11 +143,10 @@ class ReliableMicrophone:
         rate = packet.source.format.sample_rate
         self._maker = BlockMaker(packet.source.format, self._rate, self._config)
         self._source = packet.source
+        self._tell("back" if self._told else "open", str(packet.source))
         if self._last is None:
-            self._tell("open", str(packet.source))
             return 0
         self.restarts += 1
-        self._tell("back", str(packet.source))
         away = packet.at.time - packet.frames / rate - self._last.time
         return max(0, round(away * self._rate))
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -31,9 +32,8 @@ class Hearing:
         self.sample = 0
         self.parts: list[FloatArray] = []
         self.nap = 0.0
-        config = MicrophoneConfig(
-            arguments.device, arguments.channel, arguments.queue, arguments.silence
-        )
+        channel: int | Literal["mix"] = "mix" if arguments.channel is None else arguments.channel
+        config = MicrophoneConfig(arguments.device, channel, arguments.queue, arguments.silence)
         self.microphone = ReliableMicrophone(
             RATE, config, self.on_state, arguments.wait, self.clock
         )
@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--device")
-    parser.add_argument("--channel", type=int, default="mix")
+    parser.add_argument("--channel", type=int)
     parser.add_argument("--silence", type=float, default=10.0)
     parser.add_argument("--queue", type=float, default=5.0)
     parser.add_argument("--nap", type=float, default=0.0)

@@ -82,6 +82,22 @@ def test_devices_marks_the_default(microphone: VirtualMicrophone) -> None:
     devices = [json.loads(line) for line in result.stdout.splitlines()]
     assert [device["name"] for device in devices if device["default"]] == ["default"]
     assert all(device["channels"] > 0 for device in devices)
+    (default,) = [device for device in devices if device["default"]]
+    assert default["works"] == {"16000": [1, 2, 32], "44100": [1, 2, 32], "48000": [1, 2, 32]}
+
+
+def test_devices_on_a_terminal(microphone: VirtualMicrophone) -> None:
+    listed = subprocess.run(
+        [*COMMAND, "devices"],
+        env=microphone.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    marked = [line for line in listed.stdout.splitlines() if line.startswith("*")]
+    assert len(marked) == 1
+    assert "default  (16, 44.1, 48 kHz with 1, 2 or 32 channels)" in marked[0]
+    assert not listed.stderr
 
 
 def test_a_device_by_name(microphone: VirtualMicrophone) -> None:
@@ -103,14 +119,56 @@ def test_a_device_that_is_not_there(microphone: VirtualMicrophone) -> None:
     assert "kws-edge devices" in result.stderr
 
 
-def test_a_microphone_that_is_lost_is_said_in_one_line(microphone: VirtualMicrophone) -> None:
+def test_listen_outlives_its_microphone(microphone: VirtualMicrophone) -> None:
     process = started(microphone)
-    time.sleep(1.5)
+    assert process.stderr
+    microphone.stop()
+    told = [line for line in (process.stderr.readline() for _ in range(4)) if "kws-edge" in line]
+    assert "microphone lost (default, 16000 Hz, 1 channel: the stream ended" in told[0]
+    microphone.start()
+    assert "kws-edge: microphone back (default" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
+def test_an_ambiguous_name_lists_the_candidates(microphone: VirtualMicrophone) -> None:
+    microphone.add_device("usb_camera", "speaker.monitor")
+    microphone.add_device("usb_headset", "speaker.monitor")
+    result = subprocess.run(
+        [*COMMAND, "listen", "--device", "USB"],
+        env=microphone.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 69
+    (line,) = [line for line in result.stderr.splitlines() if "kws-edge: " in line]
+    assert "several are called so: 0 usb_camera, 1 usb_headset" in line
+
+
+def test_a_microphone_for_a_short_session_ends_with_an_error(
+    microphone: VirtualMicrophone,
+) -> None:
+    code = (
+        "from kws_edge.microphone import Microphone\n"
+        "with Microphone(16000) as microphone:\n"
+        "    for block in microphone.blocks():\n"
+        "        print(len(block.samples), flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=microphone.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "320\n"
     microphone.stop()
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 69
-    assert "no audio from the microphone for 3 s" in errors
-    assert "Traceback" not in errors
+    assert "AudioDeviceError: no audio from the microphone any more" in errors
 
 
 @pytest.mark.parametrize("command", [["listen"], ["devices"]])

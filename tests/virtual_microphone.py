@@ -12,11 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+# norewinds: it renders 50 ms at a time, not 2 s, and so is heard at once
+SPEAKER = "sink_name=speaker rate=16000 channels=1 format=s16le norewinds=1"
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
 
 
-def missing_programs() -> list[str]:
-    return [program for program in PROGRAMS if not shutil.which(program)]
+def missing_programs(others: tuple[str, ...] = ()) -> list[str]:
+    return [program for program in (*PROGRAMS, *others) if not shutil.which(program)]
 
 
 class VirtualMicrophone:
@@ -54,13 +56,11 @@ class VirtualMicrophone:
     def start(self) -> None:
         """Start the sound server and wait until it answers."""
         socket = f"socket={self._folder}/pulse.sock"
-        # norewinds: it renders 50 ms at a time, not 2 s, and so is heard at once
-        sink = "sink_name=speaker rate=16000 channels=1 format=s16le norewinds=1"
         self._server = subprocess.Popen(
             ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
              "--system=no", "--high-priority=no", "--realtime=no",
              "-L", f"module-native-protocol-unix {socket} auth-anonymous=1",
-             "-L", f"module-null-sink {sink}"],
+             "-L", f"module-null-sink {SPEAKER}"],
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=(self._folder / "pulseaudio.log").open("w"),
@@ -77,6 +77,13 @@ class VirtualMicrophone:
         self._server.kill()
         self._server.wait()
 
+    def unplug(self) -> None:
+        """Take every source away; the sound server stays."""
+        self.control("unload-module", "module-null-sink")
+
+    def plug(self) -> None:
+        self.control("load-module", "module-null-sink", *SPEAKER.split())
+
     def pause(self) -> None:
         """Stop the sound server without ending it: it answers nobody."""
         self._server.send_signal(signal.SIGSTOP)
@@ -91,9 +98,14 @@ class VirtualMicrophone:
             raise RuntimeError(result.stderr)
         return result.stdout.strip()
 
-    def play(self, path: Path) -> None:
+    def add_device(self, name: str, source: str) -> None:
+        """Another device in PortAudio's list: a source of the server, by an ALSA name."""
+        with (self._folder / "asound.conf").open("a") as file:
+            file.write(f"pcm.{name} {{ type pulse device {source} }}\n")
+
+    def play(self, path: Path, sink: str = "speaker") -> None:
         """Play a WAV file at 16 kHz to its end, in real time."""
-        result = self._call("paplay", "--device=speaker", str(path))
+        result = self._call("paplay", f"--device={sink}", str(path))
         if result.returncode:
             raise RuntimeError(result.stderr)
 
