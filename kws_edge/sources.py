@@ -1,4 +1,4 @@
-"""Where audio comes from: a file, raw PCM on stdin. The microphone is in microphone.py.
+"""Where audio comes from: a file, raw PCM on stdin. Microphones: kws_edge.microphone.
 
 Every source gives float32 blocks in [-1, 1), mono, at the rate that it was asked for.
 """

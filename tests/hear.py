@@ -19,9 +19,9 @@ import numpy as np
 from kws_edge.audio import level_dbfs, write_wav
 from kws_edge.config import MicrophoneConfig
 from kws_edge.errors import KwsEdgeError
-from kws_edge.reliable_microphone import ReliableMicrophone
+from kws_edge.microphone.reliable import ReliableMicrophone
+from kws_edge.microphone.timekeeper import Instant, now
 from kws_edge.tables import FloatArray
-from kws_edge.timekeeper import Instant, now
 
 RATE = 16000
 

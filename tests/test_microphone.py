@@ -152,7 +152,7 @@ def test_a_microphone_for_a_short_session_ends_with_an_error(
     microphone: VirtualMicrophone,
 ) -> None:
     code = (
-        "from kws_edge.microphone import Microphone\n"
+        "from kws_edge.microphone.simple import Microphone\n"
         "with Microphone(16000) as microphone:\n"
         "    for block in microphone.blocks():\n"
         "        print(len(block.samples), flush=True)\n"

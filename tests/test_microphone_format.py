@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.audio import level_dbfs, read_audio, resample, to_pcm16
-from kws_edge.capture_format import CaptureFormat, choose_format
-from kws_edge.converter import Converter
-from kws_edge.devices import Device, find_device
 from kws_edge.errors import AudioDeviceError
+from kws_edge.microphone.capture_format import CaptureFormat, choose_format
+from kws_edge.microphone.converter import Converter
+from kws_edge.microphone.devices import Device, find_device
 from kws_edge.model import Classifier
 from kws_edge.shipped import demo_recording
 from kws_edge.spotter import KeywordSpotter

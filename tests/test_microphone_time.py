@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws_edge.silence import SilenceWatch
-from kws_edge.timekeeper import TOLERANCE_SECONDS, Instant, Timekeeper, now
+from kws_edge.microphone.silence import SilenceWatch
+from kws_edge.microphone.timekeeper import TOLERANCE_SECONDS, Instant, Timekeeper, now
 
 RATE = 16000
 BLOCK = 320

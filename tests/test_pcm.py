@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.errors import Faults
-from kws_edge.pcm import PcmFormat, PcmStream
 from kws_edge.tables import FloatArray
+from kws_edge.wake_server.pcm import PcmFormat, PcmStream
 
 SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.audio import from_pcm16, to_pcm16
-from kws_edge.quality import LEAST_LEVEL_DBFS, MOST_CLIPPED, clipped_share
+from kws_edge.recording.quality import LEAST_LEVEL_DBFS, MOST_CLIPPED, clipped_share
+from kws_edge.recording.take import Take, judge
 from kws_edge.tables import FloatArray
-from kws_edge.take import Take, judge
 
 RATE = 16000
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from wyoming.event import Event, async_write_event
 
 from kws_edge.model import Classifier
-from kws_edge.wyoming_events import MAX_HEADER, ClientError, EventReader
-from kws_edge.wyoming_info import wake_info
-from kws_edge.wyoming_session import Session
+from kws_edge.wake_server.events import MAX_HEADER, ClientError, EventReader
+from kws_edge.wake_server.info import wake_info
+from kws_edge.wake_server.session import Session
 
 Json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -6,8 +6,8 @@ import json
 import click
 
 from kws_edge.cli.options import json_option
-from kws_edge.devices import Device, input_devices, working_formats
 from kws_edge.errors import AudioDeviceError
+from kws_edge.microphone.devices import Device, input_devices, working_formats
 
 
 @click.command()

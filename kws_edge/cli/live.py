@@ -13,7 +13,7 @@ from kws_edge.daemon import Daemon, Observer
 from kws_edge.live_view import LiveView
 from kws_edge.manifest import Manifest
 from kws_edge.metrics import Metrics
-from kws_edge.reliable_microphone import ReliableMicrophone
+from kws_edge.microphone.reliable import ReliableMicrophone
 from kws_edge.settings import Loaded
 from kws_edge.sinks.build import Stdout, Surroundings
 

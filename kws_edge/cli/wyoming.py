@@ -10,13 +10,13 @@ import click
 from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config import DetectorOverrides
 from kws_edge.detector import DetectorConfig
-from kws_edge.endpoint import Endpoint
 from kws_edge.errors import ConfigError, Faults
 from kws_edge.interpreter import interpreter_name
 from kws_edge.manifest import Manifest
 from kws_edge.model import Classifier
 from kws_edge.shipped import find_model
 from kws_edge.spotter import KeywordSpotter
+from kws_edge.wake_server.endpoint import Endpoint
 
 MAX_NAME = 63  # bytes, of a service in DNS
 
@@ -54,9 +54,9 @@ def command(
     each detection and each fault; SIGTERM or Ctrl-C ends.
     """
     _need("wyoming", "wyoming")
-    from kws_edge.wyoming_info import wake_info
-    from kws_edge.wyoming_server import WyomingServer
-    from kws_edge.wyoming_session import Session
+    from kws_edge.wake_server.info import wake_info
+    from kws_edge.wake_server.server import WyomingServer
+    from kws_edge.wake_server.session import Session
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)

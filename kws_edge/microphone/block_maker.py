@@ -3,13 +3,13 @@
 import math
 from typing import Literal
 
-from kws_edge.capture import Packet
-from kws_edge.capture_format import CaptureFormat
 from kws_edge.config import MicrophoneConfig
-from kws_edge.converter import Converter
-from kws_edge.silence import SilenceWatch
+from kws_edge.microphone.capture import Packet
+from kws_edge.microphone.capture_format import CaptureFormat
+from kws_edge.microphone.converter import Converter
+from kws_edge.microphone.silence import SilenceWatch
+from kws_edge.microphone.timekeeper import Timekeeper
 from kws_edge.sources import Block
-from kws_edge.timekeeper import Timekeeper
 
 
 class BlockMaker:

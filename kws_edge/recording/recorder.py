@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from kws_edge.collection import Collection
 from kws_edge.errors import AudioDeviceError, DataError
-from kws_edge.sample_entry import Entry
-from kws_edge.screen import Screen
+from kws_edge.recording.collection import Collection
+from kws_edge.recording.sample_entry import Entry
+from kws_edge.recording.screen import Screen
+from kws_edge.recording.take import SAMPLE_RATE, Take, Timing, hear, judge
 from kws_edge.sources import AudioSource
 from kws_edge.tables import FloatArray
-from kws_edge.take import SAMPLE_RATE, Take, Timing, hear, judge
 
 TO_SAY = {"_silence_": "say nothing, let the room be heard", "_unknown_": "say any other word"}
 OPENINGS = 3  # of the microphone for one take

@@ -21,10 +21,10 @@ from kws_edge import detector
 from kws_edge.detector import DetectorConfig, is_keyword
 from kws_edge.errors import Faults
 from kws_edge.model import Classifier
-from kws_edge.pcm import PcmFormat, PcmStream
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.tables import FloatArray
-from kws_edge.wyoming_events import ClientError
+from kws_edge.wake_server.events import ClientError
+from kws_edge.wake_server.pcm import PcmFormat, PcmStream
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
 
-from kws_edge.endpoint import Endpoint, bound, is_local, remove_socket
 from kws_edge.errors import ConfigError
 from kws_edge.notify import sd_notify, watchdog_interval
-from kws_edge.wyoming_events import MAX_HEADER, ClientError, EventReader
-from kws_edge.wyoming_session import Session
+from kws_edge.wake_server.endpoint import Endpoint, bound, is_local, remove_socket
+from kws_edge.wake_server.events import MAX_HEADER, ClientError, EventReader
+from kws_edge.wake_server.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _announcing(name: str, places: list[Endpoint]) -> "asyncio.Task[None]":
             f"--zeroconf: nobody else can reach {places[0]}; to listen to the network:"
             " --uri tcp://0.0.0.0:10400"
         )
-    from kws_edge.announcement import announce
+    from kws_edge.wake_server.announcement import announce
 
     return asyncio.create_task(announce(name, places[0]))
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from kws_edge.audio import level_dbfs
 from kws_edge.errors import AudioDeviceError
-from kws_edge.quality import Measures, background_faults, faults, measure
+from kws_edge.recording.quality import Measures, background_faults, faults, measure
+from kws_edge.recording.trimming import Layout, centred, find_sounds
 from kws_edge.sources import AudioSource
 from kws_edge.tables import FloatArray
-from kws_edge.trimming import Layout, centred, find_sounds
 
 SAMPLE_RATE = 16000
 SAMPLE_SECONDS = 1.0  # what the models listen to at once

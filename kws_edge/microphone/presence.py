@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from kws_edge.portaudio import alsa_library
+from kws_edge.microphone.portaudio import alsa_library
 
 CARDS = Path("/proc/asound/cards")
 EAGER_SECONDS = 30.0  # after a change: a device takes time to set up, and rights to be given

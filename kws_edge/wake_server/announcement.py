@@ -9,7 +9,7 @@ import ifaddr
 from zeroconf import Error
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
-from kws_edge.endpoint import Endpoint
+from kws_edge.wake_server.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 

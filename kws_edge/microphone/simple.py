@@ -4,11 +4,11 @@ import queue
 from collections.abc import Iterator
 from types import TracebackType
 
-from kws_edge.block_maker import BlockMaker
-from kws_edge.capture import Capture, CaptureCounts, Packet
 from kws_edge.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
-from kws_edge.microphone_keeper import STALL_SECONDS
+from kws_edge.microphone.block_maker import BlockMaker
+from kws_edge.microphone.capture import Capture, CaptureCounts, Packet
+from kws_edge.microphone.keeper import STALL_SECONDS
 from kws_edge.sources import BLOCK_SECONDS, Block
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from kws_edge.audio import from_pcm16, to_mono
-from kws_edge.capture_format import CaptureFormat
+from kws_edge.microphone.capture_format import CaptureFormat
 from kws_edge.tables import FloatArray
 
 

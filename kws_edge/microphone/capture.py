@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from kws_edge.capture_format import CaptureFormat, choose_format
 from kws_edge.config import MicrophoneConfig
-from kws_edge.devices import Device, cannot_open, find_device, input_devices, works
-from kws_edge.portaudio import import_sounddevice
+from kws_edge.microphone.capture_format import CaptureFormat, choose_format
+from kws_edge.microphone.devices import Device, cannot_open, find_device, input_devices, works
+from kws_edge.microphone.portaudio import import_sounddevice
+from kws_edge.microphone.timekeeper import Instant, now
 from kws_edge.sources import BLOCK_SECONDS
-from kws_edge.timekeeper import Instant, now
 
 
 class Packet(NamedTuple):

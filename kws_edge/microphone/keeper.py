@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from kws_edge.capture import Capture, CaptureCounts, Packet
 from kws_edge.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
-from kws_edge.portaudio import abandon, import_sounddevice, refresh
-from kws_edge.presence import Presence
+from kws_edge.microphone.capture import Capture, CaptureCounts, Packet
+from kws_edge.microphone.portaudio import abandon, import_sounddevice, refresh
+from kws_edge.microphone.presence import Presence
+from kws_edge.microphone.timekeeper import Instant
 from kws_edge.sources import BLOCK_SECONDS
-from kws_edge.timekeeper import Instant
 
 STALL_SECONDS = 3.0  # no audio for so long: the device is gone, whatever PortAudio says
 FIRST_SECONDS = (0.75, 1.5, STALL_SECONDS)  # for the first block, by attempts since the loss

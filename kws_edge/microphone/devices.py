@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.errors import AudioDeviceError
-from kws_edge.portaudio import import_sounddevice
-from kws_edge.presence import capture_fault
+from kws_edge.microphone.portaudio import import_sounddevice
+from kws_edge.microphone.presence import capture_fault
 
 RATES = (16000, 44100, 48000)
 

@@ -12,13 +12,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from kws_edge.atomic import append_line, uninterrupted, write_atomically
 from kws_edge.audio import read_audio, write_wav
 from kws_edge.errors import KwsEdgeError
-from kws_edge.quality import measure
-from kws_edge.sample_entry import Entry, SampleName
+from kws_edge.recording.atomic import append_line, uninterrupted, write_atomically
+from kws_edge.recording.quality import measure
+from kws_edge.recording.sample_entry import Entry, SampleName
+from kws_edge.recording.take import SAMPLE_RATE, Take
 from kws_edge.tables import FloatArray
-from kws_edge.take import SAMPLE_RATE, Take
 
 MANIFEST = "manifest.jsonl"
 RAW = ".raw"  # what starts with a dot is no label to training

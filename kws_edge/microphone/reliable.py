@@ -6,14 +6,14 @@ from types import TracebackType
 
 import numpy as np
 
-from kws_edge.block_maker import BlockMaker
-from kws_edge.capture import Capture, Packet
 from kws_edge.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
 from kws_edge.events import MicrophoneState
-from kws_edge.microphone_keeper import Failed, Lost, MicrophoneKeeper
+from kws_edge.microphone.block_maker import BlockMaker
+from kws_edge.microphone.capture import Capture, Packet
+from kws_edge.microphone.keeper import Failed, Lost, MicrophoneKeeper
+from kws_edge.microphone.timekeeper import Instant, now
 from kws_edge.sources import Block
-from kws_edge.timekeeper import Instant, now
 
 OPEN_SECONDS = 10.0  # for a sound system to answer at the start
 CLOSE_SECONDS = 0.4

@@ -1,0 +1,1 @@
+"""Microphones: opened in whatever format they do, lost and found again."""

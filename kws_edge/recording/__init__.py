@@ -1,0 +1,1 @@
+"""`kws-edge record`: samples of words, judged before they are kept."""

@@ -1,0 +1,1 @@
+"""The wake-word server of the Wyoming protocol."""
