@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from kws_edge.audio import from_pcm16, read_audio, to_pcm16
 from kws_edge.errors import KwsEdgeError
-from kws_edge.recording.collection import MANIFEST, Collection
-from kws_edge.recording.sample_entry import SampleName, check_name
-from kws_edge.recording.take import Take, judge
+from kws_edge.recorder.collection import MANIFEST, Collection
+from kws_edge.recorder.sample_entry import SampleName, check_name
+from kws_edge.recorder.take import Take, judge
 from training.dataset.index import scan, speaker_of
 
 NAMES = st.from_regex(r"[A-Za-z0-9ä][\w-]{0,20}", fullmatch=True)
@@ -29,8 +29,8 @@ NAMES = st.from_regex(r"[A-Za-z0-9ä][\w-]{0,20}", fullmatch=True)
 SAVES = """
 from pathlib import Path
 import sys
-from kws_edge.recording.collection import Collection
-from kws_edge.recording.take import judge
+from kws_edge.recorder.collection import Collection
+from kws_edge.recorder.take import judge
 sys.path.insert(0, "tests")
 from conftest import noise
 take = judge(noise(56000), "_silence_")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.audio import from_pcm16, to_pcm16
-from kws_edge.recording.quality import LEAST_LEVEL_DBFS, MOST_CLIPPED, clipped_share
-from kws_edge.recording.take import Take, judge
+from kws_edge.recorder.quality import LEAST_LEVEL_DBFS, MOST_CLIPPED, clipped_share
+from kws_edge.recorder.take import Take, judge
 from kws_edge.tables import FloatArray
 
 RATE = 16000

@@ -18,7 +18,7 @@ from conftest import ROOT, Command, noise
 from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.audio import read_audio, write_wav
-from kws_edge.recording.recorder import plan
+from kws_edge.recorder.session import plan
 from kws_edge.shipped import demo_recording
 from kws_edge.tables import FloatArray
 from training.dataset.index import scan

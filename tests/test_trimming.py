@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.audio import read_audio
-from kws_edge.recording.trimming import centred, find_sounds, quietest
+from kws_edge.recorder.trimming import centred, find_sounds, quietest
 from kws_edge.scoring import read_label_track
 from kws_edge.shipped import demo_recording
 from kws_edge.tables import FloatArray

@@ -14,11 +14,11 @@ from types import FrameType
 import click
 
 from kws_edge.cli.options import PATH, json_option
-from kws_edge.recording.collection import Collection
-from kws_edge.recording.recorder import Session, SessionConfig, Studio
-from kws_edge.recording.sample_entry import NAME, Entry, check_name
-from kws_edge.recording.screen import Screen
-from kws_edge.recording.take import BACKGROUND, SAMPLE_RATE, Timing
+from kws_edge.recorder.collection import Collection
+from kws_edge.recorder.sample_entry import NAME, Entry, check_name
+from kws_edge.recorder.screen import Screen
+from kws_edge.recorder.session import Session, SessionConfig, Studio
+from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, Timing
 
 SPECIAL_LABELS = (BACKGROUND, "_unknown_")
 
@@ -112,7 +112,7 @@ def _state(session: Session, config: SessionConfig) -> str:
 
 def _studio(device: str | None) -> Studio:
     from kws_edge.microphone.simple import Microphone
-    from kws_edge.recording.playback import play
+    from kws_edge.recorder.playback import play
 
     chosen = int(device) if device is not None and device.isdecimal() else device
     return Studio(lambda: Microphone(SAMPLE_RATE, chosen), _device_name(chosen), play)

@@ -17,7 +17,7 @@ from typing import TextIO
 
 import click
 
-from kws_edge.recording.quality import FULL_SCALE, Measures
+from kws_edge.recorder.quality import FULL_SCALE, Measures
 
 LOWEST_DBFS = -60.0  # left end of the meter
 QUIET_DBFS, LOUD_DBFS = -45.0, -3.0

@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
-from kws_edge.recording.quality import Measures
-from kws_edge.recording.take import SAMPLE_RATE
+from kws_edge.recorder.quality import Measures
+from kws_edge.recorder.take import SAMPLE_RATE
 
 UTC = "%Y%m%dT%H%M%SZ"
 NAME = re.compile(r"[^\W_][\w-]{0,63}")

@@ -7,8 +7,8 @@ import numpy as np
 
 from kws_edge.audio import level_dbfs
 from kws_edge.errors import AudioDeviceError
-from kws_edge.recording.quality import Measures, background_faults, faults, measure
-from kws_edge.recording.trimming import Layout, centred, find_sounds
+from kws_edge.recorder.quality import Measures, background_faults, faults, measure
+from kws_edge.recorder.trimming import Layout, centred, find_sounds
 from kws_edge.sources import AudioSource
 from kws_edge.tables import FloatArray
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws_edge.audio import level_dbfs
-from kws_edge.recording.trimming import Layout, Sound, find_sounds, without_rumble
+from kws_edge.recorder.trimming import Layout, Sound, find_sounds, without_rumble
 from kws_edge.tables import FloatArray
 
 # below: the features sink into the microphone's own noise, and the int16 steps into the word

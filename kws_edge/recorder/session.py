@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from kws_edge.errors import AudioDeviceError, DataError
-from kws_edge.recording.collection import Collection
-from kws_edge.recording.sample_entry import Entry
-from kws_edge.recording.screen import Screen
-from kws_edge.recording.take import SAMPLE_RATE, Take, Timing, hear, judge
+from kws_edge.recorder.collection import Collection
+from kws_edge.recorder.sample_entry import Entry
+from kws_edge.recorder.screen import Screen
+from kws_edge.recorder.take import SAMPLE_RATE, Take, Timing, hear, judge
 from kws_edge.sources import AudioSource
 from kws_edge.tables import FloatArray
 
