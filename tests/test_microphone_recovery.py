@@ -20,6 +20,11 @@ RATE = 16000
 CYCLES = int(os.environ.get("KWS_EDGE_RECOVERY_CYCLES", "100"))
 
 
+def soon() -> float:
+    """Seconds that a recovery may take: two, unless the machine is hopelessly busy."""
+    return 2.0 if os.getloadavg()[0] <= 3 * (os.cpu_count() or 1) else 8.0
+
+
 @pytest.fixture
 def microphone() -> Iterator[VirtualMicrophone]:
     if missing := missing_programs():
@@ -40,7 +45,7 @@ def test_a_killed_sound_server_is_told_once_and_time_goes_on(
         microphone.start()
         returned = time.monotonic()
         back = listener.wait_for("state", "back")
-        assert back["at"] - returned < 2
+        assert back["at"] - returned < soon()
         counts = listener.stop()
         ended = listener.wait_for("stopping")["at"]
         assert listener.states == ["open", "lost", "back"]
@@ -69,7 +74,7 @@ def test_it_comes_back_every_time(microphone: VirtualMicrophone) -> None:
         counts = listener.stop()
         assert counts["restarts"] == CYCLES
         assert listener.states == ["open", *["lost", "back"] * CYCLES]
-    assert max(waits) < 2, sorted(waits)[-5:]
+    assert max(waits) < soon(), sorted(waits)[-5:]
 
 
 def test_a_microphone_that_is_absent_at_the_start(microphone: VirtualMicrophone) -> None:
@@ -79,7 +84,7 @@ def test_a_microphone_that_is_absent_at_the_start(microphone: VirtualMicrophone)
         time.sleep(1)
         microphone.start()
         returned = time.monotonic()
-        assert listener.wait_for("state", "back")["at"] - returned < 2
+        assert listener.wait_for("state", "back")["at"] - returned < soon()
         counts = listener.stop()
     assert listener.states == ["lost", "back"]
     assert counts["samples_lost"] == counts["restarts"] == 0
@@ -104,7 +109,7 @@ def test_a_source_that_is_unplugged_and_plugged_in_again(microphone: VirtualMicr
             time.sleep(0.5)
             microphone.plug()
             returned = time.monotonic()
-            assert listener.wait_for("state", "back", after=pulled)["at"] - returned < 2
+            assert listener.wait_for("state", "back", after=pulled)["at"] - returned < soon()
         assert listener.stop()["restarts"] == 3
         assert listener.states == ["open", *["lost", "back"] * 3]
 
@@ -119,7 +124,7 @@ def test_a_sound_server_that_hangs(microphone: VirtualMicrophone) -> None:
         time.sleep(0.5)
         microphone.resume()
         resumed = time.monotonic()
-        assert listener.wait_for("state", "back")["at"] - resumed < 2
+        assert listener.wait_for("state", "back")["at"] - resumed < soon()
         listener.stop()
         assert listener.states == ["open", "lost", "back"]
 
