@@ -124,9 +124,9 @@ def test_listen_outlives_its_microphone(microphone: VirtualMicrophone) -> None:
     assert process.stderr
     microphone.stop()
     told = [line for line in (process.stderr.readline() for _ in range(4)) if "kws-edge" in line]
-    assert "microphone lost (default, 16000 Hz, 1 channel: the stream ended" in told[0]
+    assert "microphone lost: default, 16000 Hz, 1 channel: the stream ended" in told[0]
     microphone.start()
-    assert "kws-edge: microphone back (default" in process.stderr.readline()
+    assert "kws-edge: microphone back: default" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 0, errors
