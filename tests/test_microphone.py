@@ -55,7 +55,10 @@ def test_words_played_to_the_microphone_are_spotted(
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=10)
     assert process.returncode == 0, errors
-    heard = [json.loads(line)["label"] for line in output.splitlines()]
+    events = [json.loads(line) for line in output.splitlines()]
+    assert events[0]["state"] == "open"
+    assert events[-1]["type"] == "stopped"
+    heard = [event["label"] for event in events if event["type"] == "detection"]
     alone = subprocess.run(
         [*COMMAND, "listen", "--json", "--input", str(demo)],
         capture_output=True,
