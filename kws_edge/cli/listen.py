@@ -21,6 +21,7 @@ from kws_edge.pipeline import spot
 from kws_edge.scoring import SpokenWord, read_label_track, score
 from kws_edge.settings import Loaded
 from kws_edge.shipped import demo_recording, find_model
+from kws_edge.sinks.jsonl import human_line
 from kws_edge.sources import AudioFile, AudioSource, Paced, RawPcm
 from kws_edge.spotter import KeywordSpotter
 
@@ -86,10 +87,6 @@ def banner(source: str, manifest: Manifest) -> str:
     return f"listening to {source} for {words} ({manifest.name}, {interpreter_name()})"
 
 
-def human_line(detection: Detection) -> str:
-    return f"{detection.time_s:8.2f} s  {detection.label:<8} {detection.score:.2f}"
-
-
 def _listen_to_input(
     loaded: Loaded, input_: str, pace: str, labels: Path | None, as_json: bool
 ) -> None:
@@ -103,7 +100,8 @@ def _listen_to_input(
         for detection in spot(source, spotter):
             if spoken is not None:  # else a stream without end would fill the memory
                 found.append(detection)
-            click.echo(events.detection(detection).to_json() if as_json else human_line(detection))
+            event = events.detection(detection)
+            click.echo(event.to_json() if as_json else human_line(event))
             sys.stdout.flush()
     if spoken is not None:
         click.echo(_comparison(found, spoken, manifest.labels), err=as_json)
