@@ -71,7 +71,7 @@ class Service:
         names = ("ActiveState", "SubState", "StatusText", "NRestarts", "MainPID")
         result = self._run("show", UNIT, f"--property={','.join(names)}")
         if result.returncode:
-            raise KwsEdgeError(f"systemctl: {result.stderr.strip()}")
+            raise KwsEdgeError(f"systemctl: {' '.join(result.stderr.split())}")
         found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
         text = (
             f"{found.get('ActiveState')} ({found.get('SubState')}), {found.get('NRestarts')}"
