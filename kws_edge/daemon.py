@@ -110,7 +110,7 @@ class Daemon:
             if self._around.metrics:
                 self._around.metrics.reloads += 1
             log.info("configuration reloaded")
-        self._manager.ready(self._status())
+        self._manager.ready(self._status)
 
     def _say_what_stays(self, config: Config) -> None:
         needs_restart = [
@@ -144,7 +144,7 @@ class Daemon:
         ))  # fmt: skip
 
     def _decided(self, decision: Decision) -> None:
-        self._manager.ready(self._status())
+        self._manager.ready(self._status)
         if self._around.metrics:
             self._around.metrics.inference.observe(decision.seconds)
         for observer in self._observers:

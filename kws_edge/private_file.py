@@ -47,22 +47,6 @@ def private_folder(path: Path, where: str) -> None:
         raise ConfigError(f"{where}: {path}: may not be written to")
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, readable by its owner alone. Raises `OSError`."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def _is_credential(path: Path) -> bool:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return bool(folder) and path.resolve().is_relative_to(Path(str(folder)).resolve())

@@ -1,6 +1,7 @@
 """What systemd is told: ready after the first decision, alive only while there is progress."""
 
 import time
+from collections.abc import Callable
 
 from kws_edge.notify import sd_notify, watchdog_interval
 
@@ -15,14 +16,14 @@ class ServiceManager:
         self._watchdog = watchdog_interval()
         self._alive_at = self._status_at = 0.0
 
-    def ready(self, status: str) -> None:
-        """The first time READY, then the status every ten seconds."""
+    def ready(self, status: Callable[[], str]) -> None:
+        """The first time READY, then the status every ten seconds; asked for only then."""
         now = time.monotonic()
         if not self._ready:
             self._ready = True
-            sd_notify(f"READY=1\nSTATUS={status}")
+            sd_notify(f"READY=1\nSTATUS={status()}")
         elif now - self._status_at >= STATUS_SECONDS:
-            sd_notify(f"STATUS={status}")
+            sd_notify(f"STATUS={status()}")
         else:
             return
         self._status_at = now

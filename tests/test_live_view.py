@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from conftest import noise
-from virtual_microphone import VirtualMicrophone, missing_programs
+from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.detector import Detection
 from kws_edge.events import EventFactory
@@ -53,12 +52,7 @@ def test_it_is_drawn_in_place_and_not_at_every_decision() -> None:
     assert f"\033[{lines}A" in stream.getvalue()
 
 
-@pytest.fixture(scope="module")
-def microphone() -> Iterator[VirtualMicrophone]:
-    if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils")
-    with VirtualMicrophone() as virtual:
-        yield virtual
+microphone = pytest.fixture(scope="module")(virtual_microphone)
 
 
 @pytest.mark.parametrize(

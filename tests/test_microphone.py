@@ -5,12 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from virtual_microphone import VirtualMicrophone, missing_programs
+from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio import read_audio, write_wav
 from kws_edge.shipped import demo_recording
@@ -18,12 +17,7 @@ from kws_edge.shipped import demo_recording
 COMMAND = [sys.executable, "-m", "kws_edge"]
 
 
-@pytest.fixture
-def microphone() -> Iterator[VirtualMicrophone]:
-    if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils")
-    with VirtualMicrophone() as virtual:
-        yield virtual
+microphone = pytest.fixture(virtual_microphone)
 
 
 def started(microphone: VirtualMicrophone, *arguments: str) -> "subprocess.Popen[str]":

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import soundfile
 from conftest import Command
 from listener import Listener
 from test_real_stream import WORDS
-from virtual_microphone import VirtualMicrophone, missing_programs
+from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio import one_window, read_audio, write_wav
 from kws_edge.detector import Detection
@@ -27,12 +26,7 @@ RATE = 16000
 CLIPS = 16
 
 
-@pytest.fixture
-def microphone() -> Iterator[VirtualMicrophone]:
-    if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils")
-    with VirtualMicrophone() as virtual:
-        yield virtual
+microphone = pytest.fixture(virtual_microphone)
 
 
 def detections(lines: str) -> list[Detection]:

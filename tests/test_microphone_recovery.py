@@ -5,14 +5,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import noise
 from listener import Listener
-from virtual_microphone import VirtualMicrophone, missing_programs
+from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio import write_wav
 
@@ -25,12 +24,7 @@ def soon() -> float:
     return 2.0 if os.getloadavg()[0] <= 3 * (os.cpu_count() or 1) else 8.0
 
 
-@pytest.fixture
-def microphone() -> Iterator[VirtualMicrophone]:
-    if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils")
-    with VirtualMicrophone() as virtual:
-        yield virtual
+microphone = pytest.fixture(virtual_microphone)
 
 
 def test_a_killed_sound_server_is_told_once_and_time_goes_on(

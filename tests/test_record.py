@@ -9,13 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, Command, noise
-from virtual_microphone import VirtualMicrophone, missing_programs
+from virtual_microphone import VirtualMicrophone, missing_programs, virtual_microphone
 
 from kws_edge.audio import read_audio, write_wav
 from kws_edge.recorder.session import plan
@@ -28,12 +27,7 @@ COMMAND = [sys.executable, "-m", "kws_edge", "record"]
 NAME = re.compile(r"ann-\d{8}T\d{6}Z-(\d+)\.wav")
 
 
-@pytest.fixture(scope="module")
-def microphone() -> Iterator[VirtualMicrophone]:
-    if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils")
-    with VirtualMicrophone() as virtual:
-        yield virtual
+microphone = pytest.fixture(scope="module")(virtual_microphone)
 
 
 @pytest.fixture

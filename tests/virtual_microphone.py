@@ -10,7 +10,10 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 # norewinds: it renders 50 ms at a time, not 2 s, and so is heard at once
 SPEAKER = "sink_name=speaker rate=16000 channels=1 format=s16le norewinds=1"
@@ -113,3 +116,11 @@ class VirtualMicrophone:
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=60
         )
+
+
+def virtual_microphone() -> Iterator[VirtualMicrophone]:
+    """For `pytest.fixture`, of whichever scope: a microphone, or a skip that says why."""
+    if missing := missing_programs():
+        pytest.skip(f"needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils")
+    with VirtualMicrophone() as virtual:
+        yield virtual

@@ -20,7 +20,7 @@ import click
 from kws_edge.recorder.quality import FULL_SCALE, Measures
 
 LOWEST_DBFS = -60.0  # left end of the meter
-QUIET_DBFS, LOUD_DBFS = -45.0, -3.0
+LOUD_DBFS = -3.0
 BAR = 30
 KEYS = {"\r": "keep", "\n": "keep", "r": "redo", "p": "play", "q": "quit", "\x04": "quit"}
 ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[^a-z~]*[a-z~]?|o?.?)")  # an arrow is no answer

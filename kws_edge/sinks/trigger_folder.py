@@ -6,8 +6,9 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from kws_edge.private_file import write_private
+from kws_edge.atomic import write_atomically
 
+PRIVATE = 0o600  # what was said in a room is nobody else's business
 MANIFEST = "manifest.jsonl"
 
 
@@ -45,7 +46,7 @@ class TriggerFolder:
             len(self._files) >= self._max_files or self._bytes + len(data) > self._max_bytes
         ):
             self._remove_oldest()
-        write_private(self._folder / name, data)
+        write_atomically(self._folder / name, data, PRIVATE)
         self._files.append((name, len(data)))
         self._bytes += len(data)
         self._append({"file": name, **entry})
@@ -60,7 +61,7 @@ class TriggerFolder:
 
     def _append(self, entry: dict[str, Any]) -> None:
         path = self._folder / MANIFEST
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE)
         with os.fdopen(descriptor, "r+b") as file:
             line = f"{json.dumps(entry, ensure_ascii=False)}\n".encode()
             size = file.seek(0, os.SEEK_END)
@@ -76,7 +77,7 @@ class TriggerFolder:
         present = {name for name, _ in self._files}
         kept = [entry for entry in self._entries() if entry["file"] in present]
         lines = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in kept)
-        write_private(self._folder / MANIFEST, lines.encode())
+        write_atomically(self._folder / MANIFEST, lines.encode(), PRIVATE)
         self._lines = len(kept)
 
     def _entries(self) -> list[dict[str, Any]]:

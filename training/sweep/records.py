@@ -1,13 +1,13 @@
 """What is known about each trial: one JSON file each, whole or not there at all."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from kws_edge.atomic import write_atomically
 from kws_edge.errors import DataError
 
 
@@ -57,13 +57,8 @@ class Records:
     def put(self, record: Record) -> None:
         """Write it under its name when it is whole and on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(record.key)
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("w") as file:
-            file.write(json.dumps(record.__dict__, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
+        text = json.dumps(record.__dict__, indent=1) + "\n"
+        write_atomically(self._path(record.key), text.encode())
 
     def remove(self, key: str) -> None:
         self._path(key).unlink()

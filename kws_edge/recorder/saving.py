@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens meanwhile."""
+"""Saving that neither Ctrl-C nor a power cut leaves half done."""
 
 import os
 import signal
@@ -8,25 +8,6 @@ from pathlib import Path
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``data`` under another name in the same folder, then rename.
-
-    The other name starts with a dot and does not end as ``path`` does, so that nobody takes
-    what a power cut leaves for the file.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -67,11 +48,3 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
     if noted:
         raise KeyboardInterrupt
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
