@@ -147,6 +147,23 @@ class Config:
         _positive(self, "threads")
 
 
+def needs_restart(started: Config, config: Config) -> list[str]:
+    """What of ``config`` a reload cannot bring to a daemon that was ``started`` otherwise."""
+    names = [
+        name
+        for name in ("model", "threads", "microphone")
+        if getattr(config, name) != getattr(started, name)
+    ]
+    # how much audio is kept for triggers, and whether near misses are looked for
+    if config.triggers and (
+        started.triggers is None
+        or config.triggers.seconds != started.triggers.seconds
+        or config.triggers.near_miss != started.triggers.near_miss
+    ):
+        names.append("triggers")
+    return names
+
+
 def _positive(settings: object, *names: str) -> None:
     faults = [
         f"{name}: {value} is not above 0"

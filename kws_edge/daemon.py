@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
 
-from kws_edge.config import Config
+from kws_edge.config import Config, needs_restart
 from kws_edge.errors import Faults, KwsEdgeError
 from kws_edge.events import Event, EventFactory, MicrophoneState
 from kws_edge.service_manager import ServiceManager
@@ -44,7 +44,7 @@ class Daemon:
         observers: Sequence[Observer] = (),
     ) -> None:
         """Raises `ConfigError` where a sink cannot be made."""
-        self.config = config
+        self._started_with = config
         self.spotter = spotter
         self._around = self._connected(around)
         self.sinks = Sinks(config, self._around)
@@ -105,20 +105,13 @@ class Daemon:
         except (KwsEdgeError, Faults) as error:
             log.error("the configuration stays as it was: %s", error)
         else:
-            self._say_what_stays(config)
-            self.config = config
+            # compared with the start: what a reload cannot change stays said until a restart
+            if names := needs_restart(self._started_with, config):
+                log.warning("changes of %s take a restart", ", ".join(names))
             if self._around.metrics:
                 self._around.metrics.reloads += 1
             log.info("configuration reloaded")
         self._manager.ready(self._status)
-
-    def _say_what_stays(self, config: Config) -> None:
-        needs_restart = [
-            name for name in ("model", "threads", "microphone")
-            if getattr(config, name) != getattr(self.config, name)
-        ]  # fmt: skip
-        if needs_restart:
-            log.warning("changes of %s take a restart", ", ".join(needs_restart))
 
     def _take(self, block: Block) -> None:
         if block.lost:

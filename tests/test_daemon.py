@@ -116,6 +116,21 @@ def test_reloads_keep_the_stream_and_a_bad_file_the_old_settings(
     assert last.data["seconds"] == pytest.approx(4 * length / 16000, abs=0.5)
 
 
+def test_what_a_reload_cannot_change_is_said_each_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("")
+    daemon, _ = make_daemon(path, Witness(), caplog)
+    path.write_text(f"triggers: {{folder: {tmp_path / 'triggers'}}}\n")
+    for _ in range(2):
+        daemon.reload()
+    assert caplog.text.count("changes of triggers take a restart") == 2
+    path.write_text("")
+    daemon.reload()
+    assert caplog.text.count("take a restart") == 2
+
+
 def test_a_gap_is_told_counted_and_jumped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("")
