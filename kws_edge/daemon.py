@@ -59,14 +59,18 @@ class Daemon:
         self._microphone = "not open yet"
         spotter.on_decision = self._decided
 
-    def run(self, source: AudioSource) -> str:
-        """Until the source ends or a signal comes; the reason. Sinks are flushed and closed."""
+    def run(self, source: AudioSource, announce: Callable[[], None] = lambda: None) -> str:
+        """Until the source ends or a signal comes; the reason. Sinks are flushed and closed.
+
+        ``announce`` is called when signals are heeded: whoever reads it may send one at once.
+        """
         before = {
             signal.SIGTERM: signal.signal(signal.SIGTERM, self._on_stop),
             signal.SIGINT: signal.signal(signal.SIGINT, self._on_stop),
             signal.SIGHUP: signal.signal(signal.SIGHUP, self._on_reload),
         }
         try:
+            announce()
             for block in source.blocks():
                 self._take(block)
                 if self._stop_reason:

@@ -39,8 +39,7 @@ def listen_live(
     daemon = Daemon(config, spotter, around, lambda: reload().config, observers)
     rate = spotter.features.sample_rate
     with ReliableMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
-        click.echo(banner("the microphone", manifest), err=True)
-        daemon.run(microphone)
+        daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
 
 
 def _can_move_the_cursor() -> bool:
