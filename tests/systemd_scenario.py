@@ -78,7 +78,10 @@ def start_manager() -> "subprocess.Popen[bytes]":
     logs = "".join(f"Standard{s}=append:{FOLDER}/{s}.log\n" for s in ("Output", "Error"))
     drop_in = "[Service]\n" + quick + logs + "\n".join(lines) + "\n"
     (units / f"{UNIT}.d" / "test.conf").write_text(drop_in)
-    os.environ.update(HOME=str(FOLDER / "home"), XDG_RUNTIME_DIR=str(runtime))
+    home = FOLDER / "home"
+    os.environ.update(
+        HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"), XDG_RUNTIME_DIR=str(runtime)
+    )
     os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
     log = (FOLDER / "systemd.log").open("w")
     manager = subprocess.Popen(
