@@ -106,13 +106,13 @@ class CommandSink:
             log.info("%s: %s: more output was cut off", self.name, program)
         if code == 0 or self._aborted:
             return
-        with self._ended:
-            self.failed += 1
         if code is None:
             took = f"took more than {self._config.timeout_seconds:g} s and was ended"
         else:
             took = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         log.warning("%s: %s %s (event %d)", self.name, program, took, event.id)
+        with self._ended:  # counted once it is told: who sees the count finds the reason
+            self.failed += 1
 
 
 def environment(event: Event, base: Mapping[str, str] = os.environ) -> dict[str, str]:
