@@ -36,6 +36,7 @@ class RunConfig:
     ``split``: ``official`` (speaker hash), ``lists`` (a folder given with the command) or
     ``random``. A split in which a speaker or a recording is in two parts is refused unless
     ``allow_leaks`` says that this is known. ``test`` reads the testing part at the end.
+    ``width`` sizes the architecture; None is its own default.
     """
 
     name: str
@@ -43,7 +44,8 @@ class RunConfig:
     labels: tuple[str, ...] = MINI_SPEECH_COMMANDS
     split: Literal["official", "lists", "random"] = "official"
     allow_leaks: bool = False
-    architecture: Literal["lab_cnn"] = "lab_cnn"
+    architecture: Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet"] = "lab_cnn"
+    width: int | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     seed: int = 0
@@ -55,5 +57,7 @@ class RunConfig:
             faults.append("labels: expected at least two, each once")
         if not self.name or "/" in self.name:
             faults.append(f"name: {self.name!r} cannot name a file")
+        if self.width is not None and self.width < 1:
+            faults.append(f"width: {self.width} is not above 0")
         if faults:
             raise Faults(faults)

@@ -8,7 +8,11 @@ from training.config import RunConfig
 
 def network(config: RunConfig) -> keras.Model:
     """The network of a run's architecture, not compiled: enough to hold weights."""
-    return ARCHITECTURES[config.architecture]((*config.features.shape, 1), len(config.labels))
+    architecture = ARCHITECTURES[config.architecture]
+    shape = (*config.features.shape, 1)
+    if config.width is None:
+        return architecture(shape, len(config.labels))
+    return architecture(shape, len(config.labels), config.width)
 
 
 def build(config: RunConfig, steps: int) -> keras.Model:

@@ -1,11 +1,29 @@
-"""Networks by name; each takes (input shape, number of labels) and ends in a softmax."""
+"""Networks by name; each takes (input shape, number of labels, width) and ends in a softmax."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import keras
 
+from training.architectures.bc_resnet import bc_resnet
+from training.architectures.ds_cnn import ds_cnn
 from training.architectures.lab_cnn import lab_cnn
+from training.architectures.tc_resnet import tc_resnet
 
-ARCHITECTURES: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
+
+class Architecture(Protocol):
+    """Features of ``input_shape`` (frames, bands, 1) to posteriors ``[n, num_labels]``.
+
+    ``width`` sizes the network; without it, as the architecture has it by default.
+    """
+
+    def __call__(
+        self, input_shape: tuple[int, int, int], num_labels: int, width: int = ...
+    ) -> keras.Model: ...
+
+
+ARCHITECTURES: dict[str, Architecture] = {
     "lab_cnn": lab_cnn,
+    "ds_cnn": ds_cnn,
+    "bc_resnet": bc_resnet,
+    "tc_resnet": tc_resnet,
 }
