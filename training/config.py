@@ -7,6 +7,7 @@ from kws_edge.detector import DetectorConfig
 from kws_edge.errors import Faults
 from kws_edge.features import FeatureConfig
 
+ArchitectureName = Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet"]
 MINI_SPEECH_COMMANDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 
 
@@ -44,7 +45,7 @@ class RunConfig:
     labels: tuple[str, ...] = MINI_SPEECH_COMMANDS
     split: Literal["official", "lists", "random"] = "official"
     allow_leaks: bool = False
-    architecture: Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet"] = "lab_cnn"
+    architecture: ArchitectureName = "lab_cnn"
     width: int | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)

@@ -17,7 +17,7 @@ History = dict[str, list[float]]
 
 def as_document(config: object) -> dict[str, Any]:
     """A configuration (a dataclass) as plain JSON and YAML have it."""
-    document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))  # type: ignore[call-overload]
+    document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config), default=str))  # type: ignore[call-overload]
     return document
 
 

@@ -11,6 +11,8 @@ class Commands(LazyGroup):
     modules: ClassVar = {
         "dataset": "training.cli.dataset",
         "train": "training.cli.train",
+        "augment": "training.cli.augment",
+        "recipe": "training.cli.recipe",
         "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",

@@ -11,7 +11,9 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.errors import DataError
 from training.cli.options import data_option, split_lists_option
+from training.config import MINI_SPEECH_COMMANDS
 from training.dataset import fetch as fetching
+from training.dataset import synthesize as synthesis
 from training.dataset.index import inspect, scan
 from training.dataset.leaks import find_leaks
 from training.dataset.splits import PARTS, Method, split_clips, write_lists
@@ -56,6 +58,27 @@ def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         fetching.unpack(archive, folder, bar.update)
     click.echo(f"{target}: {len(scan(target))} clips")
+
+
+@command.command()
+@click.argument("output", type=PATH, default=Path("data/speech"))
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=40, show_default=True)
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    default=MINI_SPEECH_COMMANDS,
+    show_default=True,
+    help="A word that must not be heard in it; given once for each.",
+)
+@click.option("--dictionary", type=PATH, default=synthesis.DICTIONARY, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def synthesize(
+    output: Path, minutes: float, words: tuple[str, ...], dictionary: Path, seed: int
+) -> None:
+    """Make running speech without keywords in OUTPUT, by espeak-ng's and flite's voices."""
+    count = len(list(synthesis.synthesize(output, words, minutes, dictionary, seed)))
+    click.echo(f"{output}: {count} recordings, {minutes:g} minutes")
 
 
 @command.command()

@@ -20,6 +20,14 @@ data_option = click.option(
     show_default="$KWS_EDGE_DATA/mini_speech_commands or data/mini_speech_commands",
     help="Folder of labels, each a folder of clips.",
 )
+recipe_data_option = click.option(
+    "--data",
+    type=PATH,
+    envvar="KWS_EDGE_DATA",
+    default=Path("data"),
+    show_default="$KWS_EDGE_DATA or data",
+    help="Where the recipe's folders are.",
+)
 split_lists_option = click.option(
     "--split-lists",
     type=PATH,

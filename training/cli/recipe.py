@@ -1,0 +1,51 @@
+"""``recipe``: a model worth shipping, from one YAML file."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import click
+
+from kws_edge.cli.options import PATH
+from kws_edge.yaml_file import load
+from training.cli.options import recipe_data_option, split_lists_option
+from training.recipe.config import Recipe
+
+
+@click.command()
+@click.argument("recipe", type=PATH)
+@recipe_data_option
+@split_lists_option
+@click.option("--output", type=PATH, default=Path("saved_models"), show_default=True,
+              help="Where the run's folder is made.")  # fmt: skip
+@click.option("--cache", type=PATH, default=Path(".cache/windows"), show_default=True,
+              help="Where drawn windows are kept.")  # fmt: skip
+@click.option("--seed", type=int, help="Another seed than the recipe's.")
+def command(
+    recipe: Path,
+    data: Path,
+    split_lists: Path | None,
+    output: Path,
+    cache: Path,
+    seed: int | None,
+) -> None:
+    """Train what RECIPE (YAML) describes: words, ``_unknown_`` and ``_silence_``.
+
+    Makes OUTPUT/<timestamp>/ with the SavedModel, recipe.yaml, the log and the figures on the
+    validation part, and prints its name. Windows drawn by a run that was interrupted are used
+    by the next.
+    """
+    what = load(recipe, Recipe)
+    if seed is not None:
+        what = dataclasses.replace(what, seed=seed)
+    from training.recipe.train import train_recipe  # TensorFlow takes seconds: after the checks
+
+    log: list[str] = []
+
+    def report(line: str) -> None:
+        log.append(f"{time.strftime('%H:%M:%S')} {line}")
+        click.echo(log[-1], err=True)
+
+    folder = train_recipe(what, data, output, cache, report, split_lists)
+    (folder / "log.txt").write_text("\n".join(log) + "\n")
+    click.echo(folder)

@@ -1,0 +1,118 @@
+"""Running speech that holds none of the keywords, from synthetic voices.
+
+Other people's sentences are rare in data sets of single words. Random words of a dictionary,
+read by many voices, are no conversation either, but they hold all the sounds and joins of
+the language; whatever sounds like a keyword anywhere inside is left out.
+"""
+
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kws_edge.audio import read_audio, write_wav
+from kws_edge.errors import DataError, MissingFileError
+from training.augmentation import RATE
+
+FLITE = ("slt", "rms", "awb", "kal16", "kal")
+ESPEAK = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029", "en-us-nyc")
+VARIANTS = (
+    *(f"m{n}" for n in range(1, 9)), *(f"f{n}" for n in range(1, 6)),
+    "adam", "Alicia", "Andrea", "Annie", "belinda", "benjamin", "david", "ed", "Gene", "gustave",
+    "john", "linda", "max", "Michael", "pablo", "paul", "quincy", "rob", "steph", "victor",
+)  # fmt: skip
+DICTIONARY = Path("/usr/share/dict/words")
+PROGRAMS = ("espeak-ng", "flite")
+MARKS = "',%=_:|!0123456789 "  # stress and pauses in espeak-ng's phonemes
+WORDS_A_RECORDING = 25
+
+
+def synthesize(
+    output: Path, keywords: Sequence[str], minutes: float, dictionary: Path, seed: int
+) -> Iterator[Path]:
+    """Write recordings ``output/<voice>_nohash_<n>.wav`` until they last ``minutes``.
+
+    Yields each. The same seed and versions of the programs give the same recordings.
+    Raises `MissingFileError` where a program or the dictionary is missing.
+    """
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        listed = " ".join(missing)
+        raise MissingFileError(f"{listed}: not installed; apt install {listed}")
+    words = harmless_words(dictionary, keywords)
+    output.mkdir(parents=True, exist_ok=True)
+    draw, seconds, number = random.Random(seed), 0.0, 0
+    while seconds < 60 * minutes:
+        voice = draw.choice(FLITE) if draw.random() < 0.3 else _espeak_voice(draw)
+        text = _sentence(draw, words)
+        path = output / f"{voice.replace('+', '.')}_nohash_{number}.wav"
+        speed, pitch = draw.randint(120, 230), draw.randint(20, 80)
+        _speak(voice, text, speed, pitch, path)
+        seconds += len(read_audio(path, RATE)) / RATE
+        number += 1
+        yield path
+
+
+def harmless_words(dictionary: Path, keywords: Sequence[str]) -> list[str]:
+    """Words of ``dictionary`` (one a line) in which no keyword can be heard."""
+    try:
+        lines = dictionary.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise MissingFileError(f"{dictionary}: {error.strerror}; apt install wamerican") from error
+    plain = [w for w in lines if w.isascii() and w.isalpha() and w.islower() and 2 < len(w) < 12]
+    forbidden = phonemes(keywords)
+    words = [
+        word
+        for word, sound in zip(plain, phonemes(plain), strict=True)
+        if not any(keyword in sound for keyword in forbidden)
+    ]
+    if len(words) < 100:
+        raise DataError(f"{dictionary}: {len(words)} usable words, expected at least 100")
+    return words
+
+
+def phonemes(words: Sequence[str]) -> list[str]:
+    """How espeak-ng says each word, in its own notation without stress."""
+    text = "".join(f"{word}.\n" for word in words)
+    result = subprocess.run(
+        ["espeak-ng", "-q", "-x", "-v", "en-us", "--stdin"],
+        input=text, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    sounds = [line.translate(str.maketrans("", "", MARKS)) for line in result.stdout.split("\n")]
+    sounds = [sound for sound in sounds if sound]
+    if len(sounds) != len(words):
+        raise DataError(f"espeak-ng: {len(sounds)} lines of phonemes for {len(words)} words")
+    return sounds
+
+
+def _espeak_voice(draw: random.Random) -> str:
+    return f"{draw.choice(ESPEAK)}+{draw.choice(VARIANTS)}"
+
+
+def _sentence(draw: random.Random, words: Sequence[str]) -> str:
+    text = [draw.choice(words) for _ in range(WORDS_A_RECORDING)]
+    for place in range(draw.randint(3, 7), len(text), 6):
+        text[place] += draw.choice([".", ",", "?"])
+    return " ".join(text) + "."
+
+
+def _speak(voice: str, text: str, speed: int, pitch: int, path: Path) -> None:
+    if voice in FLITE:
+        stretch = f"duration_stretch={170 / speed:.3f}"
+        command = ["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", str(path)]
+    else:
+        command = [
+            "espeak-ng",
+            "-v",
+            voice,
+            "-s",
+            str(speed),
+            "-p",
+            str(pitch),
+            "-w",
+            str(path),
+            text,
+        ]
+    subprocess.run(command, check=True, capture_output=True)
+    write_wav(path, read_audio(path, RATE), RATE)  # espeak-ng speaks at 22,050 Hz

@@ -1,0 +1,1 @@
+"""From recordings to a model worth shipping: one YAML file, one command."""

@@ -1,0 +1,110 @@
+"""Features of augmented windows, drawn pass by pass and kept on disk.
+
+To draw a window takes a hundred times as long as to read one, and every network that is
+tried on the same windows can read them. A pass is drawn when it is first asked for.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import training.augmentation
+import training.windows
+from kws_edge.features import FrontEnd
+from kws_edge.tables import FloatArray
+from training.augmentation.effects import Effects
+from training.recipe.config import Recipe
+from training.recipe.material import Recordings, load_material
+from training.run_folder import as_document
+from training.windows.maker import WindowMaker
+
+
+@dataclass(frozen=True)
+class Windows:
+    """``features [n, frames, bands]`` (float16 on disk) and ``targets [n]``, label indices."""
+
+    features: npt.NDArray[np.floating[Any]]
+    targets: npt.NDArray[np.int64]
+
+
+class Passes:
+    """The passes of one part (``training`` or ``validation``) of a recipe's recordings."""
+
+    def __init__(self, recipe: Recipe, recordings: Recordings, part: str, cache: Path) -> None:
+        self._recipe, self._recordings, self._part = recipe, recordings, part
+        self.folder = cache / f"{part}-{_key(recipe, recordings)}"
+        self._maker: WindowMaker | None = None
+
+    def get(self, number: int, report: Callable[[str], None] = lambda _: None) -> Windows:
+        """Pass ``number``, from the disk where it was drawn before."""
+        features = self.folder / f"{number:03}-features.npy"
+        targets = self.folder / f"{number:03}-targets.npy"
+        if not targets.exists():
+            report(f"drawing windows of the {self._part} part, pass {number + 1}")
+            drawn = self._draw(number)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _save(features, drawn.features)
+            _save(targets, drawn.targets)  # the last one: it says that both are there
+        return Windows(np.load(features, mmap_mode="r"), np.load(targets))
+
+    def _draw(self, number: int) -> Windows:
+        recipe = self._recipe
+        if self._maker is None:
+            material = load_material(self._recordings, self._part)
+            effects = Effects(recipe.augmentation, material.noises, recipe.seed)
+            self._maker = WindowMaker(
+                recipe.windows, material, effects, recipe.features.window_samples
+            )
+        seed = [recipe.seed, number, self._part == "validation"]
+        plan = self._maker.plan(np.random.default_rng(seed))
+        front_end = FrontEnd(recipe.features)
+        features = np.empty((len(plan), *recipe.features.shape), np.float16)
+        targets = np.empty(len(plan), np.int64)
+        for row, item in enumerate(plan):
+            random = np.random.default_rng([*seed, row])
+            window, label, _ = self._maker.draw(item, random)
+            features[row] = front_end(window)
+            targets[row] = recipe.labels.index(label)
+        return Windows(features, targets)
+
+
+def one_hot(targets: npt.NDArray[np.int64], labels: int, smoothing: float) -> FloatArray:
+    """``[n, labels]``; ``smoothing`` of the whole is spread over all labels alike."""
+    rows = np.full((len(targets), labels), smoothing / labels, np.float32)
+    rows[np.arange(len(targets)), targets] += 1 - smoothing
+    return rows
+
+
+def _key(recipe: Recipe, recordings: Recordings) -> str:
+    """Of all that windows depend on: the settings, the recordings and the code."""
+    augmentation = _of_samples(recipe)
+    code = hashlib.sha256()
+    for package in (training.augmentation, training.windows):
+        for path in sorted(Path(package.__path__[0]).glob("*.py")):
+            code.update(path.read_bytes())
+    settings = [
+        as_document(recipe.features), as_document(recipe.windows), augmentation,
+        recipe.words, recipe.seed, recordings.fingerprint(), code.hexdigest(),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
+
+
+def _of_samples(recipe: Recipe) -> dict[str, object]:
+    """Without what is done to batches of features, later."""
+    document = dataclasses.asdict(recipe.augmentation)
+    return {name: str(v) for name, v in document.items() if name not in ("masks", "mixup")}
+
+
+def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        np.save(file, array)
+    partial.rename(path)

@@ -1,0 +1,132 @@
+"""A recipe's networks trained: the teacher, where there is one, then the model itself."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import yaml
+
+from kws_edge.tables import FloatArray
+from training.architectures import ARCHITECTURES
+from training.cost import multiply_accumulates
+from training.provenance import git_commit, library_versions
+from training.recipe.config import NetworkConfig, Recipe
+from training.recipe.fit import Lesson, fit
+from training.recipe.material import Recordings, find_recordings
+from training.recipe.passes import Passes
+from training.recipe.validation import clip_windows, measure, posteriors
+from training.run_folder import (
+    History,
+    as_document,
+    new_folder,
+    partial_folder,
+    write_run_files,
+)
+
+CALIBRATION = "calibration.npy"
+CALIBRATION_WINDOWS = 600
+Report = Callable[[str], None]
+
+
+def train_recipe(
+    recipe: Recipe,
+    data: Path,
+    output: Path,
+    cache: Path,
+    report: Report,
+    split_lists: Path | None = None,
+) -> Path:
+    """The new run folder below ``output``, as `train` makes it, with ``recipe.yaml``, and
+    windows of training to calibrate int8 with.
+
+    Raises `MissingFileError` and `DataError` for recordings that are not there.
+    """
+    provenance = {"git_commit": git_commit(), **library_versions()}
+    recordings = find_recordings(recipe, data, split_lists)
+    passes = Passes(recipe, recordings, "training", cache)
+    drawn = Passes(recipe, recordings, "validation", cache).get(0, report)
+    clips = clip_windows(recipe, recordings)
+    started = time.monotonic()
+
+    def learn(network: NetworkConfig, epochs: int, teacher: keras.Model | None
+              ) -> tuple[keras.Model, History]:  # fmt: skip
+        model = build(network, recipe)
+        report(f"{network.architecture}, width {network.width}: {model.count_params()} parameters")
+        lesson = Lesson(
+            lambda epoch: passes.get(epoch % recipe.schedule.passes, report),
+            len(recipe.labels),
+            recipe.augmentation.masks,
+            recipe.augmentation.mixup,
+            _soft_targets(teacher, passes, recipe) if teacher is not None else None,
+            recipe.teacher.share if recipe.teacher and teacher is not None else 0.0,
+        )
+        schedule = dataclasses.replace(recipe.schedule, epochs=epochs)
+        history = fit(model, lesson, drawn, schedule, recipe.seed, report)
+        report(f"validation: {measure(model, recipe, clips, drawn)}")
+        return model, history
+
+    teacher = None
+    if recipe.teacher:
+        teacher, _ = learn(recipe.teacher.network, recipe.teacher.epochs, None)
+    model, history = learn(recipe.network, recipe.schedule.epochs, teacher)
+    metrics = {
+        "seconds": round(time.monotonic() - started, 1),
+        "parameters": model.count_params(),
+        "multiply_accumulates": multiply_accumulates(model),
+        "validation": dataclasses.asdict(measure(model, recipe, clips, drawn)),
+        "windows": len(passes.get(0).targets),
+        "clips": _counts(recordings),
+        **provenance,
+    }
+    return _save(model, recipe, passes, history, metrics, output)
+
+
+def build(network: NetworkConfig, recipe: Recipe) -> keras.Model:
+    """The network, not compiled."""
+    shape = (*recipe.features.shape, 1)
+    width = {} if network.width is None else {"width": network.width}
+    return ARCHITECTURES[network.architecture](shape, len(recipe.labels), **width)
+
+
+def _soft_targets(
+    teacher: keras.Model, passes: Passes, recipe: Recipe
+) -> Callable[[int], FloatArray]:
+    known: dict[int, FloatArray] = {}
+
+    def soft(epoch: int) -> FloatArray:
+        number = epoch % recipe.schedule.passes
+        if number not in known:
+            known[number] = posteriors(teacher, passes.get(number))
+        return known[number]
+
+    return soft
+
+
+def _counts(recordings: Recordings) -> dict[str, dict[str, int]]:
+    return {
+        part: {name: len(clips) for name, clips in vars(getattr(recordings, part)).items()}
+        for part in ("training", "validation")
+    }
+
+
+def _save(
+    model: keras.Model,
+    recipe: Recipe,
+    passes: Passes,
+    history: History,
+    metrics: dict[str, Any],
+    output: Path,
+) -> Path:
+    partial = partial_folder(output, recipe.name)
+    model.export(partial, verbose=False)
+    write_run_files(partial, recipe.run(), history, metrics)
+    document = yaml.safe_dump(as_document(recipe), sort_keys=False)
+    (partial / "recipe.yaml").write_text(document)
+    model.save_weights(partial / "network.weights.h5")
+    windows = passes.get(0).features[:CALIBRATION_WINDOWS]
+    np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
+    return new_folder(partial, output, recipe.name)
