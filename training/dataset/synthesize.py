@@ -25,6 +25,7 @@ VARIANTS = (
 DICTIONARY = Path("/usr/share/dict/words")
 PROGRAMS = ("espeak-ng", "flite")
 MARKS = "',%=_:|!0123456789 "  # stress and pauses in espeak-ng's phonemes
+VOCABULARY = 5000
 WORDS_A_RECORDING = 25
 
 
@@ -40,9 +41,9 @@ def synthesize(
     if missing:
         listed = " ".join(missing)
         raise MissingFileError(f"{listed}: not installed; apt install {listed}")
-    words = harmless_words(dictionary, keywords)
-    output.mkdir(parents=True, exist_ok=True)
     draw, seconds, number = random.Random(seed), 0.0, 0
+    words = harmless_words(dictionary, keywords, draw)
+    output.mkdir(parents=True, exist_ok=True)
     while seconds < 60 * minutes:
         voice = draw.choice(FLITE) if draw.random() < 0.3 else _espeak_voice(draw)
         text = _sentence(draw, words)
@@ -54,13 +55,14 @@ def synthesize(
         yield path
 
 
-def harmless_words(dictionary: Path, keywords: Sequence[str]) -> list[str]:
-    """Words of ``dictionary`` (one a line) in which no keyword can be heard."""
+def harmless_words(dictionary: Path, keywords: Sequence[str], draw: random.Random) -> list[str]:
+    """Up to `VOCABULARY` words of ``dictionary`` (one a line) in which no keyword is heard."""
     try:
         lines = dictionary.read_text(encoding="utf-8").split()
     except OSError as error:
         raise MissingFileError(f"{dictionary}: {error.strerror}; apt install wamerican") from error
     plain = [w for w in lines if w.isascii() and w.isalpha() and w.islower() and 2 < len(w) < 12]
+    plain = draw.sample(plain, min(VOCABULARY, len(plain)))
     forbidden = phonemes(keywords)
     words = [
         word

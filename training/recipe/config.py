@@ -53,7 +53,7 @@ class Schedule:
     warmup_epochs: float = 3
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
-    averaging: float = 0.999
+    averaging: float = 0.995
     passes: int = 20
 
     def __post_init__(self) -> None:

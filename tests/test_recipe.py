@@ -1,0 +1,162 @@
+"""A recipe from YAML to a model file: small, on tones, but with all of its steps."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws_edge.audio import write_wav
+from kws_edge.errors import DataError, Faults, MissingFileError
+from kws_edge.schema import parse
+from training.recipe.config import Recipe
+from training.recipe.material import find_recordings, load_material
+from training.recipe.passes import Passes
+
+ROOT = Path(__file__).parent.parent
+RATE = 16000
+PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}
+RECIPE = {
+    "name": "tones",
+    "words": ["high", "low"],
+    "features": {
+        "kind": "log_mel", "frame_length_ms": 32, "frame_step_ms": 20, "num_mel_bins": 20,
+        "log_offset": 1e-3,
+    },
+    "sources": [{"folder": "clips"}],
+    "noise": ["noise"],
+    "speech": ["speech"],
+    "augmentation": {"rooms": 2},
+    "schedule": {
+        "epochs": 3, "passes": 2, "batch_size": 16, "warmup_epochs": 0.5, "averaging": 0.5,
+        "learning_rate": 0.01,
+    },
+    "network": {"architecture": "tc_resnet", "width": 4},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips of tones by 24 speakers, a background noise, and speech that is a fourth tone."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+
+    def write(path: Path, hertz: float, seconds: float) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        time = np.arange(round(seconds * RATE)) / RATE
+        inside = np.abs(time - seconds / 2) < seconds / 5
+        samples = 0.3 * inside * np.sin(2 * np.pi * hertz * random.uniform(0.9, 1.1) * time)
+        noise = random.normal(0, 0.001, len(time))
+        write_wav(path, (samples + noise).astype(np.float32), RATE)
+
+    for label, hertz in PITCHES.items():
+        for speaker in range(24):
+            write(folder / "clips" / label / f"s{speaker}_nohash_0.wav", hertz, 1)
+    write(folder / "noise" / "hiss.wav", 0, 6)
+    for voice in range(12):
+        write(folder / "speech" / f"v{voice}_nohash_0.wav", 3500, 3)
+    return folder
+
+
+def recipe(**changes: object) -> Recipe:
+    return parse(Recipe, {**RECIPE, **changes})
+
+
+def test_labels_are_the_words_then_what_is_none() -> None:
+    assert recipe().labels == ("high", "low", "_unknown_", "_silence_")
+
+
+def test_what_makes_no_sense_is_refused_all_at_once() -> None:
+    with pytest.raises(Faults) as caught:
+        recipe(words=["_yes"], windows={"unknown_share": 0.7, "silence_share": 0.4},
+               schedule={"epochs": 2, "warmup_epochs": 2})  # fmt: skip
+    text = "\n".join(caught.value.faults)
+    assert "windows.unknown_share, silence_share: leave no room for keywords" in text
+    assert "schedule.warmup_epochs: 2.0 is not within 0 to below epochs" in text
+    with pytest.raises(Faults, match="starts with _"):
+        recipe(words=["_yes"])
+
+
+def test_other_words_are_unknown_and_no_speaker_is_in_two_parts(data: Path) -> None:
+    found = find_recordings(recipe(), data)
+    parts = (found.training, found.validation)
+    assert sum(len(part.keywords) for part in parts) < 48  # the testing part is left alone
+    assert {clip.label for clip in found.training.others} == {"middle"}
+    first, second = ({clip.speaker for clip in part.keywords} for part in parts)
+    assert not first & second
+    assert not set(found.training.speech) & set(found.validation.speech)
+
+
+def test_own_takes_are_divided_by_take_and_repeated(data: Path) -> None:
+    takes = [{"folder": "clips", "split": "takes", "repeat": 3}]
+    found = find_recordings(recipe(sources=takes), data)
+    assert len(found.training.keywords) == 2 * 20 * 3
+    assert len(found.validation.keywords) == 2 * 4
+
+
+def test_missing_recordings_are_named(data: Path) -> None:
+    with pytest.raises(MissingFileError, match="nowhere: no such folder"):
+        find_recordings(recipe(noise=["nowhere"]), data)
+    with pytest.raises(DataError, match="no clips of hello for training"):
+        find_recordings(recipe(words=["high", "hello"]), data)
+
+
+def test_noises_for_validation_are_not_those_of_training(data: Path) -> None:
+    found = find_recordings(recipe(), data)
+    (training,), (validation,) = (
+        load_material(found, part).noises for part in ("training", "validation")
+    )
+    assert len(training) + len(validation) == 6 * RATE
+
+
+def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
+    what = recipe()
+    found = find_recordings(what, data)
+    told: list[str] = []
+    first = Passes(what, found, "training", tmp_path).get(0, told.append)
+    again = Passes(what, found, "training", tmp_path).get(0, told.append)
+    other = Passes(what, found, "training", tmp_path).get(1, told.append)
+    assert [line.rsplit(" ", 1)[1] for line in told] == ["1", "2"]
+    assert np.array_equal(first.features, again.features)
+    assert not np.array_equal(first.features, other.features)
+    assert first.features.shape == (len(first.targets), *what.features.shape)
+    quieter = recipe(augmentation={"rooms": 2, "gain_db": {"low": -60, "high": -50}})
+    Passes(quieter, found, "training", tmp_path).get(0, told.append)
+    assert len(told) == 3  # other windows: drawn anew
+
+
+def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "training", *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> None:
+    teacher = {"network": {"architecture": "tc_resnet", "width": 8}, "epochs": 3}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps({**RECIPE, "teacher": teacher, "schedule": {
+        **RECIPE["schedule"], "epochs": 12, "learning_rate": 0.02}}))  # type: ignore[dict-item]  # fmt: skip
+    made = run_training("recipe", path, "--data", data, "--output", tmp_path / "runs",
+                        "--cache", tmp_path / "cache")  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    run = Path(made.stdout.strip())
+    assert "tc_resnet, width 8" in (run / "log.txt").read_text()
+    measures = json.loads((run / "metrics.json").read_text())["validation"]
+    assert measures["closed"] > 0.9
+    converted = run_training("convert", run, "-q", "int8", "--data", data / "clips",
+                             "--output", tmp_path)  # fmt: skip
+    assert converted.returncode == 0, converted.stderr
+    clips = [data / "clips" / label / "s1_nohash_0.wav" for label in PITCHES]
+    heard = subprocess.run(
+        [sys.executable, "-m", "kws_edge", "predict", "--json", "--model",
+         str(tmp_path / "tones-int8.tflite"), *map(str, clips)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    labels = [json.loads(line)["label"] for line in heard.stdout.splitlines()]
+    assert labels == ["high", "low", "_unknown_"]

@@ -1,0 +1,47 @@
+"""Running speech by synthetic voices, without the keywords."""
+
+import shutil
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from kws_edge.audio import read_audio
+from kws_edge.errors import DataError, MissingFileError
+from training.dataset.synthesize import DICTIONARY, harmless_words, phonemes, synthesize
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("espeak-ng", "flite"))) or not DICTIONARY.exists(),
+    reason="needs espeak-ng, flite and wamerican",
+)
+
+
+def test_words_that_sound_like_a_keyword_are_left_out(tmp_path: Path) -> None:
+    dictionary = tmp_path / "words"
+    fine = ["cat", "table", "seven", *(f"b{vowel}t" for vowel in "aeiou")] * 20
+    dictionary.write_text("\n".join(["know", "goat", "write", "upper", "Paris", *fine]))
+    words = harmless_words(dictionary, ["no", "go", "right", "up"], Random(0))
+    assert set(words) == set(fine)
+    dictionary.write_text("know")
+    with pytest.raises(DataError, match="0 usable words"):
+        harmless_words(dictionary, ["no"], Random(0))
+
+
+def test_sounds_are_one_a_word() -> None:
+    no, know, left = phonemes(["no", "know", "left"])
+    assert no == know != left
+
+
+def test_a_missing_dictionary_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="apt install wamerican"):
+        harmless_words(tmp_path / "none", ["no"], Random(0))
+
+
+def test_recordings_are_made_again_alike(tmp_path: Path) -> None:
+    first, second = (
+        list(synthesize(tmp_path / name, ["yes"], 0.3, DICTIONARY, seed=1)) for name in "ab"
+    )
+    assert [path.name for path in first] == [path.name for path in second]
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+        assert len(read_audio(one, 16000)) > 3 * 16000
