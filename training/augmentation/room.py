@@ -53,7 +53,8 @@ def image_method(
     delay = np.rint((distance - first) * RATE / SPEED_OF_SOUND).astype(np.int64)
     within = delay < LONGEST * RATE
     pressure = reflection ** bounces[within] * first / distance[within]
-    response = np.bincount(delay[within], pressure, minlength=int(LONGEST * RATE))
+    response = np.zeros(int(LONGEST * RATE))
+    np.add.at(response, delay[within], pressure)
     return _without_rumble(response)
 
 

@@ -13,6 +13,7 @@ class Commands(LazyGroup):
         "train": "training.cli.train",
         "augment": "training.cli.augment",
         "recipe": "training.cli.recipe",
+        "adapt": "training.cli.adapt",
         "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",

@@ -1,7 +1,6 @@
 """``recipe``: a model worth shipping, from one YAML file."""
 
 import dataclasses
-import time
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from kws_edge.cli.options import PATH
 from kws_edge.yaml_file import load
 from training.cli.options import recipe_data_option, split_lists_option
 from training.recipe.config import Recipe
+from training.recipe.log import RunLog
 
 
 @click.command()
@@ -40,12 +40,7 @@ def command(
         what = dataclasses.replace(what, seed=seed)
     from training.recipe.train import train_recipe  # TensorFlow takes seconds: after the checks
 
-    log: list[str] = []
-
-    def report(line: str) -> None:
-        log.append(f"{time.strftime('%H:%M:%S')} {line}")
-        click.echo(log[-1], err=True)
-
-    folder = train_recipe(what, data, output, cache, report, split_lists)
-    (folder / "log.txt").write_text("\n".join(log) + "\n")
+    log = RunLog()
+    folder = train_recipe(what, data, output, cache, log, split_lists)
+    log.write(folder)
     click.echo(folder)

@@ -27,9 +27,10 @@ from training.run_folder import (
     write_run_files,
 )
 
-CALIBRATION = "calibration.npy"
+RECIPE, WEIGHTS, CALIBRATION = "recipe.yaml", "network.weights.h5", "calibration.npy"
 CALIBRATION_WINDOWS = 600
 Report = Callable[[str], None]
+Prepare = Callable[[keras.Model], None]
 
 
 def train_recipe(
@@ -39,9 +40,11 @@ def train_recipe(
     cache: Path,
     report: Report,
     split_lists: Path | None = None,
+    prepare: Prepare = lambda _: None,
 ) -> Path:
     """The new run folder below ``output``, as `train` makes it, with ``recipe.yaml``, and
-    windows of training to calibrate int8 with.
+    windows of training to calibrate int8 with. ``prepare`` gives the network other weights
+    to begin with than random ones.
 
     Raises `MissingFileError` and `DataError` for recordings that are not there.
     """
@@ -52,9 +55,14 @@ def train_recipe(
     clips = clip_windows(recipe, recordings)
     started = time.monotonic()
 
-    def learn(network: NetworkConfig, epochs: int, teacher: keras.Model | None
-              ) -> tuple[keras.Model, History]:  # fmt: skip
+    def learn(
+        network: NetworkConfig,
+        epochs: int,
+        teacher: keras.Model | None = None,
+        prepare: Prepare = lambda _: None,
+    ) -> tuple[keras.Model, History]:
         model = build(network, recipe)
+        prepare(model)
         report(f"{network.architecture}, width {network.width}: {model.count_params()} parameters")
         lesson = Lesson(
             lambda epoch: passes.get(epoch % recipe.schedule.passes, report),
@@ -71,8 +79,8 @@ def train_recipe(
 
     teacher = None
     if recipe.teacher:
-        teacher, _ = learn(recipe.teacher.network, recipe.teacher.epochs, None)
-    model, history = learn(recipe.network, recipe.schedule.epochs, teacher)
+        teacher, _ = learn(recipe.teacher.network, recipe.teacher.epochs)
+    model, history = learn(recipe.network, recipe.schedule.epochs, teacher, prepare)
     metrics = {
         "seconds": round(time.monotonic() - started, 1),
         "parameters": model.count_params(),
@@ -125,8 +133,8 @@ def _save(
     model.export(partial, verbose=False)
     write_run_files(partial, recipe.run(), history, metrics)
     document = yaml.safe_dump(as_document(recipe), sort_keys=False)
-    (partial / "recipe.yaml").write_text(document)
-    model.save_weights(partial / "network.weights.h5")
+    (partial / RECIPE).write_text(document)
+    model.save_weights(partial / WEIGHTS)
     windows = passes.get(0).features[:CALIBRATION_WINDOWS]
     np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
     return new_folder(partial, output, recipe.name)

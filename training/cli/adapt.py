@@ -1,0 +1,41 @@
+"""``adapt``: one's own voice, or one's own words."""
+
+from pathlib import Path
+
+import click
+
+from kws_edge.cli.options import PATH
+from training.cli.options import recipe_data_option
+from training.recipe.log import RunLog
+
+
+@click.command()
+@click.argument("recordings", type=PATH)
+@click.option("--from", "start", type=PATH, default=Path("training/released/small"),
+              show_default=True, help="The run to begin from.")  # fmt: skip
+@click.option("--only", is_flag=True, help="Know the words of RECORDINGS and no others.")
+@click.option("--name", default="own", show_default=True, help="Of the new model.")
+@recipe_data_option
+@click.option("--output", type=PATH, default=Path("saved_models"), show_default=True)
+@click.option("--cache", type=PATH, default=Path(".cache/windows"), show_default=True)
+def command(
+    recordings: Path, start: Path, only: bool, name: str, data: Path, output: Path, cache: Path
+) -> None:
+    """Train a model further with RECORDINGS, a folder of labels as ``kws-edge record`` makes it.
+
+    Takes of words that the model knows make it know this voice; other labels become new words.
+    The public recordings in --data are used beside them, so that it forgets nothing. Every
+    fifth take is not trained on, and measured before and after.
+    """
+    from training.recipe.adapt import Start, adapted_recipe
+    from training.recipe.compare import compare
+    from training.recipe.train import train_recipe
+
+    begin = Start.read(start)
+    recipe = adapted_recipe(begin, recordings, name, only)
+    log = RunLog()
+    run = train_recipe(recipe, data, output, cache, log, prepare=begin.give_to)
+    for line in compare(begin, Start(recipe, run), data, recordings):
+        log(line)
+    log.write(run)
+    click.echo(run)
