@@ -32,11 +32,11 @@ class AugmentationConfig:
     those of ``room_folder`` come on top.
     """
 
-    speed: float = 0.12
+    speed: float = 0.1
     gain_db: Range = Range(-26, 8)
-    noise_share: float = 0.75
-    snr_db: Range = Range(0, 30)
-    room_share: float = 0.3
+    noise_share: float = 0.6
+    snr_db: Range = Range(0, 35)
+    room_share: float = 0.25
     rooms: int = 100
     room_folder: Path | None = None
     tilt_share: float = 0.3
