@@ -16,6 +16,24 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def poisson_interval(count: int) -> tuple[float, float]:
+    """Exact 95 % interval of the mean of a Poisson count (Garwood 1936)."""
+
+    def at_most(k: int, mean: float) -> float:
+        return math.fsum(
+            math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in range(k + 1)
+        )
+
+    def mean_where(k: int, probability: float) -> float:
+        low, high = 0.0, k + 10 * math.sqrt(k + 1) + 10
+        while high - low > 1e-9 * high:
+            middle = (low + high) / 2
+            low, high = (middle, high) if at_most(k, middle) > probability else (low, middle)
+        return (low + high) / 2
+
+    return mean_where(count - 1, 0.975) if count else 0.0, mean_where(count, 0.025)
+
+
 def fisher_greater(successes: int, count: int, others: int, other_count: int) -> float:
     """Fisher's exact test, one-sided: how likely ``successes`` of ``count`` or more are, were
     there no difference from ``others`` of ``other_count`` (hypergeometric tail)."""
