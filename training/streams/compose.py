@@ -55,7 +55,8 @@ def _places(
     pieces: Sequence[Piece], config: StreamConfig, rng: np.random.Generator
 ) -> tuple[list[int], int]:
     """The sample at which each piece starts, and the length of the stream."""
-    gaps = rng.uniform(*config.gap_seconds, len(pieces) + 1)  # before each and after the last
+    least, most = config.gap_seconds
+    gaps = rng.uniform(least, most, len(pieces) + 1)  # before each and after the last
     gaps[rng.random(len(gaps)) < config.back_to_back] = 0.0
     starts, at = [], 0
     for piece, gap in zip(pieces, gaps[:-1], strict=True):
@@ -77,7 +78,8 @@ def _scene_levels(
     scenes = _scene(config, max(0, length - 1)) + 1
     if config.speech_dbfs is None:
         return [None] * scenes
-    return [float(level) for level in rng.uniform(*config.speech_dbfs, scenes)]
+    least, most = config.speech_dbfs
+    return [float(level) for level in rng.uniform(least, most, scenes)]
 
 
 def _gain(power: float, level_dbfs: float | None) -> np.float32:

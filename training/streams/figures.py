@@ -84,7 +84,7 @@ def latency_figures(hits: Sequence[tuple[SpokenWord, Detection]]) -> dict[str, A
     if not values:
         return {"latency_ms": None}
     median, p95 = np.percentile(values, [50, 95])
-    return {"latency_ms": {"median": float(median), "p95": float(p95)}}
+    return {"latency_ms": {"median": round(float(median), 1), "p95": round(float(p95), 1)}}
 
 
 def _total(results: Sequence[Scored]) -> dict[str, Any]:
