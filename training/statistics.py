@@ -1,5 +1,6 @@
 """Intervals and exact tests for measured proportions and their differences."""
 
+import functools
 import math
 from fractions import Fraction
 
@@ -16,13 +17,16 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+@functools.lru_cache(maxsize=4096)
 def poisson_interval(count: int) -> tuple[float, float]:
     """Exact 95 % interval of the mean of a Poisson count (Garwood 1936)."""
 
     def at_most(k: int, mean: float) -> float:
-        return math.fsum(
-            math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in range(k + 1)
-        )
+        term = total = math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))
+        while k and term > 1e-17 * total:
+            term *= k / mean
+            total, k = total + term, k - 1
+        return total
 
     def mean_where(k: int, probability: float) -> float:
         low, high = 0.0, k + 10 * math.sqrt(k + 1) + 10

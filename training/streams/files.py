@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.audio import write_wav
-from kws_edge.errors import DataError
+from kws_edge.errors import DataError, MissingFileError
 from kws_edge.scoring import SpokenWord, read_label_track
 from training.field_test.levels import RATE
 from training.streams.compose import Stream
@@ -43,6 +43,8 @@ def find_streams(paths: Sequence[Path], *, labelled: bool = False) -> list[Strea
     """
     found = []
     for path in paths:
+        if not path.exists():
+            raise MissingFileError(f"{path}: No such file or directory")
         for file in recordings(path) if path.is_dir() else [path]:
             track = next((t for s in LABEL_SUFFIXES if (t := file.with_suffix(s)).exists()), None)
             if labelled and not track:

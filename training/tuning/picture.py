@@ -21,7 +21,8 @@ def draw_det(tuning: Tuning, points: dict[str, Any]) -> str:
     rows = [row for row in tuning.rows if row.config.refractory_ms == refractory]
     most = max(row.false_accepts for row in rows) + 1
     x = svg.Scale(0.5 / hours, 1.1 * most / hours, LEFT + ZERO, WIDTH - RIGHT, log=True)
-    y = svg.Scale(min(50 / spoken, 10.0), 100.0, HEIGHT - BOTTOM, TOP, log=True)
+    fewest = max(0.5, 0.7 * min(row.misses for row in rows))  # none is drawn as half a miss
+    y = svg.Scale(100 * fewest / spoken, 100.0, HEIGHT - BOTTOM, TOP, log=True)
     body = _axes(x, y)
     times = sorted({row.config.smoothing_ms for row in rows})
     for number, time in enumerate(times):
@@ -41,7 +42,6 @@ def draw_det(tuning: Tuning, points: dict[str, Any]) -> str:
 
 
 def _y(rejected: float, y: svg.Scale) -> float:
-    """No miss lies on the lower edge, half a miss."""
     return y(max(rejected, y.low))
 
 

@@ -56,33 +56,19 @@ def replay(smoothed: Smoothed, thresholds: Floats, refractory: int) -> Ints:
     ``thresholds [labels]``, infinite where a label is no keyword; ``refractory`` in samples.
     """
     candidates = np.flatnonzero(smoothed.highest >= thresholds[smoothed.best])
-    fired = []
-    at, held, released, quiet_until = 0, -1, 0, 0
-    while at < len(candidates):
-        row = int(candidates[at])
-        if smoothed.samples[row] < quiet_until:
-            first = np.searchsorted(smoothed.samples, quiet_until)
-            at = int(np.searchsorted(candidates, first))
-        elif smoothed.best[row] == held and row < released:
-            at += 1
-        else:
-            fired.append(row)
-            held = int(smoothed.best[row])
-            released = _released(smoothed.scores[:, held], row, thresholds[held])
-            quiet_until = int(smoothed.samples[row]) + refractory
-            at += 1
+    places = smoothed.samples[candidates].tolist()
+    labels = smoothed.best[candidates].tolist()
+    fired: list[int] = []
+    held, since, quiet_until = -1, 0, 0  # the label that fired, and has not let go since a row
+    for row, sample, label in zip(candidates.tolist(), places, labels, strict=True):
+        if sample < quiet_until:
+            continue
+        if label == held and not (smoothed.scores[since:row, held] < thresholds[held]).any():
+            since = row
+            continue
+        fired.append(row)
+        held, since, quiet_until = label, row, sample + refractory
     return np.array(fired, np.int64)
-
-
-def _released(scores: Floats, row: int, threshold: float) -> int:
-    """The first row after ``row`` where the score is below the threshold."""
-    start, length = row + 1, 16
-    while start < len(scores):
-        below = np.flatnonzero(scores[start : start + length] < threshold)
-        if len(below):
-            return int(start + below[0])
-        start, length = start + length, 2 * length
-    return len(scores)
 
 
 def detections(
