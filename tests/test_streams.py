@@ -62,8 +62,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(data: Path, **settings: object) -> Stream:
-    clips = [{"folder": "words", "labels": ["yes", "no"]}]
-    return compose(parse(StreamConfig, {"name": "a", "clips": clips, **settings}), data)
+    usual = {"name": "a", "clips": [{"folder": "words", "labels": ["yes", "no"]}]}
+    return compose(parse(StreamConfig, {**usual, **settings}), data)
 
 
 def test_clips_back_to_back_are_as_they_were_recorded(data: Path) -> None:
@@ -80,8 +80,8 @@ def test_clips_back_to_back_are_as_they_were_recorded(data: Path) -> None:
 
 
 def test_no_word_lies_where_its_clip_does(data: Path) -> None:
-    stream = made(data, clips=[{"folder": "words", "labels": ["_silence_"], "count": 1}])
-    assert (stream.words[0].start, stream.words[0].end) == (0.0, 1.0)
+    (word,) = made(data, clips=[{"folder": "words", "labels": ["_silence_"], "count": 1}]).words
+    assert (word.start, word.end) == (0.0, 1.0)
 
 
 def test_levels_gaps_and_margins(data: Path) -> None:
@@ -137,11 +137,11 @@ def test_the_command_makes_it_again_bit_for_bit(data: Path, tmp_path: Path) -> N
     for name in ("room.wav", "room.labels.txt"):
         first = (tmp_path / "one" / name).read_bytes()
         assert first == (tmp_path / "two" / name).read_bytes()
+    first_length = read_audio(tmp_path / "one" / "room.wav", RATE).size
     labels = [word.label for word in read_label_track(tmp_path / "one" / "room.labels.txt")]
     assert labels.count("_speech_") == 1
     config.write_text(ROOM.replace("seed: 3", "seed: 4"))
-    other = compose(load(config, StreamConfig), data)
-    assert len(other.samples) / RATE != read_audio(tmp_path / "one" / "room.wav", RATE).size / RATE
+    assert len(compose(load(config, StreamConfig), data).samples) != first_length
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,6 @@ def test_faults_of_a_description(text: str, message: str, tmp_path: Path) -> Non
     with pytest.raises(ConfigError) as error:
         load(path, StreamConfig)
     assert message in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_what_is_not_there(data: Path, tmp_path: Path) -> None:
@@ -180,8 +179,7 @@ def test_what_is_not_there(data: Path, tmp_path: Path) -> None:
     config = tmp_path / "room.yaml"
     config.write_text(ROOM)
     result = training("stream", "make", config, "--data", tmp_path, "--output", tmp_path)
-    assert result.returncode == 66
-    assert "Traceback" not in result.stderr
+    assert (result.returncode, "Traceback" in result.stderr) == (66, False)
 
 
 def test_streams_in_files_and_folders(tmp_path: Path) -> None:
