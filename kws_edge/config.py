@@ -1,6 +1,7 @@
 """The configuration of the daemon: YAML into nested frozen dataclasses."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,17 +29,28 @@ class MicrophoneConfig:
 
 @dataclass(frozen=True)
 class DetectorOverrides:
-    """What replaces the model's own detector settings; see `DetectorConfig`."""
+    """What replaces the model's own detector settings; see `DetectorConfig`.
 
+    ``preset`` is the name of other settings that the model has; the rest is applied on top.
+    """
+
+    preset: str | None = None
     threshold: float | None = None
     thresholds: dict[str, float] | None = None
     smoothing_ms: float | None = None
     refractory_ms: float | None = None
     hop_ms: float | None = None
 
-    def applied_to(self, base: DetectorConfig) -> DetectorConfig:
+    def applied_to(
+        self, base: DetectorConfig, presets: Mapping[str, DetectorConfig]
+    ) -> DetectorConfig:
         """Raises `Faults`. One threshold for all replaces the model's thresholds by word."""
         given = {name: value for name, value in vars(self).items() if value is not None}
+        if (preset := given.pop("preset", None)) is not None:
+            if preset not in presets:
+                raise Faults([f"preset: the model has no {preset!r}"
+                              f" ({', '.join(presets) or 'it has no presets'})"])  # fmt: skip
+            base = presets[preset]
         if "threshold" in given:
             given.setdefault("thresholds", {})
         return dataclasses.replace(base, **given)

@@ -103,7 +103,7 @@ class Daemon:
         self._manager.reloading()
         try:
             config = self._read()
-            detector = config.detector.applied_to(self.spotter.base_config)
+            detector = config.detector.applied_to(self.spotter.base_config, self.spotter.presets)
             self.sinks.exchange(config, self._around)
             self.spotter.reconfigure(detector)
         except (KwsEdgeError, Faults) as error:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kws_edge.detector import DetectorConfig, is_keyword
@@ -65,7 +65,10 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that the runtime needs to know of a model, and who made it from what."""
+    """All that the runtime needs to know of a model, and who made it from what.
+
+    ``detector`` holds unless the user asks for one of ``presets``; a model may have none.
+    """
 
     schema_version: int
     name: str
@@ -81,6 +84,7 @@ class Manifest:
     probe: Probe
     metrics: tuple[Measurement, ...]
     attribution: str
+    presets: dict[str, DetectorConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = []
@@ -100,13 +104,18 @@ class Manifest:
         if len(self.probe.posteriors) != len(self.labels):
             faults.append(f"probe.posteriors: found {len(self.probe.posteriors)} for "
                           f"{len(self.labels)} labels")  # fmt: skip
-        for name in sorted(set(self.detector.thresholds) - set(self.labels)):
-            faults.append(f"detector.thresholds.{name}: no such label")
+        settings = {f"presets.{name}": preset for name, preset in self.presets.items()}
+        for where, detector in {"detector": self.detector, **settings}.items():
+            for name in sorted(set(detector.thresholds) - set(self.labels)):
+                faults.append(f"{where}.thresholds.{name}: no such label")
         if faults:
             raise Faults(faults)
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
+        document = dataclasses.asdict(self)
+        if not self.presets:  # programs from before there were presets read it too
+            del document["presets"]
+        return json.dumps(document, indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":

@@ -1,11 +1,14 @@
 """What was said against what was spotted: label tracks and their comparison."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.detector import Detection
 from kws_edge.errors import DataError, MissingFileError
+
+TOLERANCE_S = 0.75  # a window of 1 s that looks past the word's end by half, and smoothing
 
 
 @dataclass(frozen=True)
@@ -50,22 +53,26 @@ def score(
     detections: Sequence[Detection],
     spoken: Sequence[SpokenWord],
     keywords: Sequence[str],
-    tolerance: float = 0.75,
+    tolerance: float = TOLERANCE_S,
 ) -> Score:
     """Match detections to spoken keywords, in order of time, each at most once.
 
     A detection is a hit if its label is spoken and its window ended between the word's
     start and ``tolerance`` seconds after the word's end.
     """
-    open_words = [word for word in spoken if word.label in keywords]
-    hits, false_accepts = [], []
+    waiting: dict[str, deque[SpokenWord]] = {label: deque() for label in keywords}
+    for word in sorted(spoken, key=lambda word: word.start):
+        if word.label in waiting:
+            waiting[word.label].append(word)
+    hits, misses, false_accepts = [], [], []
     for detection in sorted(detections, key=lambda detection: detection.sample):
-        for word in open_words:
-            within = word.start <= detection.time_s <= word.end + tolerance
-            if within and word.label == detection.label:
-                hits.append((word, detection))
-                open_words.remove(word)
-                break
+        words = waiting.get(detection.label, deque())
+        while words and words[0].end + tolerance < detection.time_s:
+            misses.append(words.popleft())
+        if words and words[0].start <= detection.time_s:
+            hits.append((words.popleft(), detection))
         else:
             false_accepts.append(detection)
-    return Score(tuple(hits), tuple(open_words), tuple(false_accepts))
+    misses += [word for words in waiting.values() for word in words]
+    misses.sort(key=lambda word: word.start)
+    return Score(tuple(hits), tuple(misses), tuple(false_accepts))

@@ -41,7 +41,7 @@ class KeywordSpotter:
         near_miss: float = 0.0,
     ) -> None:
         manifest = classifier.manifest
-        self.base_config = manifest.detector
+        self.base_config, self.presets = manifest.detector, manifest.presets
         self.config = config or manifest.detector
         self.on_decision = on_decision
         self.features = manifest.features

@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-from kws_edge.detector import DetectorConfig
+from kws_edge.detector import is_keyword
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.manifest import Manifest, Measurement
 from kws_edge.model_file import pack_model, read_model
+from training.tuning.card import card_section, read_tuning
+from training.working_points import WorkingPoints, load_working_points
 
 
 def release(
@@ -16,26 +19,37 @@ def release(
     reports: tuple[Path, ...],
     output: Path,
     name: str,
-    detector: DetectorConfig | None = None,
+    points: WorkingPoints | None = None,
+    tuning: Path | None = None,
 ) -> Path:
     """Write ``output/name.tflite`` and ``output/name.md``.
 
     ``reports`` are the JSON files that ``evaluate`` made of this very model; their figures
-    go into manifest and card. ``detector`` replaces the working point that it was
-    converted with.
+    go into manifest and card. ``points`` replace the working point that it was converted
+    with, and so do those in ``tuning``, a folder of ``tune``, whose figures and picture come too.
     """
     file = read_model(model)
     results = [_read_report(path, file.manifest) for path in reports]
+    report = read_tuning(tuning, file.manifest) if tuning else None
+    if tuning:
+        points = load_working_points(tuning / "detector.yaml")
+    points = points or WorkingPoints(file.manifest.detector, file.manifest.presets)
     manifest = dataclasses.replace(
         file.manifest,
         name=name,
         metrics=tuple(_measurement(result) for result in results),
-        detector=detector or file.manifest.detector,
+        detector=points.detector,
+        presets=points.presets,
     )
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.tflite"
     path.write_bytes(pack_model(manifest, file.flatbuffer))
-    (output / f"{name}.md").write_text(card(manifest, path.stat().st_size, results))
+    working_points = []
+    if tuning and report:
+        picture = shutil.copyfile(tuning / "det.svg", output / f"{name}-det.svg")
+        working_points = ["", *card_section(report, picture.name)]
+    text = card(manifest, path.stat().st_size, results, working_points)
+    (output / f"{name}.md").write_text(text)
     return path
 
 
@@ -66,10 +80,12 @@ def _measurement(result: dict[str, Any]) -> Measurement:
     )
 
 
-def card(manifest: Manifest, size: int, results: list[dict[str, Any]]) -> str:
+def card(
+    manifest: Manifest, size: int, results: list[dict[str, Any]], working_points: list[str]
+) -> str:
     """The model card, in Markdown."""
     features = manifest.features
-    keywords = ", ".join(manifest.labels)
+    keywords = list(filter(is_keyword, manifest.labels))
     mel = (
         f"{features.num_mel_bins} mel bands, {features.lower_edge_hertz:g} to"
         f" {features.upper_edge_hertz:g} Hz"
@@ -78,7 +94,7 @@ def card(manifest: Manifest, size: int, results: list[dict[str, Any]]) -> str:
     lines = [
         f"# {manifest.name}",
         "",
-        f"Tells apart {len(manifest.labels)} words: {keywords}. {size / 1024:.0f} KB,"
+        f"Tells apart {len(keywords)} words: {', '.join(keywords)}. {size / 1024:.0f} KB,"
         f" {manifest.flatbuffer.quantization}.",
         "",
         f"- Front end: {features.kind}, frames of {features.frame_length_ms:g} ms every"
@@ -102,7 +118,7 @@ def card(manifest: Manifest, size: int, results: list[dict[str, Any]]) -> str:
     machines = sorted({r["machine"] for r in results})
     if machines:
         lines += ["", f"Latency: batch 1, one thread, on {'; '.join(machines)}."]
-    lines += ["", "## Limits", "", *LIMITS]
+    lines += [*working_points, "", "## Limits", "", *LIMITS]
     return "\n".join(lines) + "\n"
 
 

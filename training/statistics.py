@@ -1,5 +1,6 @@
 """Intervals and exact tests for measured proportions and their differences."""
 
+import functools
 import math
 from fractions import Fraction
 
@@ -14,6 +15,27 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     centre = (p + z2 / (2 * count)) / (1 + z2 / count)
     half = Z95 / (1 + z2 / count) * math.sqrt(p * (1 - p) / count + z2 / (4 * count**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@functools.lru_cache(maxsize=4096)
+def poisson_interval(count: int) -> tuple[float, float]:
+    """Exact 95 % interval of the mean of a Poisson count (Garwood 1936)."""
+
+    def at_most(k: int, mean: float) -> float:
+        term = total = math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))
+        while k and term > 1e-17 * total:
+            term *= k / mean
+            total, k = total + term, k - 1
+        return total
+
+    def mean_where(k: int, probability: float) -> float:
+        low, high = 0.0, k + 10 * math.sqrt(k + 1) + 10
+        while high - low > 1e-9 * high:
+            middle = (low + high) / 2
+            low, high = (middle, high) if at_most(k, middle) > probability else (low, middle)
+        return (low + high) / 2
+
+    return mean_where(count - 1, 0.975) if count else 0.0, mean_where(count, 0.025)
 
 
 def fisher_greater(successes: int, count: int, others: int, other_count: int) -> float:

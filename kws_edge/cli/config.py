@@ -73,7 +73,7 @@ def check_against_model(loaded: Loaded) -> None:
         if word not in known
     ]
     try:
-        detector = loaded.config.detector.applied_to(manifest.detector)
+        detector = loaded.config.detector.applied_to(manifest.detector, manifest.presets)
         faults += [
             f"detector.thresholds.{word}: the model has no such label"
             f" ({', '.join(manifest.labels)})"

@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SHORT = {
     "model": ["-m"],
     "microphone.device": ["-d", "--device"],
+    "detector.preset": ["--preset"],
     "detector.threshold": ["--threshold"],
     "detector.smoothing_ms": ["--smoothing-ms"],
     "detector.refractory_ms": ["--refractory-ms"],

@@ -3,6 +3,7 @@
 import click
 
 from kws_edge.cli.options import json_option
+from kws_edge.detector import DetectorConfig
 from kws_edge.model_file import ModelFile, read_model
 from kws_edge.shipped import find_model, shipped_models
 
@@ -22,7 +23,7 @@ def command(model: str, as_json: bool) -> None:
 
 def _rows(file: ModelFile) -> list[tuple[str, str]]:
     manifest = file.manifest
-    f, d = manifest.features, manifest.detector
+    f = manifest.features
     front_end = f"{f.kind}, {f.frame_length_ms:g} ms frames every {f.frame_step_ms:g} ms"
     if f.kind != "spectrogram":
         front_end += (
@@ -36,12 +37,20 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("labels", ", ".join(manifest.labels)),
         ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
-        ("detector", f"threshold {d.threshold:g}, smoothing {d.smoothing_ms:g} ms, refractory"
-                     f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms"),
+        ("detector", _settings(manifest.detector)),
     ]  # fmt: skip
+    rows += [(f"preset {name} ", _settings(preset)) for name, preset in manifest.presets.items()]
     rows += [
         (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")
         for m in manifest.metrics
     ]
     others = ", ".join(shipped_models())
     return [*rows, ("data", manifest.attribution), ("shipped", others)]
+
+
+def _settings(d: DetectorConfig) -> str:
+    own = "".join(f", {word} {value:g}" for word, value in d.thresholds.items())
+    return (
+        f"threshold {d.threshold:g}{own}, smoothing {d.smoothing_ms:g} ms, refractory"
+        f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms"
+    )

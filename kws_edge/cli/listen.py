@@ -11,7 +11,7 @@ import click
 from kws_edge.cli.config_options import config_options, loaded_config
 from kws_edge.cli.options import PATH, json_option
 from kws_edge.config import Config
-from kws_edge.detector import Detection
+from kws_edge.detector import Detection, is_keyword
 from kws_edge.errors import ConfigError, Faults
 from kws_edge.events import EventFactory
 from kws_edge.interpreter import interpreter_name
@@ -75,9 +75,9 @@ def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
     classifier = Classifier.load(find_model(config.model), config.threads)
     near_miss = config.triggers.near_miss if config.triggers else 0.0
     try:
-        detector = config.detector.applied_to(classifier.manifest.detector)
-        spotter = KeywordSpotter(classifier, detector, near_miss=near_miss)
-        return spotter, classifier.manifest
+        manifest = classifier.manifest
+        detector = config.detector.applied_to(manifest.detector, manifest.presets)
+        return KeywordSpotter(classifier, detector, near_miss=near_miss), manifest
     except Faults as error:
         raise ConfigError(f"detector.{error}") from error
 
@@ -104,7 +104,8 @@ def _listen_to_input(
             click.echo(event.to_json() if as_json else human_line(event))
             sys.stdout.flush()
     if spoken is not None:
-        click.echo(_comparison(found, spoken, manifest.labels), err=as_json)
+        keywords = tuple(filter(is_keyword, manifest.labels))
+        click.echo(_comparison(found, spoken, keywords), err=as_json)
 
 
 @contextmanager

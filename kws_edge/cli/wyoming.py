@@ -28,6 +28,7 @@ MAX_NAME = 63  # bytes, of a service in DNS
 @click.option("--zeroconf", is_flag=False, flag_value="", metavar="[NAME]",
               help="Announce the server in the local network, as NAME.")  # fmt: skip
 @model_option
+@click.option("--preset", help="Detector settings that the model has under this name.")
 @click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
 @click.option("--refractory-ms", type=float, help="Pause after a detection.")
@@ -46,7 +47,7 @@ def command(
     max_clients: int,
     threads: int,
     verbose: bool,
-    **overrides: float | None,
+    **overrides: str | float | None,
 ) -> None:
     """Spot keywords in audio that clients send by the Wyoming protocol.
 
@@ -70,10 +71,12 @@ def command(
     asyncio.run(server.run(endpoint, name))
 
 
-def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> DetectorConfig:
+def _configured(classifier: Classifier, overrides: dict[str, str | float | None]) -> DetectorConfig:
     """Raises `ConfigError` now, rather than when the first client comes."""
     try:
-        config = DetectorOverrides(**overrides).applied_to(classifier.manifest.detector)  # type: ignore[arg-type]
+        manifest = classifier.manifest
+        given = DetectorOverrides(**overrides)  # type: ignore[arg-type]
+        config = given.applied_to(manifest.detector, manifest.presets)
         return KeywordSpotter(classifier, config).config
     except Faults as error:
         raise ConfigError(f"--{str(error).replace('_', '-')}") from error

@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.detector import DetectorConfig
-from kws_edge.yaml_file import load
+from kws_edge.errors import ConfigError, Faults
 
 
 @click.command()
@@ -19,16 +18,24 @@ from kws_edge.yaml_file import load
     default=Path("models"),
     show_default=True,
 )
-@click.option("--detector", type=PATH, help="Another working point (YAML).")
+@click.option("--detector", type=PATH, help="Other detector settings, and presets (YAML).")
+@click.option("--tuning", type=PATH, help="Folder of 'tune': its settings, figures and picture.")
 def command(
     model: Path,
     reports: tuple[Path, ...],
     name: str | None,
     output: Path,
     detector: Path | None,
+    tuning: Path | None,
 ) -> None:
     """Put MODEL into OUTPUT with the figures of REPORTS (made by 'evaluate') and a card."""
     from training.release import release
+    from training.working_points import load_working_points
 
-    working_point = load(detector, DetectorConfig) if detector else None
-    click.echo(release(model, reports, output, name or model.stem, working_point))
+    if detector and tuning:
+        raise click.UsageError("--detector and --tuning exclude each other")
+    points = load_working_points(detector) if detector else None
+    try:
+        click.echo(release(model, reports, output, name or model.stem, points, tuning))
+    except Faults as error:
+        raise ConfigError(f"{detector or tuning}: {error}") from error

@@ -1,0 +1,199 @@
+"""Tuning: the replay is the detector, the choices keep their targets, the files are used."""
+
+import csv
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_evaluate_stream import ROOM
+from word_clips import cut_demo, training
+
+from kws_edge.config import DetectorOverrides
+from kws_edge.detector import Detection, Detector, DetectorConfig
+from kws_edge.model_file import read_model
+from kws_edge.schema import parse
+from training.streams.compose import compose
+from training.streams.config import StreamConfig
+from training.streams.evaluate import evaluate_streams
+from training.streams.files import find_streams, write_stream
+from training.tuning.replay import detections, replay, smooth
+from training.working_points import load_working_points
+
+LABELS = ("yes", "no", "_unknown_", "_silence_")
+RATE = 16000
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Samples and posteriors that stay high and low for a while, with gaps between decisions
+    as a rested classifier or lost audio leaves them."""
+    runs = draw(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 8)), min_size=0, max_size=12))
+    count = sum(length for _, length in runs)
+    gaps = draw(st.lists(st.sampled_from([1600] * 8 + [800, 3200, 20000]), min_size=count,
+                         max_size=count))  # fmt: skip
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    spread = draw(st.sampled_from([0.5, 2.0, 6.0]))
+    logits = rng.normal(0, 1, (count, len(LABELS)))
+    logits[np.arange(count), [label for label, n in runs for _ in range(n)]] += spread
+    values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    if draw(st.booleans()):  # as an int8 network gives them: with ties, and with 255 / 256
+        values = np.round(values * 256).clip(0, 255) / 256
+    return 16000 + np.cumsum(gaps, dtype=np.int64), values.astype(np.float32)
+
+
+@given(
+    decisions(),
+    st.builds(
+        DetectorConfig,
+        threshold=st.sampled_from([0.25, 0.3, 0.5, 0.75, 0.9, 255 / 256, 1.0]),
+        smoothing_ms=st.sampled_from([0, 50, 100, 150, 300, 1000]),
+        refractory_ms=st.sampled_from([0, 100, 250, 750, 3000]),
+        hop_ms=st.sampled_from([50, 100, 200]),
+        thresholds=st.dictionaries(st.sampled_from(["yes", "no"]), st.floats(0.2, 1)),
+    ),
+)
+@settings(max_examples=400, deadline=None)
+def test_the_replay_is_the_detector(
+    given_: tuple[np.ndarray, np.ndarray],  # type: ignore[type-arg]
+    config: DetectorConfig,
+) -> None:
+    samples, posteriors = given_
+    detector = Detector(LABELS, config, RATE)
+    pushed = [detector.push(int(s), p) for s, p in zip(samples, posteriors, strict=True)]
+    smoothed = smooth(samples, posteriors, config.smoothing_ms, config.hop_ms, RATE)
+    thresholds = np.array([
+        *(config.thresholds.get(word, config.threshold) for word in ("yes", "no")), np.inf, np.inf
+    ])  # fmt: skip
+    rows = replay(smoothed, thresholds, round(config.refractory_ms * 16))
+    found: list[Detection] = [detection for detection in pushed if detection]
+    assert detections(smoothed, rows, LABELS, RATE) == found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Streams of words and without, and what ``tune`` made of them in ``tuned``."""
+    folder = tmp_path_factory.mktemp("tuning")
+    cut_demo(folder / "data")
+    others = {**ROOM, "name": "others", "clips": [{"folder": "others"}], "least_seconds": 20.0}
+    for description in (ROOM, others):
+        stream = compose(parse(StreamConfig, description), folder / "data")
+        write_stream(stream, str(description["name"]), folder)
+    result = tune(folder, "--output", folder / "tuned", "--eager", 1000)
+    assert result.returncode == 0, result.stderr
+    (folder / "told.txt").write_text(result.stdout)
+    return folder
+
+
+def tune(folder: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    return training(
+        "tune", "mfcc-int8", "-p", folder / "room.wav", "-n", folder / "others.wav",
+        "--smoothing-ms", 200, "--smoothing-ms", 300, "--refractory-ms", 500,
+        "--cache", folder / "cache", *arguments,
+    )  # fmt: skip
+
+
+def test_figures_are_those_of_the_runtime(folder: Path, model_path: Path) -> None:
+    report = json.loads((folder / "tuned" / "tuning.json").read_text())
+    points = load_working_points(folder / "tuned" / "detector.yaml")
+    assert set(report["points"]) == {"default", "quiet", "eager"}
+    for name, point in report["points"].items():
+        config = points.detector if name == "default" else points.presets[name]
+        assert dataclasses.asdict(config) == point["detector"]
+        overrides = DetectorOverrides(preset=None if name == "default" else name)
+        for stream, keys in (("room", ("hits", "spoken", "latency_ms")),
+                             ("others", ("false_accepts", "hours"))):  # fmt: skip
+            streams = find_streams([folder / f"{stream}.wav"])
+            found = evaluate_streams(model_path, streams, overrides, points)
+            assert {key: found[key] for key in keys} == {key: point[key] for key in keys}
+
+
+def test_targets_are_kept_and_ordered(folder: Path) -> None:
+    points = json.loads((folder / "tuned" / "tuning.json").read_text())["points"]
+    for point in points.values():
+        assert point["met"]
+        assert point["false_accepts_per_hour"] <= point["target"]["false_accepts_per_hour"]
+        assert not point["thresholds_by_word"]["kept"]  # eight words carry no evidence
+    assert points["quiet"]["false_accepts"] <= points["default"]["false_accepts"] == 0
+    assert points["quiet"]["hits"] <= points["default"]["hits"] <= points["eager"]["hits"]
+    told = (folder / "told.txt").read_text()
+    assert "too short to show it: that takes 2 h" in told
+    assert "0 false accepts in 0.01 h" in told
+
+
+def test_the_curve(folder: Path) -> None:
+    with (folder / "tuned" / "det.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 1 * 64
+    for row in rows:
+        assert 0 <= float(row["false_reject_rate_lower"]) <= float(row["false_reject_rate"])
+        per_hour = float(row["false_accepts_per_hour"])
+        assert per_hour <= float(row["false_accepts_per_hour_upper"])
+    picture = (folder / "tuned" / "det.svg").read_text()
+    assert picture.startswith("<svg")
+    assert "false accepts per hour" in picture
+
+
+def test_released_with_presets_and_listened_with(
+    folder: Path, tmp_path: Path, model_path: Path, run_command: Command
+) -> None:
+    result = training("release", model_path, "--tuning", folder / "tuned", "--name", "tuned",
+                      "--output", tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    path = tmp_path / "tuned.tflite"
+    points = load_working_points(folder / "tuned" / "detector.yaml")
+    manifest = read_model(path).manifest
+    assert (manifest.detector, manifest.presets) == (points.detector, points.presets)
+    card = path.with_suffix(".md").read_text()
+    assert "## Working points" in card
+    assert "(tuned-det.svg)" in card
+    assert (tmp_path / "tuned-det.svg").exists()
+    eager = f"preset eager  threshold {points.presets['eager'].threshold:g}, smoothing"
+    assert eager in run_command("info", path).stdout
+    counts = {
+        preset: len(run_command("listen", "-m", path, "-i", folder / "room.wav", "--preset",
+                                preset).stdout.splitlines())
+        for preset in ("quiet", "eager")
+    }  # fmt: skip
+    assert counts["quiet"] < counts["eager"]
+    again = training("release", path, "--tuning", folder / "tuned", "--output", tmp_path)
+    assert again.returncode == 65
+    assert "is of mfcc-int8 (run" in again.stderr
+
+
+def test_the_network_is_asked_once_a_stream(folder: Path, tmp_path: Path) -> None:
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "cache").iterdir()}
+    assert len(kept) == 2
+    again = tune(folder, "--output", tmp_path, "--eager", 1000)
+    assert again.stdout.splitlines()[:3] == (folder / "told.txt").read_text().splitlines()[:3]
+    assert {p: p.stat().st_mtime_ns for p in (folder / "cache").iterdir()} == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--quiet", 1], 2, "expected --quiet <= --false-accepts-per-hour"),
+        (["--eager", 0], 2, "x>0"),
+        (["-p", "none.wav"], 66, "none.wav: No such file"),
+        (["-p", "data/noise/hiss.wav"], 65, "hiss.wav: no label track beside it"),
+        (["-n", "data"], 65, "no .wav, .flac, .ogg files in this folder"),
+    ],
+)
+def test_faults(arguments: list[str], code: int, message: str, folder: Path) -> None:
+    files = [folder / a if str(a).startswith(("data", "none")) else a for a in arguments]
+    result = tune(folder, *files, "--output", folder / "out")
+    assert result.returncode == code, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_positives_without_a_keyword(folder: Path) -> None:
+    result = training("tune", "mfcc-int8", "-p", folder / "others.wav", "-n",
+                      folder / "others.wav", "--cache", folder / "cache")  # fmt: skip
+    assert result.returncode == 65
+    assert "no keyword of the model is spoken in the positives (down, go" in result.stderr

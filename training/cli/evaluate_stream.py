@@ -1,0 +1,71 @@
+"""``evaluate-stream``: a model on streams in which it is known what is spoken when."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kws_edge.cli.options import PATH
+from kws_edge.config import DetectorOverrides
+from kws_edge.errors import ConfigError, Faults
+from kws_edge.shipped import find_model
+
+
+@click.command()
+@click.argument("model")
+@click.argument("streams", nargs=-1, required=True, type=PATH)
+@click.option("--preset", help="Of the model, instead of its own detector settings.")
+@click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
+@click.option("--name", help="Of the report.  [default: that of the first stream]")
+@click.option("--output", type=PATH, default=Path("evaluations"), show_default=True)
+def command(
+    model: str,
+    streams: tuple[Path, ...],
+    preset: str | None,
+    detector: Path | None,
+    name: str | None,
+    output: Path,
+) -> None:
+    """Let MODEL (a file, or the name of one that ships) listen to STREAMS: sound files, and
+    folders of them.
+
+    What is spoken is told by the label track beside a file, <name>.labels.txt or <name>.txt;
+    a file without one holds no keyword. Writes OUTPUT/<model>-<name>.json: recall, false
+    accepts per hour, latency, each word, each error.
+    """
+    from training.streams.evaluate import evaluate_streams
+    from training.streams.files import find_streams
+    from training.working_points import load_working_points
+
+    points = load_working_points(detector) if detector else None
+    try:
+        result = evaluate_streams(
+            find_model(model), find_streams(streams), DetectorOverrides(preset=preset), points
+        )
+    except Faults as error:
+        raise ConfigError(f"{detector or model}: {error}") from error
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{result['model']}-{name or streams[0].stem}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    click.echo(f"{summary(result)}; {path}")
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The figures in one line."""
+    unlabelled = len(result["without_labels"])
+    parts = [f"no label track beside {unlabelled} of {len(result['streams'])}"] * bool(unlabelled)
+    if result["spoken"]:
+        parts.append(
+            f"recall {result['recall']:.1%} ({result['recall_lower']:.1%} to"
+            f" {result['recall_upper']:.1%}) of {result['spoken']} keywords"
+        )
+    parts.append(
+        f"{result['false_accepts']} false accepts in {result['hours']:.2f} h,"
+        f" {result['false_accepts_per_hour']:.2f} per hour"
+        f" ({result['false_accepts_per_hour_lower']:.2f} to"
+        f" {result['false_accepts_per_hour_upper']:.2f})"
+    )
+    if latency := result["latency_ms"]:
+        parts.append(f"latency {latency['median']:.0f} ms, p95 {latency['p95']:.0f} ms")
+    return f"{result['model']}: " + "; ".join(parts)

@@ -1,0 +1,80 @@
+"""``tune``: detector settings by stated targets, chosen on validation streams."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kws_edge.cli.options import PATH
+from kws_edge.shipped import find_model
+
+RATE = click.FloatRange(min=0, min_open=True)
+MS = click.FloatRange(min=0)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--positives", "-p", type=PATH, multiple=True, required=True,
+              help="A stream with its label track, or a folder of them: its words count."
+              " May be repeated.")  # fmt: skip
+@click.option("--negatives", "-n", type=PATH, multiple=True, required=True,
+              help="A stream, or a folder of them: its false accepts count, and its hours."
+              " One that is also among --positives counts for both. May be repeated.")  # fmt: skip
+@click.option("--false-accepts-per-hour", type=RATE, default=0.5, show_default=True,
+              help="Most of the working point that the model will have.")  # fmt: skip
+@click.option("--quiet", type=RATE, default=0.1, show_default=True,
+              help="Most false accepts per hour of the preset 'quiet'.")  # fmt: skip
+@click.option("--eager", type=RATE, default=5.0, show_default=True,
+              help="Most false accepts per hour of the preset 'eager'.")  # fmt: skip
+@click.option("--smoothing-ms", type=MS, multiple=True, help="Tried.  [default: 100 to 500]")
+@click.option("--refractory-ms", type=MS, multiple=True, help="Tried.  [default: 250 to 1000]")
+@click.option("--cache", type=PATH, default=Path(".cache/posteriors"), show_default=True,
+              help="Where what the network said is kept.")  # fmt: skip
+@click.option("--output", type=PATH, help="[default: tuning/<model>]")
+def command(
+    model: str,
+    positives: tuple[Path, ...],
+    negatives: tuple[Path, ...],
+    false_accepts_per_hour: float,
+    quiet: float,
+    eager: float,
+    smoothing_ms: tuple[float, ...],
+    refractory_ms: tuple[float, ...],
+    cache: Path,
+    output: Path | None,
+) -> None:
+    """Choose threshold, smoothing and refractory time of MODEL (a file, or the name of one that
+    ships) on streams that it was not trained on, nor will be judged by.
+
+    Writes OUTPUT/detector.yaml (for 'release --detector', with the presets quiet and eager),
+    tuning.json (figures with 95 % intervals, and what stands behind them), det.csv (all that
+    was tried) and det.svg.
+    """
+    from kws_edge.model_file import read_model
+    from training.streams.files import find_streams
+    from training.tuning.choose import Target
+    from training.tuning.tune import Grid, tune
+    from training.tuning.write import write_tuning
+
+    if not quiet <= false_accepts_per_hour <= eager:
+        raise click.UsageError("expected --quiet <= --false-accepts-per-hour <= --eager")
+    file, tried = read_model(find_model(model)), Grid()
+    grid = Grid(smoothing_ms or tried.smoothing_ms, refractory_ms or tried.refractory_ms)
+    targets = (
+        Target("default", false_accepts_per_hour),
+        Target("quiet", quiet, spare=0.05),
+        Target("eager", eager),
+    )
+    known = find_streams(positives, labelled=True)
+    tuning = tune(file, known, find_streams(negatives), targets, cache, grid, _progress)
+    folder = output or Path("tuning") / file.manifest.name
+    for line in write_tuning(tuning, folder):
+        click.echo(line)
+    click.echo(folder)
+
+
+def _progress(steps: Sequence[Any]) -> Iterator[Any]:
+    with click.progressbar(steps, label="tuning", file=sys.stderr, show_pos=True) as bar:
+        yield from bar

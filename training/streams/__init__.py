@@ -1,0 +1,1 @@
+"""Test streams with known truth, and what the runtime makes of them."""

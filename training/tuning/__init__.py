@@ -1,0 +1,1 @@
+"""Detector settings chosen on validation streams."""

@@ -1,0 +1,64 @@
+"""A tuning in a model's card."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kws_edge.errors import DataError, MissingFileError
+from kws_edge.manifest import Manifest
+
+
+def read_tuning(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    """The report that ``tune`` wrote of this very model. Raises `MissingFileError`,
+    `DataError`."""
+    path = folder / "tuning.json"
+    try:
+        report: dict[str, Any] = json.loads(path.read_text())
+        described = (report["model"], report["run_id"])
+    except OSError as error:
+        raise MissingFileError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a report of 'tune' ({error!r})") from error
+    if described != (manifest.name, manifest.run_id):
+        raise DataError(f"{path}: is of {described[0]} (run {described[1]}), not of"
+                        f" {manifest.name} (run {manifest.run_id})")  # fmt: skip
+    return report
+
+
+def card_section(report: dict[str, Any], picture: str) -> list[str]:
+    """The lines of the section, in Markdown; ``picture`` is the file beside the card."""
+    positive, negative = (
+        ", ".join(s["name"] for s in report["streams"] if s[part])
+        for part in ("positive", "negative")
+    )
+    points = report["points"]
+    some = next(iter(points.values()))
+    rows = [_row(name, point) for name, point in points.items()]
+    return [
+        "## Working points",
+        "",
+        f"Chosen from {report['settings_tried']} settings on validation streams:"
+        f" {some['spoken']} keywords in {positive}; false accepts over {some['hours']:.2f} h of"
+        f" {negative}. Figures of the streams that they were chosen on flatter.",
+        "",
+        "| name | target, false accepts per hour | threshold | smoothing, refractory (ms) | false"
+        " accepts per hour (95 %) | recall (95 %) | latency, median ms |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"![False rejects over false accepts per hour]({picture})",
+    ]
+
+
+def _row(name: str, point: dict[str, Any]) -> str:
+    detector, latency = point["detector"], point["latency_ms"]
+    own = "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
+    target = f"{point['target']['false_accepts_per_hour']:g}{'' if point['met'] else ', not met'}"
+    return (
+        f"| {name} | {target} | {detector['threshold']:g}{own} | {detector['smoothing_ms']:g},"
+        f" {detector['refractory_ms']:g} | {point['false_accepts_per_hour']:.2f}"
+        f" ({point['false_accepts_per_hour_lower']:.2f} to"
+        f" {point['false_accepts_per_hour_upper']:.2f}) | {point['recall']:.1%}"
+        f" ({point['recall_lower']:.1%} to {point['recall_upper']:.1%}) |"
+        f" {latency['median'] if latency else ''} |"
+    )

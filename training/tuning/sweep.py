@@ -1,0 +1,61 @@
+"""Every setting tried: one threshold for all words, smoothing and refractory time."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kws_edge.detector import DetectorConfig
+from training.tuning.count import Bench, Counts
+
+LOWEST, HIGHEST, STEPS = 0.3, 0.9999, 64
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting and what it did."""
+
+    config: DetectorConfig
+    counts: Counts
+
+    @property
+    def misses(self) -> int:
+        return int(self.counts.misses.sum())
+
+    @property
+    def false_accepts(self) -> int:
+        return int(self.counts.false_accepts.sum())
+
+    def same_times(self, other: "Row") -> bool:
+        """Whether only the threshold is another."""
+        a, b = self.config, other.config
+        return (a.smoothing_ms, a.refractory_ms) == (b.smoothing_ms, b.refractory_ms)
+
+
+def threshold_grid() -> list[float]:
+    """Even in the logarithm of the odds: finest near 1, where good models decide."""
+    low, high = (math.log(end / (1 - end)) for end in (LOWEST, HIGHEST))
+    return [round(1 / (1 + math.exp(-float(x))), 4) for x in np.linspace(low, high, STEPS)]
+
+
+def sweep(
+    bench: Bench,
+    smoothing_ms: Sequence[float],
+    refractory_ms: Sequence[float],
+    progress: Callable[[Sequence[float]], Iterable[Any]] = iter,
+) -> list[Row]:
+    """All combinations, by smoothing, refractory time and threshold."""
+    rows = []
+    for smoothing in progress(smoothing_ms):
+        smoothed = bench.smoothed(smoothing)
+        for refractory in refractory_ms:
+            for threshold in threshold_grid():
+                config = dataclasses.replace(
+                    bench.base, threshold=threshold, thresholds={}, smoothing_ms=smoothing,
+                    refractory_ms=refractory,
+                )  # fmt: skip
+                rows.append(Row(config, bench.count(smoothed, config)))
+    return rows
