@@ -33,7 +33,8 @@ def command(
 
     Makes OUTPUT/<timestamp>/ with the SavedModel, recipe.yaml, the log and the figures on the
     validation part, and prints its name. Windows drawn by a run that was interrupted are used
-    by the next.
+    by the next. KERAS_BACKEND=jax trains several times faster; ``convert`` then makes the
+    SavedModel.
     """
     what = load(recipe, Recipe)
     if seed is not None:

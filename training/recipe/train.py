@@ -26,8 +26,9 @@ from training.run_folder import (
     partial_folder,
     write_run_files,
 )
+from training.trained import WEIGHTS
 
-RECIPE, WEIGHTS, CALIBRATION = "recipe.yaml", "network.weights.h5", "calibration.npy"
+RECIPE, CALIBRATION = "recipe.yaml", "calibration.npy"
 CALIBRATION_WINDOWS = 600
 Report = Callable[[str], None]
 Prepare = Callable[[keras.Model], None]
@@ -130,7 +131,9 @@ def _save(
     output: Path,
 ) -> Path:
     partial = partial_folder(output, recipe.name)
-    model.export(partial, verbose=False)
+    partial.mkdir()
+    if keras.backend.backend() == "tensorflow":  # else `convert` makes the SavedModel
+        model.export(partial, verbose=False)
     write_run_files(partial, recipe.run(), history, metrics)
     document = yaml.safe_dump(as_document(recipe), sort_keys=False)
     (partial / RECIPE).write_text(document)
