@@ -31,9 +31,12 @@ RECIPE = {
     "sources": [{"folder": "clips"}],
     "noise": ["noise"],
     "speech": ["speech"],
-    "augmentation": {"rooms": 2},
+    "augmentation": {
+        "rooms": 2, "mixup": 0,
+        "masks": {"time_masks": 1, "time_frames": 2, "band_masks": 1, "bands": 1},
+    },
     "schedule": {
-        "epochs": 3, "passes": 2, "batch_size": 16, "warmup_epochs": 0.5, "averaging": 0.5,
+        "epochs": 3, "passes": 2, "batch_size": 8, "warmup_epochs": 0.5, "averaging": 0.5,
         "learning_rate": 0.01,
     },
     "network": {"architecture": "tc_resnet", "width": 4},
@@ -162,7 +165,7 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
     teacher = {"network": {"architecture": "tc_resnet", "width": 8}, "epochs": 3}
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps({**RECIPE, "teacher": teacher, "schedule": {
-        **RECIPE["schedule"], "epochs": 12, "learning_rate": 0.02}}))  # type: ignore[dict-item]  # fmt: skip
+        **RECIPE["schedule"], "epochs": 30, "averaging": 0.9}}))  # type: ignore[dict-item]  # fmt: skip
     made = run_training("recipe", path, "--data", data, "--output", tmp_path / "runs",
                         "--cache", tmp_path / "cache")  # fmt: skip
     assert made.returncode == 0, made.stderr
