@@ -45,7 +45,7 @@ class DetectorConfig:
             faults.append(f"refractory_ms: {self.refractory_ms} is below 0")
         if self.hop_ms <= 0:
             faults.append(f"hop_ms: {self.hop_ms} is not above 0")
-        if self.gate_dbfs != "off" and self.gate_dbfs >= 0:
+        if self.gate_dbfs != "off" and not self.gate_dbfs < 0:  # nor nan
             faults.append(f"gate_dbfs: {self.gate_dbfs} is not below 0, or 'off'")
         if faults:
             raise Faults(faults)
@@ -81,9 +81,10 @@ class Detector:
         sample_rate: int,
         near_miss: float = 0.0,
     ) -> None:
-        unknown = sorted(set(config.thresholds) - set(labels))
+        keywords = list(filter(is_keyword, labels))
+        unknown = sorted(set(config.thresholds) - set(keywords))
         if unknown:
-            raise Faults([f"thresholds.{name}: no such label ({', '.join(labels)})"
+            raise Faults([f"thresholds.{name}: no such keyword ({', '.join(keywords)})"
                           for name in unknown])  # fmt: skip
         self.config = config
         self._labels = tuple(labels)

@@ -100,10 +100,15 @@ class Manifest:
         if len(self.probe.posteriors) != len(self.labels):
             faults.append(f"probe.posteriors: found {len(self.probe.posteriors)} for "
                           f"{len(self.labels)} labels")  # fmt: skip
-        for name in sorted(set(self.detector.thresholds) - set(self.labels)):
-            faults.append(f"detector.thresholds.{name}: no such label")
+        for name in sorted(set(self.detector.thresholds) - set(self.keywords)):
+            faults.append(f"detector.thresholds.{name}: no such keyword")
         if faults:
             raise Faults(faults)
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The labels that are words to spot."""
+        return tuple(filter(is_keyword, self.labels))
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)

@@ -113,5 +113,5 @@ def test_faults() -> None:
     with pytest.raises(Faults) as error:
         DetectorConfig(threshold=0, smoothing_ms=-1, refractory_ms=-1, hop_ms=0)
     assert len(error.value.faults) == 4
-    with pytest.raises(Faults, match=r"thresholds\.maybe: no such label"):
+    with pytest.raises(Faults, match=r"thresholds\.maybe: no such keyword"):
         Detector(LABELS, DetectorConfig(thresholds={"maybe": 0.5}), 16000)

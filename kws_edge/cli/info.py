@@ -30,14 +30,17 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         )
     if f.kind in ("mfcc", "psf_mfcc"):
         front_end += f", {f.num_coefficients} coefficients"
+    other = [label for label in manifest.labels if label not in manifest.keywords]
+    gate = "no gate" if d.gate_dbfs == "off" else f"gate at {d.gate_dbfs:g} dBFS"
     rows = [
         ("file", f"{file.path} ({file.size / 1024:.1f} KB, {manifest.flatbuffer.quantization})"),
         ("name", f"{manifest.name} (run {manifest.run_id}, commit {manifest.git_commit})"),
-        ("labels", ", ".join(manifest.labels)),
+        ("keywords", ", ".join(manifest.keywords)),
+        ("not keywords", ", ".join(other) or "none: all that it hears is a keyword to it"),
         ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
         ("detector", f"threshold {d.threshold:g}, smoothing {d.smoothing_ms:g} ms, refractory"
-                     f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms"),
+                     f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms, {gate}"),
     ]  # fmt: skip
     rows += [
         (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")

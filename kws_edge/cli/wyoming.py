@@ -21,6 +21,13 @@ from kws_edge.wake_server.endpoint import Endpoint
 MAX_NAME = 63  # bytes, of a service in DNS
 
 
+def _level(_context: click.Context, _: click.Parameter, value: str | None) -> float | str | None:
+    try:
+        return value if value in (None, "off") else float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a level in dBFS nor off") from None
+
+
 @click.command()
 @click.option("--uri", default="tcp://127.0.0.1:10400", show_default=True,
               help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
@@ -32,6 +39,8 @@ MAX_NAME = 63  # bytes, of a service in DNS
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
 @click.option("--refractory-ms", type=float, help="Pause after a detection.")
 @click.option("--hop-ms", type=float, help="Time between two decisions.")
+@click.option("--gate-dbfs", callback=_level, metavar="LEVEL",
+              help="Rest while the room is below this level; off: never.")  # fmt: skip
 @click.option("--language", "languages", multiple=True, default=["en"], show_default=True,
               help="Of the keywords, as clients are told. May be repeated.")  # fmt: skip
 @click.option("--max-clients", type=click.IntRange(min=1), default=16, show_default=True,
@@ -46,7 +55,7 @@ def command(
     max_clients: int,
     threads: int,
     verbose: bool,
-    **overrides: float | None,
+    **overrides: float | str | None,
 ) -> None:
     """Spot keywords in audio that clients send by the Wyoming protocol.
 
@@ -70,7 +79,7 @@ def command(
     asyncio.run(server.run(endpoint, name))
 
 
-def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> DetectorConfig:
+def _configured(classifier: Classifier, overrides: dict[str, float | str | None]) -> DetectorConfig:
     """Raises `ConfigError` now, rather than when the first client comes."""
     try:
         config = DetectorOverrides(**overrides).applied_to(classifier.manifest.detector)  # type: ignore[arg-type]
@@ -80,7 +89,7 @@ def _configured(classifier: Classifier, overrides: dict[str, float | None]) -> D
 
 
 def _banner(manifest: Manifest) -> str:
-    words = ", ".join(manifest.labels)
+    words = ", ".join(manifest.keywords)
     return f"wake-word server for {words} ({manifest.name}, {interpreter_name()})"
 
 
