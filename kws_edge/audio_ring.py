@@ -61,18 +61,8 @@ class AudioRing:
         with self._changed:
             start = max(start, self.start)
             end = max(start, min(end, self._end))
-            size = len(self._samples)
-            first, head = start % size, min(end - start, size - start % size)
-            parts = (self._samples[first : first + head], self._samples[: end - start - head])
-            return start, np.concatenate(parts)
-
-    def resized(self, capacity: int) -> "AudioRing":
-        """The same stream with room for another number of samples, the last ones kept."""
-        ring = AudioRing(capacity)
-        start, samples = self.read(self.start, self.end)
-        ring.skip(start)
-        ring.push(samples)
-        return ring
+            places = np.arange(start, end) % len(self._samples)
+            return start, self._samples[places]
 
     def _put(self, last: FloatArray, count: int) -> None:
         """``last [n]``: the end of ``count`` new samples, as much of it as there is room for."""

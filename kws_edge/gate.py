@@ -6,7 +6,7 @@ Its clock is the stream's, and it looks at the same samples whatever blocks they
 
 import numpy as np
 
-from kws_edge.audio_ring import AudioRing
+from kws_edge.history import History
 from kws_edge.tables import FloatArray
 
 BLOCK_SECONDS = 0.02
@@ -28,28 +28,30 @@ class IdleGate:
         self._measured = sample
         self._loud: int | None = None  # the end of the last loud block
 
-    def is_open(self, ring: AudioRing) -> bool:
+    def is_open(self, history: History) -> bool:
         """Whether the last ``reach`` samples, or as many as there are since `reset`, hold a
-        loud block. ``ring`` keeps at least so many; each sample is measured once."""
-        end = ring.end
+        loud block. ``history`` keeps at least so many; each sample is measured once."""
+        end = history.end
         start = min(max(self._measured, end - self._reach), end - self._length)
-        _, samples = ring.read(start, end)
+        samples = history.read(start, end)
         self._measured = end
-        loud = np.flatnonzero(powers(samples, self._length, self._hum) >= self._power)
-        if len(loud):
-            after = len(samples) - (int(loud[-1]) + 1) * self._length
-            self._loud = end - max(0, after)
+        loud = powers(samples, self._length, self._hum) >= self._power  # [blocks]
+        if loud.any():
+            later = int(np.argmax(loud[::-1])) * self._length
+            self._loud = end - min(later, len(samples) - self._length)
         return self._loud is not None and end - self._loud < self._reach
 
 
 def powers(samples: FloatArray, length: int, hum: FloatArray) -> FloatArray:
     """Mean squares ``[blocks]`` of ``samples [n]``, n >= length, in blocks of ``length``.
 
-    The last block ends with the samples, so it may overlap the one before. What the columns
-    of ``hum`` (see `hum_basis`) account for is no sound.
+    The last block ends with the samples, the first begins with them and may overlap the next.
+    What the columns of ``hum`` (see `hum_basis`) account for is no sound.
     """
-    starts = np.append(np.arange(0, len(samples) - length, length), len(samples) - length)
-    blocks = samples[starts[:, None] + np.arange(length)]  # [blocks, length]
+    over = len(samples) % length
+    blocks = samples[over:].reshape(-1, length)  # [blocks, length]
+    if over:
+        blocks = np.concatenate([samples[None, :length], blocks])
     rest = blocks - (blocks @ hum) @ hum.T
     result: FloatArray = np.einsum("ij,ij->i", rest, rest) / np.float32(length)
     return result

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.audio_ring import AudioRing
 from kws_edge.detector import Detection, Detector, DetectorConfig
 from kws_edge.gate import IdleGate
+from kws_edge.history import History
 from kws_edge.model import Classifier
 from kws_edge.near_miss import NearMiss
 from kws_edge.shipped import find_model
@@ -55,7 +55,7 @@ class KeywordSpotter:
         self._near_miss = near_miss
         frames, _ = self.features.shape
         self._window = self.features.frame_length + (frames - 1) * self.features.frame_step
-        self._ring = AudioRing(self._window)  # the last samples; its end is the stream's clock
+        self._history = History(self._window)
         self._rested = 0
         self.reconfigure(self.config)
         self._begin()
@@ -70,7 +70,7 @@ class KeywordSpotter:
     @property
     def samples_heard(self) -> int:
         """Samples of the stream so far, skipped ones included."""
-        return self._ring.end
+        return self._history.end
 
     @property
     def samples_rested(self) -> int:
@@ -81,12 +81,12 @@ class KeywordSpotter:
         """Take ``block [n]`` (float32 in [-1, 1), mono, at the model's rate), any n."""
         detections = []
         while len(block):
-            part = block[: self._next_decision - self._ring.end]
+            part = block[: self._next_decision - self._history.end]
             block = block[len(part) :]
-            self._ring.push(part)
-            if self._ring.end == self._next_decision:
+            self._history.push(part)
+            if self._history.end == self._next_decision:
                 self._next_decision += self._hop
-                if detection := self._decide(self._ring.end):
+                if detection := self._decide(self._history.end):
                     detections.append(detection)
         return detections
 
@@ -101,7 +101,7 @@ class KeywordSpotter:
         reach = self._window + self._smoothing  # what the mean of a decision depends on
         level = config.gate_dbfs
         self._gate = None if level == "off" else IdleGate(level, reach, rate)
-        self._ring = self._ring.resized(reach + 1)
+        self._history = self._history.resized(reach + 1)
         self._resting_since: int | None = None  # first decision of a rest under these settings
 
     def take_near_misses(self) -> list[NearMiss]:
@@ -110,7 +110,7 @@ class KeywordSpotter:
 
     def skip(self, samples: int) -> None:
         """Audio was lost: the clock goes on, all else starts afresh."""
-        self._ring.skip(samples)
+        self._history.skip(samples)
         self._stream.reset()
         self._detector.reset()
         self._begin()
@@ -120,14 +120,14 @@ class KeywordSpotter:
         self._detector.choose(keywords)
 
     def _begin(self) -> None:
-        self._current = self._ring.end  # features have been made up to here
-        self._next_decision = self._ring.end + self._window
+        self._current = self._history.end  # features have been made up to here
+        self._next_decision = self._history.end + self._window
         self._resting_since = None
         if self._gate:
-            self._gate.reset(self._ring.end)
+            self._gate.reset(self._history.end)
 
     def _decide(self, sample: int) -> Detection | None:
-        if self._gate and not self._gate.is_open(self._ring):
+        if self._gate and not self._gate.is_open(self._history):
             self._rest(sample)
             return None
         if self._resting_since is not None:
@@ -161,9 +161,9 @@ class KeywordSpotter:
         samples, or afresh from the window's where a rest or a hop was longer than that."""
         start = sample - self._window
         if self._current < start:
-            _, previous = self._ring.read(start - 1, start)
+            previous = self._history.read(start - 1, start)
             self._stream.reset(float(previous[0]))
             self._current = start
-        _, new = self._ring.read(self._current, sample)
+        new = self._history.read(self._current, sample)
         self._stream.push(new)
         self._current = sample

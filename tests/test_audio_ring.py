@@ -64,16 +64,3 @@ def test_waiting_ends_with_the_audio_with_the_stream_or_with_patience() -> None:
 def test_a_ring_has_room() -> None:
     with pytest.raises(ValueError, match="capacity"):
         AudioRing(0)
-
-
-@given(st.lists(st.integers(0, 30), max_size=8), st.integers(1, 20), st.integers(1, 40))
-def test_another_capacity_keeps_the_last_samples(pushes: list[int], size: int, other: int) -> None:
-    ring = AudioRing(size)
-    for count in pushes:
-        ring.push(np.arange(ring.end, ring.end + count, dtype=np.float32))
-    kept = max(ring.start, ring.end - other)
-    again = ring.resized(other)
-    assert again.end == ring.end
-    start, samples = again.read(kept, ring.end)
-    assert start == kept
-    assert samples.tolist() == list(range(kept, ring.end))
