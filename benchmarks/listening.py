@@ -2,9 +2,10 @@
 
     python -m benchmarks.listening --data FOLDER [--peer-python PYTHON]
 
-FOLDER holds clips (``gsc_test_public``); ten minutes of them are joined. Each program runs
-as a process of its own on one core, once over all of it and once over its first second:
-the difference is CPU time per second of audio, the latter start to the first window.
+FOLDER holds clips (``gsc_test_public``). There are two streams of ten minutes: clips back to
+back, and a quiet room with a clip every half minute. Each program runs as a process of its own
+on one core, once over each and once over a second: the difference is CPU time per second of
+audio, the latter start to the first window. kws-edge runs without and with the idle gate.
 """
 
 import os
@@ -34,16 +35,28 @@ with wave.open(sys.argv[1]) as file:
         for feature in features.process_streaming(data):
             detector.process_streaming(feature)
 """
-GOALS = {"CPU ms per s": 2.0, "RSS MB": 40.0, "start s": 0.4}
+GOALS = {"speech": 2.0, "RSS MB": 40.0, "start s": 0.4}
+ROOM_DBFS, WORD_SECONDS = -66.0, 30
 
 
 @dataclass(frozen=True)
 class Cost:
     """Of one program: CPU in ms for a second of audio, MB of memory, s to the first window."""
 
-    cpu_ms: float
+    speech_ms: float
+    quiet_ms: float
     rss_mb: float
     start_s: float
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Sound files: two of ``seconds``, and one second."""
+
+    speech: Path
+    quiet: Path
+    short: Path
+    seconds: float
 
 
 @click.command()
@@ -52,15 +65,20 @@ class Cost:
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--peer-python", default=sys.executable, help="A Python with pymicro-wakeword.")
 @click.option("--hop-ms", default=100.0, show_default=True, help="Between two decisions.")
-def main(data: Path, minutes: float, rounds: int, peer_python: str, hop_ms: float) -> None:
+@click.option("--gate-dbfs", default=-55.0, show_default=True)
+def main(
+    data: Path, minutes: float, rounds: int, peer_python: str, hop_ms: float, gate_dbfs: float
+) -> None:
     """Medians over interleaved rounds."""
     with tempfile.TemporaryDirectory() as folder:
-        long, short = Path(folder) / "long.wav", Path(folder) / "short.wav"
-        make_stream(data, minutes, long, short)
+        streams = make_streams(data, minutes, Path(folder))
         programs = {
-            f"kws-edge {name}": [sys.executable, "-m", "kws_edge", "listen", "--json", "--hop-ms",
-                                 str(hop_ms), "--model", name, "--input"]
+            f"kws-edge {name}{note}": [
+                sys.executable, "-m", "kws_edge", "listen", "--json", "--hop-ms", str(hop_ms),
+                "--model", name, "--gate-dbfs", gate, "--input",
+            ]
             for name in shipped_models()
+            for note, gate in (("", "off"), (", gate", str(gate_dbfs)))
         }  # fmt: skip
         if _has_peer(peer_python):
             programs["pymicro-wakeword (1 word)"] = [peer_python, "-c", PEER]
@@ -69,35 +87,43 @@ def main(data: Path, minutes: float, rounds: int, peer_python: str, hop_ms: floa
         costs: dict[str, list[Cost]] = {name: [] for name in programs}
         for _ in range(rounds):
             for name, command in programs.items():
-                costs[name].append(measure(command, long, short, minutes * 60))
+                costs[name].append(measure(command, streams))
     machine = f"{platform.machine()}, Python {platform.python_version()}"
-    print(f"{machine}, load {os.getloadavg()[0]:.1f}; {minutes:g} minutes of clips")
-    print(f"{'':<28}{'CPU ms per s':>14}{'RSS MB':>10}{'start s':>10}")
+    print(f"{machine}, load {os.getloadavg()[0]:.1f}; {minutes:g} minutes of each")
+    print(f"gate at {gate_dbfs:g} dBFS, the quiet room at {ROOM_DBFS:g} dBFS, a word every"
+          f" {WORD_SECONDS} s; CPU in ms per second of audio")  # fmt: skip
+    print(f"{'':<32}{'speech':>10}{'quiet':>10}{'RSS MB':>10}{'start s':>10}")
     for name, found in costs.items():
         values = (
             statistics.median(getattr(cost, field) for cost in found)
-            for field in ("cpu_ms", "rss_mb", "start_s")
+            for field in ("speech_ms", "quiet_ms", "rss_mb", "start_s")
         )
-        print(
-            f"{name:<28}"
-            + "".join(f"{v:>{w}.2f}" for v, w in zip(values, (14, 10, 10), strict=True))
-        )
+        print(f"{name:<32}" + "".join(f"{value:>10.2f}" for value in values))
     print("goals: " + ", ".join(f"{name} {goal:g}" for name, goal in GOALS.items()))
 
 
-def make_stream(data: Path, minutes: float, long: Path, short: Path) -> None:
-    """Clips of all labels in a seeded order, one a second."""
-    clips = sorted(data.glob("*/*.wav"))
-    chosen = random.Random(0).choices(clips, k=round(minutes * 60))
-    audio = np.concatenate([one_window(read_audio(clip, 16000), 16000) for clip in chosen])
-    write_wav(long, audio, 16000)
-    write_wav(short, audio[:16000], 16000)
+def make_streams(data: Path, minutes: float, folder: Path) -> Streams:
+    """Clips of all labels in a seeded order: one a second, and now and then one in noise."""
+    seconds = round(minutes * 60)
+    streams = Streams(folder / "speech.wav", folder / "quiet.wav", folder / "short.wav", seconds)
+    chosen = random.Random(0).choices(sorted(data.glob("*/*.wav")), k=seconds)
+    speech = np.concatenate([one_window(read_audio(clip, 16000), 16000) for clip in chosen])
+    noise = np.random.default_rng(0).normal(0, 10 ** (ROOM_DBFS / 20), len(speech))
+    quiet = noise.astype(np.float32)
+    for start in range(WORD_SECONDS // 2 * 16000, len(speech), WORD_SECONDS * 16000):
+        quiet[start : start + 16000] += speech[start : start + 16000]
+    write_wav(streams.speech, speech, 16000)
+    write_wav(streams.quiet, quiet, 16000)
+    write_wav(streams.short, speech[:16000], 16000)
+    return streams
 
 
-def measure(command: Sequence[str], long: Path, short: Path, seconds: float) -> Cost:
-    start, short_cpu, _ = _run([*command, str(short)])
-    _, long_cpu, rss = _run([*command, str(long)])
-    return Cost((long_cpu - short_cpu) * 1000 / (seconds - 1), rss, start)
+def measure(command: Sequence[str], streams: Streams) -> Cost:
+    start, short_cpu, _ = _run([*command, str(streams.short)])
+    _, speech_cpu, rss = _run([*command, str(streams.speech)])
+    _, quiet_cpu, _ = _run([*command, str(streams.quiet)])
+    each = 1000 / (streams.seconds - 1)
+    return Cost((speech_cpu - short_cpu) * each, (quiet_cpu - short_cpu) * each, rss, start)
 
 
 def _run(command: Sequence[str]) -> tuple[float, float, float]:

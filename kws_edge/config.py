@@ -40,6 +40,7 @@ class DetectorOverrides:
     smoothing_ms: float | None = None
     refractory_ms: float | None = None
     hop_ms: float | None = None
+    gate_dbfs: float | Literal["off"] | None = None
 
     def applied_to(
         self, base: DetectorConfig, presets: Mapping[str, DetectorConfig]

@@ -142,7 +142,7 @@ class Daemon:
 
     def _decided(self, decision: Decision) -> None:
         self._manager.ready(self._status)
-        if self._around.metrics:
+        if self._around.metrics and not decision.rested:
             self._around.metrics.inference.observe(decision.seconds)
         for observer in self._observers:
             observer.decision(decision)
@@ -164,14 +164,13 @@ class Daemon:
         ))  # fmt: skip
 
     def _status(self) -> str:
-        hours, seconds = divmod(
-            self.spotter.samples_heard // self.spotter.features.sample_rate, 3600
-        )
+        rate = self.spotter.features.sample_rate
+        heard, rested = self.spotter.samples_heard // rate, self.spotter.samples_rested // rate
         dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
         return (
-            f"microphone {self._microphone}, heard {hours} h {seconds // 60} min,"
-            f" {self.detections} detections, {self.samples_lost} samples lost,"
-            f" {dropped} events dropped"
+            f"microphone {self._microphone}, heard {_hours(heard)}"
+            f" (rested {_hours(rested)}), {self.detections} detections,"
+            f" {self.samples_lost} samples lost, {dropped} events dropped"
         )
 
     def _connected(self, around: Surroundings) -> Surroundings:
@@ -179,6 +178,7 @@ class Daemon:
         if around.metrics:
             rate = self.spotter.features.sample_rate
             around.metrics.audio_seconds = lambda: self.spotter.samples_heard / rate
+            around.metrics.rested_seconds = lambda: self.spotter.samples_rested / rate
             around.metrics.sinks = lambda: self.sinks.by_name()
         if around.stdout is None:
             return around
@@ -192,3 +192,7 @@ class Daemon:
 
     def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload_asked = True
+
+
+def _hours(seconds: int) -> str:
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

@@ -7,6 +7,7 @@ detections, live or offline.
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +22,9 @@ class DetectorConfig:
 
     ``threshold`` (0 to 1) holds for every keyword that ``thresholds`` does not name;
     times are in ms: ``hop_ms`` between two decisions, ``smoothing_ms`` over which
-    posteriors are averaged, ``refractory_ms`` after a detection without another.
+    posteriors are averaged, ``refractory_ms`` after a detection without another. Where nothing
+    reaches ``gate_dbfs`` (RMS of 20 ms, dB of full scale) no decision is made: see
+    `kws_edge.gate`.
     """
 
     threshold: float = 0.7
@@ -29,6 +32,7 @@ class DetectorConfig:
     refractory_ms: float = 750.0
     hop_ms: float = 100.0
     thresholds: dict[str, float] = field(default_factory=dict)
+    gate_dbfs: float | Literal["off"] = "off"
 
     def __post_init__(self) -> None:
         faults = []
@@ -41,6 +45,8 @@ class DetectorConfig:
             faults.append(f"refractory_ms: {self.refractory_ms} is below 0")
         if self.hop_ms <= 0:
             faults.append(f"hop_ms: {self.hop_ms} is not above 0")
+        if self.gate_dbfs != "off" and not self.gate_dbfs < 0:  # nor nan
+            faults.append(f"gate_dbfs: {self.gate_dbfs} is not below 0, or 'off'")
         if faults:
             raise Faults(faults)
 
@@ -75,9 +81,10 @@ class Detector:
         sample_rate: int,
         near_miss: float = 0.0,
     ) -> None:
-        unknown = sorted(set(config.thresholds) - set(labels))
+        keywords = list(filter(is_keyword, labels))
+        unknown = sorted(set(config.thresholds) - set(keywords))
         if unknown:
-            raise Faults([f"thresholds.{name}: no such label ({', '.join(labels)})"
+            raise Faults([f"thresholds.{name}: no such keyword ({', '.join(keywords)})"
                           for name in unknown])  # fmt: skip
         self.config = config
         self._labels = tuple(labels)
@@ -119,7 +126,8 @@ class Detector:
 
     def push(self, sample: int, posteriors: FloatArray) -> Detection | None:
         """Take the ``posteriors [labels]`` of the window that ends at ``sample``."""
-        smoothed = self._smooth(sample, posteriors)
+        self.recall(sample, posteriors)
+        smoothed = self._smoothed(sample)
         if smoothed is None:
             return None
         detection = self._decide(sample, smoothed)
@@ -127,6 +135,19 @@ class Detector:
             spotted = sample < self._quiet_until or detection is not None
             self._near_misses += self._tracker.push(sample, smoothed, spotted)
         return detection
+
+    def rest(self, sample: int) -> None:
+        """Silence at ``sample``: nothing is heard, and what was held is let go."""
+        self._first = sample if self._first is None else self._first
+        self._held = None
+        if self._tracker:
+            nothing = np.zeros(len(self._labels), np.float32)
+            self._near_misses += self._tracker.push(sample, nothing, sample < self._quiet_until)
+
+    def recall(self, sample: int, posteriors: FloatArray) -> None:
+        """Take posteriors of a silence after all, for the mean of those that follow."""
+        self._first = sample if self._first is None else self._first
+        self._recent.append((sample, posteriors))
 
     def take_near_misses(self) -> list[NearMiss]:
         """The near misses since the last call, each reported when it was over."""
@@ -146,18 +167,15 @@ class Detector:
         self._quiet_until = sample + self._samples(self.config.refractory_ms)
         return Detection(self._labels[best], score, sample, sample / self._rate)
 
-    def _smooth(self, sample: int, posteriors: FloatArray) -> FloatArray | None:
+    def _smoothed(self, sample: int) -> FloatArray | None:
         """Mean over the last ``smoothing_ms``; None until so much has been heard."""
         span = self._samples(self.config.smoothing_ms)
-        if self._first is None:
-            self._first = sample
-        self._recent.append((sample, posteriors))
         while self._recent[0][0] <= sample - span and len(self._recent) > 1:
             self._recent.popleft()
         hop = self._samples(self.config.hop_ms)
-        if sample - self._first + hop < span:
+        if self._first is None or sample - self._first + hop < span:
             return None
-        total = np.zeros_like(posteriors)
+        total = np.zeros(len(self._labels), np.float32)
         for _, one in self._recent:
             total += one
         return total / np.float32(len(self._recent))  # np.mean takes four times as long

@@ -5,9 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
-import numpy as np
-
 from kws_edge.audio import level_dbfs
+from kws_edge.detector import is_keyword
 from kws_edge.events import Event
 from kws_edge.sources import Block
 from kws_edge.spotter import Decision
@@ -23,8 +22,10 @@ class LiveView:
     """Redraws some lines in place, ten times a second at the most."""
 
     def __init__(self, stream: TextIO, labels: Sequence[str], sample_rate: int) -> None:
+        """``labels`` as the posteriors of decisions have them; keywords alone are shown."""
         self._stream = stream
         self._labels = labels
+        self._keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
         self._rate = sample_rate
         self._level = QUIETEST_DBFS
         self._lost = 0
@@ -55,15 +56,16 @@ class LiveView:
 
     def _draw(self, decision: Decision) -> None:
         minutes, seconds = divmod(decision.sample // self._rate, 60)
+        best = sorted(self._keywords, key=lambda n: -decision.posteriors[n])[:TOP]
         lines = [
             f"level {_bar(1 - self._level / QUIETEST_DBFS)} {self._level:6.1f} dBFS",
             *(
                 f"{self._labels[index]:<10.10}{_bar(float(decision.posteriors[index]), BAR - 4)}"
                 f" {decision.posteriors[index]:6.2f}"
-                for index in np.argsort(decision.posteriors)[::-1][:TOP]
+                for index in best
             ),
             f"heard {minutes} min {seconds:02} s, lost {self._lost / self._rate:.1f} s"
-            f"{self._microphone}; Ctrl-C ends",
+            f"{self._microphone}{', resting' if decision.rested else ''}; Ctrl-C ends",
             *self._last,
         ]
         up = f"\033[{self._lines}A" if self._lines else ""

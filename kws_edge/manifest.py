@@ -106,10 +106,15 @@ class Manifest:
                           f"{len(self.labels)} labels")  # fmt: skip
         settings = {f"presets.{name}": preset for name, preset in self.presets.items()}
         for where, detector in {"detector": self.detector, **settings}.items():
-            for name in sorted(set(detector.thresholds) - set(self.labels)):
-                faults.append(f"{where}.thresholds.{name}: no such label")
+            for name in sorted(set(detector.thresholds) - set(self.keywords)):
+                faults.append(f"{where}.thresholds.{name}: no such keyword")
         if faults:
             raise Faults(faults)
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The labels that are words to spot."""
+        return tuple(filter(is_keyword, self.labels))
 
     def to_json(self) -> str:
         document = dataclasses.asdict(self)

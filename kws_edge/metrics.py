@@ -50,8 +50,8 @@ class Histogram:
 class Metrics:
     """Fed by the daemon: each event to `count`, each inference to ``inference.observe``.
 
-    ``audio_seconds`` (of the stream, lost audio included) and ``sinks`` (by name) are asked
-    for when somebody looks, from another thread.
+    ``audio_seconds`` (of the stream, lost audio included), ``rested_seconds`` (of them, without
+    a decision) and ``sinks`` (by name) are asked for when somebody looks, from another thread.
     """
 
     model_name: str
@@ -60,6 +60,7 @@ class Metrics:
     sinks: Callable[[], Iterable[tuple[str, Queue]]] = lambda: ()
     inference: Histogram = field(default_factory=lambda: Histogram(INFERENCE_BOUNDS))
     samples_dropped: int = 0
+    rested_seconds: Callable[[], float] = lambda: 0.0
     microphone_state: str = "lost"  # until it has been opened
     microphone_restarts: int = 0
     reloads: int = 0  # of the configuration

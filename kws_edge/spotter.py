@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
+from kws_edge.gate import IdleGate
+from kws_edge.history import History
 from kws_edge.model import Classifier
 from kws_edge.near_miss import NearMiss
 from kws_edge.shipped import find_model
@@ -18,11 +20,13 @@ from kws_edge.tables import FloatArray
 @dataclass(frozen=True)
 class Decision:
     """One look at the window that ends at ``sample``: ``posteriors [labels]``, and the
-    ``seconds`` that the network took."""
+    ``seconds`` that the network took. ``rested``: there was silence, the network was not
+    asked, and the posteriors are those of nothing, zeros."""
 
     sample: int
     posteriors: FloatArray
     seconds: float
+    rested: bool = False
 
 
 class KeywordSpotter:
@@ -30,7 +34,8 @@ class KeywordSpotter:
 
     A decision falls every ``hop_ms`` (rounded to whole frames), the first when a whole
     window has been heard; which blocks the audio comes in makes no difference.
-    ``on_decision`` is told of each.
+    ``on_decision`` is told of each. With ``gate_dbfs`` it rests in silence: nothing is
+    spotted there, and what follows is spotted as if it had not rested.
     """
 
     def __init__(
@@ -48,13 +53,12 @@ class KeywordSpotter:
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
         self._near_miss = near_miss
-        self._heard = 0  # samples since the stream began: its clock
-        # A quarter of a second at most waits for its features: five frames at once take a
-        # third of the time of five alone, and nobody looks at them before the next decision.
-        self._waiting = np.empty(self.features.sample_rate // 4, np.float32)
-        self._held = 0
+        frames, _ = self.features.shape
+        self._window = self.features.frame_length + (frames - 1) * self.features.frame_step
+        self._history = History(self._window)
+        self._rested = 0
         self.reconfigure(self.config)
-        self._schedule()
+        self._begin()
 
     @classmethod
     def load(
@@ -66,34 +70,39 @@ class KeywordSpotter:
     @property
     def samples_heard(self) -> int:
         """Samples of the stream so far, skipped ones included."""
-        return self._heard
+        return self._history.end
+
+    @property
+    def samples_rested(self) -> int:
+        """Samples of the stream for which no decision was made, since there was silence."""
+        return self._rested
 
     def push(self, block: FloatArray) -> list[Detection]:
         """Take ``block [n]`` (float32 in [-1, 1), mono, at the model's rate), any n."""
         detections = []
         while len(block):
-            part = block[: min(self._next_decision - self._heard, len(self._waiting) - self._held)]
+            part = block[: self._next_decision - self._history.end]
             block = block[len(part) :]
-            self._waiting[self._held : self._held + len(part)] = part
-            self._held += len(part)
-            self._heard += len(part)
-            if self._held == len(self._waiting) or self._heard == self._next_decision:
-                self._stream.push(self._waiting[: self._held])
-                self._held = 0
-            if self._heard == self._next_decision:
+            self._history.push(part)
+            if self._history.end == self._next_decision:
                 self._next_decision += self._hop
-                if detection := self._decide():
+                if detection := self._decide(self._history.end):
                     detections.append(detection)
         return detections
 
     def reconfigure(self, config: DetectorConfig) -> None:
         """Detect by other settings from now on, without losing audio. Raises `Faults`."""
-        detector = Detector(
-            self._classifier.manifest.labels, config, self.features.sample_rate, self._near_miss
-        )
+        rate = self.features.sample_rate
+        detector = Detector(self._classifier.manifest.labels, config, rate, self._near_miss)
         self.config, self._detector = config, detector
-        hop = config.hop_ms * self.features.sample_rate / 1000
+        hop = config.hop_ms * rate / 1000
         self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
+        self._smoothing = round(config.smoothing_ms * rate / 1000)
+        reach = self._window + self._smoothing  # what the mean of a decision depends on
+        level = config.gate_dbfs
+        self._gate = None if level == "off" else IdleGate(level, reach, rate)
+        self._history = self._history.resized(reach + 1)
+        self._resting_since: int | None = None  # first decision of a rest under these settings
 
     def take_near_misses(self) -> list[NearMiss]:
         """Words nearly spotted since the last call; see `Detector`."""
@@ -101,25 +110,60 @@ class KeywordSpotter:
 
     def skip(self, samples: int) -> None:
         """Audio was lost: the clock goes on, all else starts afresh."""
-        self._heard += samples
+        self._history.skip(samples)
         self._stream.reset()
-        self._held = 0
         self._detector.reset()
-        self._schedule()
+        self._begin()
 
     def choose(self, keywords: Collection[str]) -> None:
         """Spot these alone from now on: others neither count nor start a refractory time."""
         self._detector.choose(keywords)
 
-    def _decide(self) -> Detection | None:
+    def _begin(self) -> None:
+        self._current = self._history.end  # features have been made up to here
+        self._next_decision = self._history.end + self._window
+        self._resting_since = None
+        if self._gate:
+            self._gate.reset(self._history.end)
+
+    def _decide(self, sample: int) -> Detection | None:
+        if self._gate and not self._gate.is_open(self._history):
+            self._rest(sample)
+            return None
+        if self._resting_since is not None:
+            # the silent decisions that the mean of this one includes
+            first = sample - (self._smoothing - 1) // self._hop * self._hop
+            for passed in range(max(first, self._resting_since), sample, self._hop):
+                self._detector.recall(passed, self._look(passed))
+            self._resting_since = None
+        return self._detector.push(sample, self._look(sample))
+
+    def _rest(self, sample: int) -> None:
+        if self._resting_since is None:
+            self._resting_since = sample
+        self._rested += self._hop
+        self._detector.rest(sample)
+        if self.on_decision:
+            nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
+            self.on_decision(Decision(sample, nothing, 0.0, rested=True))
+
+    def _look(self, sample: int) -> FloatArray:
+        self._make_current(sample)
         started = time.perf_counter()
         posteriors = self._classifier(self._stream.window)
         if self.on_decision:
             seconds = time.perf_counter() - started
-            self.on_decision(Decision(self._heard, posteriors, seconds))
-        return self._detector.push(self._heard, posteriors)
+            self.on_decision(Decision(sample, posteriors, seconds))
+        return posteriors
 
-    def _schedule(self) -> None:
-        frames, _ = self.features.shape
-        first = self.features.frame_length + (frames - 1) * self.features.frame_step
-        self._next_decision = self._heard + first
+    def _make_current(self, sample: int) -> None:
+        """Bring all that is kept from decision to decision up to ``sample``: from the new
+        samples, or afresh from the window's where a rest or a hop was longer than that."""
+        start = sample - self._window
+        if self._current < start:
+            previous = self._history.read(start - 1, start)
+            self._stream.reset(float(previous[0]))
+            self._current = start
+        new = self._history.read(self._current, sample)
+        self._stream.push(new)
+        self._current = sample

@@ -43,10 +43,11 @@ class FeatureStream:
         self._rows = np.zeros((2 * self._window, self._width), np.float32)
         self.reset()
 
-    def reset(self) -> None:
-        """Forget everything heard, as after a gap in the audio."""
+    def reset(self, previous: float = 0.0) -> None:
+        """Forget everything heard, as after a gap in the audio; ``previous`` is the sample
+        before the next one, where it is known."""
         self._held = 0  # samples waiting in _pending
-        self._previous = 0.0  # last sample pushed, for the pre-emphasis
+        self._previous = previous  # last sample pushed, for the pre-emphasis
         self.frames_seen = 0
 
     def push(self, samples: FloatArray) -> FloatArray:

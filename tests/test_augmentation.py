@@ -79,7 +79,8 @@ def test_noises_by_formula(draw: Drawn) -> None:
     first, again, other = (draw(RATE, generator(seed)) for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-    assert (first.shape, first.dtype) == ((RATE,), np.float32)
+    assert first.shape == (RATE,)
+    assert first.dtype == np.float32
     assert np.abs(first).max() == pytest.approx(1)
 
 

@@ -79,6 +79,29 @@ def test_reset_forgets() -> None:
     assert detector.push(19200, posteriors("yes")) is not None
 
 
+def test_after_a_rest_the_mean_is_of_what_was_recalled() -> None:
+    """A silent decision that was passed over, and counts when one is made again."""
+    detector = Detector(LABELS, DetectorConfig(threshold=0.6, smoothing_ms=300), 16000)
+    for number in range(4):
+        detector.push(16000 + HOP * number, posteriors("no", 0.5))
+    detector.rest(16000 + HOP * 4)
+    detector.recall(16000 + HOP * 4, posteriors("no", 0.5))
+    found = detector.push(16000 + HOP * 5, posteriors("no", 1.0))
+    assert found is not None
+    assert found.score == pytest.approx((0.5 + 0.5 + 1.0) / 3)
+
+
+def test_a_rest_lets_go_and_counts_as_time() -> None:
+    detector = Detector(LABELS, DetectorConfig(threshold=0.8, smoothing_ms=100), 16000)
+    assert detector.push(16000, posteriors("yes"))
+    assert detector.push(32000, posteriors("yes")) is None  # it goes on
+    detector.rest(32000 + HOP)
+    assert detector.push(32000 + 2 * HOP, posteriors("yes"))
+    detector = Detector(LABELS, DetectorConfig(threshold=0.8, smoothing_ms=200), 16000)
+    detector.rest(16000)
+    assert detector.push(16000 + HOP, posteriors("yes"))  # 200 ms have passed
+
+
 @given(st.lists(st.sampled_from(LABELS), max_size=60), st.sampled_from([0, 100, 250, 400]))
 def test_detections_keep_their_distance(labels: list[str], smoothing: float) -> None:
     found = detect([posteriors(label) for label in labels], smoothing_ms=smoothing)
@@ -90,5 +113,5 @@ def test_faults() -> None:
     with pytest.raises(Faults) as error:
         DetectorConfig(threshold=0, smoothing_ms=-1, refractory_ms=-1, hop_ms=0)
     assert len(error.value.faults) == 4
-    with pytest.raises(Faults, match=r"thresholds\.maybe: no such label"):
+    with pytest.raises(Faults, match=r"thresholds\.maybe: no such keyword"):
         Detector(LABELS, DetectorConfig(thresholds={"maybe": 0.5}), 16000)

@@ -71,7 +71,7 @@ def test_a_bad_clip_is_reported_and_the_rest_done(folder: Path, tmp_path: Path) 
     ("arguments", "code", "message"),
     [
         (["nowhere"], 66, "nowhere: no such folder; expected FOLDER/<label>/*.wav"),
-        (["birds"], 65, "birds: found bird, but no folder named after a label of the model"),
+        (["birds"], 65, "birds: found bird, but no folder named after a keyword of the model"),
         (["mine", "--reference", "no.json"], 66, "no.json: No such file"),
         (["mine", "--reference", "bad.json"], 65, "bad.json: not a reference of"),
         (["mine", "--reference", "birds"], 65, "birds: no clips in the validation part"),

@@ -19,11 +19,11 @@ from kws_edge.live_view import LiveView
 from kws_edge.sources import Block
 from kws_edge.spotter import Decision
 
-LABELS = ("yes", "no", "up")
+LABELS = ("yes", "no", "up", "_unknown_")
 
 
 def decided(second: int) -> Decision:
-    return Decision(16000 * second, np.array([0.7, 0.2, 0.1], np.float32), 0.001)
+    return Decision(16000 * second, np.array([0.3, 0.2, 0.1, 0.4], np.float32), 0.001)
 
 
 def test_level_scores_detections_and_losses() -> None:
@@ -37,6 +37,15 @@ def test_level_scores_detections_and_losses() -> None:
     assert shown.index("yes") < shown.index("no ") < shown.index("up")
     assert "heard 1 min 02 s, lost 0.5 s" in shown
     assert "2.00 s  no         0.91" in shown
+    assert "_unknown_" not in shown  # it has the highest posterior, and is no word
+    assert "resting" not in shown
+
+
+def test_it_says_that_it_rests() -> None:
+    stream = io.StringIO()
+    nothing = np.zeros(4, np.float32)
+    LiveView(stream, LABELS, 16000).decision(Decision(16000, nothing, 0.0, rested=True))
+    assert ", resting; Ctrl-C ends" in stream.getvalue()
 
 
 def test_it_is_drawn_in_place_and_not_at_every_decision() -> None:

@@ -122,7 +122,7 @@ def change(manifest: Manifest, path: str, value: Any) -> str:
         ("features.frame_length_ms", 80, "input.shape: found [1, 49, 10, 1]"),
         ("features.colour", "red", "features.colour: unknown"),
         ("detector.threshold", 2, "detector.threshold: 2.0 is not within 0 to 1"),
-        ("detector.thresholds", {"hello": 0.5}, "detector.thresholds.hello: no such label"),
+        ("detector.thresholds", {"hello": 0.5}, "detector.thresholds.hello: no such keyword"),
         ("flatbuffer.sha256", "0" * 64, "flatbuffer.sha256: found"),
         ("flatbuffer.size", 100, "flatbuffer.sha256: found"),
         ("flatbuffer.size", 10**9, "flatbuffer.size: 1000000000 bytes of a file"),

@@ -44,7 +44,7 @@ def test_all_figures() -> None:
     wait_for(lambda: collecting.handled == 3, "the sink")
     metrics = Metrics(
         "mfcc-int8", ["yes", "non-fumeur é", "_silence_"], lambda: 12.5,
-        lambda: [("file", collecting), ("commands[0]", collecting)],
+        lambda: [("file", collecting), ("commands[0]", collecting)], rested_seconds=lambda: 7.5,
     )  # fmt: skip
     for event in one_of_each()[:-1]:
         metrics.count(event)
@@ -57,6 +57,7 @@ def test_all_figures() -> None:
     assert samples["kws_edge_near_misses_total,keyword=non-fumeur é"] == 1
     assert not any("_silence_" in name for name in samples)
     assert samples["kws_edge_audio_seconds_total"] == 12.5
+    assert samples["kws_edge_audio_rested_seconds_total"] == 7.5
     assert samples["kws_edge_audio_dropped_samples_total"] == 16000
     assert samples["kws_edge_microphone_restarts_total"] == 1
     assert [samples[f"kws_edge_microphone_state,state={s}"] for s in ("open", "lost", "silent")] \

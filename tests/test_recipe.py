@@ -194,8 +194,8 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
     (known / "clips").mkdir(parents=True)
     for folder in ("noise", "speech", "clips/high", "clips/low"):
         (known / folder).symlink_to(data / folder)
-    adapted = run_training("adapt", tmp_path / "own", "--from", run, "--data", known,
-                           "--output", tmp_path / "runs", "--cache", tmp_path / "cache")  # fmt: skip
+    places = ("--output", tmp_path / "runs", "--cache", tmp_path / "cache")
+    adapted = run_training("adapt", tmp_path / "own", "--from", run, "--data", known, *places)
     assert adapted.returncode == 0, adapted.stderr
     assert "own takes, after: 2 of 2 known" in adapted.stderr
     assert "other people's clips, before: " in adapted.stderr

@@ -146,6 +146,17 @@ def test_reset_forgets(
 
 
 @pytest.mark.parametrize("kind", kinds())
+def test_a_stream_is_taken_up_in_the_middle(kind: Kind) -> None:
+    """With the sample before it, the frames are those of the whole."""
+    config = FeatureConfig(kind, num_coefficients=13)
+    signal = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    start = 5 * config.frame_step
+    stream = FeatureStream(config)
+    stream.reset(float(signal[start - 1]))
+    assert_equal(stream.push(signal[start:]), FrontEnd(config)(signal)[5:])
+
+
+@pytest.mark.parametrize("kind", kinds())
 def test_every_new_frame_is_computed_once(kind: Kind) -> None:
     """One hop, one frame: nothing of the window is computed again."""
     stream = FeatureStream(FeatureConfig(kind, num_coefficients=13))

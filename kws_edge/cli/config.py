@@ -65,9 +65,9 @@ def init(path: Path | None) -> None:
 def check_against_model(loaded: Loaded) -> None:
     """What only the model can tell: raises `ConfigError` for keywords that it does not know."""
     manifest = read_model(find_model(loaded.config.model)).manifest
-    known = set(manifest.labels)
+    known = manifest.keywords
     faults = [
-        f"commands[{number}].keywords: the model has no {word!r} ({', '.join(manifest.labels)})"
+        f"commands[{number}].keywords: the model has no {word!r} ({', '.join(known)})"
         for number, hook in enumerate(loaded.config.commands)
         for word in hook.keywords
         if word not in known
@@ -75,8 +75,7 @@ def check_against_model(loaded: Loaded) -> None:
     try:
         detector = loaded.config.detector.applied_to(manifest.detector, manifest.presets)
         faults += [
-            f"detector.thresholds.{word}: the model has no such label"
-            f" ({', '.join(manifest.labels)})"
+            f"detector.thresholds.{word}: the model has no such keyword ({', '.join(known)})"
             for word in detector.thresholds
             if word not in known
         ]

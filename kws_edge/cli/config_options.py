@@ -20,6 +20,7 @@ SHORT = {
     "detector.smoothing_ms": ["--smoothing-ms"],
     "detector.refractory_ms": ["--refractory-ms"],
     "detector.hop_ms": ["--hop-ms"],
+    "detector.gate_dbfs": ["--gate-dbfs"],
 }
 
 

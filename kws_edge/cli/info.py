@@ -31,10 +31,12 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         )
     if f.kind in ("mfcc", "psf_mfcc"):
         front_end += f", {f.num_coefficients} coefficients"
+    other = [label for label in manifest.labels if label not in manifest.keywords]
     rows = [
         ("file", f"{file.path} ({file.size / 1024:.1f} KB, {manifest.flatbuffer.quantization})"),
         ("name", f"{manifest.name} (run {manifest.run_id}, commit {manifest.git_commit})"),
-        ("labels", ", ".join(manifest.labels)),
+        ("keywords", ", ".join(manifest.keywords)),
+        ("not keywords", ", ".join(other) or "none: all that it hears is a keyword to it"),
         ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
         ("detector", _settings(manifest.detector)),
@@ -49,8 +51,9 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
 
 
 def _settings(d: DetectorConfig) -> str:
+    gate = "no gate" if d.gate_dbfs == "off" else f"gate at {d.gate_dbfs:g} dBFS"
     own = "".join(f", {word} {value:g}" for word, value in d.thresholds.items())
     return (
         f"threshold {d.threshold:g}{own}, smoothing {d.smoothing_ms:g} ms, refractory"
-        f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms"
+        f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms, {gate}"
     )

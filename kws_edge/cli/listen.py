@@ -11,7 +11,7 @@ import click
 from kws_edge.cli.config_options import config_options, loaded_config
 from kws_edge.cli.options import PATH, json_option
 from kws_edge.config import Config
-from kws_edge.detector import Detection, is_keyword
+from kws_edge.detector import Detection
 from kws_edge.errors import ConfigError, Faults
 from kws_edge.events import EventFactory
 from kws_edge.interpreter import interpreter_name
@@ -83,7 +83,7 @@ def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
 
 
 def banner(source: str, manifest: Manifest) -> str:
-    words = ", ".join(manifest.labels)
+    words = ", ".join(manifest.keywords)
     return f"listening to {source} for {words} ({manifest.name}, {interpreter_name()})"
 
 
@@ -104,8 +104,7 @@ def _listen_to_input(
             click.echo(event.to_json() if as_json else human_line(event))
             sys.stdout.flush()
     if spoken is not None:
-        keywords = tuple(filter(is_keyword, manifest.labels))
-        click.echo(_comparison(found, spoken, keywords), err=as_json)
+        click.echo(_comparison(found, spoken, manifest.keywords), err=as_json)
 
 
 @contextmanager
@@ -121,9 +120,10 @@ def _source(input_: str, pace: str, sample_rate: int) -> Iterator[AudioSource]:
 def _comparison(found: list[Detection], spoken: list[SpokenWord], keywords: tuple[str, ...]) -> str:
     result = score(found, spoken, keywords)
     total = len(result.hits) + len(result.misses)
+    others = sum(word.label not in (*keywords, "_silence_") for word in spoken)
     missed = ", ".join(f"{word.label} at {word.start:.1f} s" for word in result.misses)
     return (
-        f"spoken: {total} keywords and {len(spoken) - total} other words; spotted"
+        f"spoken: {total} keywords and {others} other words; spotted"
         f" {len(result.hits)} of {total}{f' (missed {missed})' if missed else ''}, and"
         f" {len(result.false_accepts)} times where no such keyword was spoken"
     )

@@ -21,6 +21,13 @@ from kws_edge.wake_server.endpoint import Endpoint
 MAX_NAME = 63  # bytes, of a service in DNS
 
 
+def _level(_context: click.Context, _: click.Parameter, value: str | None) -> float | str | None:
+    try:
+        return value if value in (None, "off") else float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a level in dBFS nor off") from None
+
+
 @click.command()
 @click.option("--uri", default="tcp://127.0.0.1:10400", show_default=True,
               help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
@@ -33,6 +40,8 @@ MAX_NAME = 63  # bytes, of a service in DNS
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
 @click.option("--refractory-ms", type=float, help="Pause after a detection.")
 @click.option("--hop-ms", type=float, help="Time between two decisions.")
+@click.option("--gate-dbfs", callback=_level, metavar="LEVEL",
+              help="Rest while the room is below this level; off: never.")  # fmt: skip
 @click.option("--language", "languages", multiple=True, default=["en"], show_default=True,
               help="Of the keywords, as clients are told. May be repeated.")  # fmt: skip
 @click.option("--max-clients", type=click.IntRange(min=1), default=16, show_default=True,
@@ -83,7 +92,7 @@ def _configured(classifier: Classifier, overrides: dict[str, str | float | None]
 
 
 def _banner(manifest: Manifest) -> str:
-    words = ", ".join(manifest.labels)
+    words = ", ".join(manifest.keywords)
     return f"wake-word server for {words} ({manifest.name}, {interpreter_name()})"
 
 

@@ -90,6 +90,8 @@ class MetricsCollector:
         metrics = self._metrics
         for name, what, value in (
             ("audio_seconds", "Audio of the stream, lost audio included.", metrics.audio_seconds()),
+            ("audio_rested_seconds", "Silence in which the network rested.",
+             metrics.rested_seconds()),
             ("audio_dropped_samples", "Samples that never reached the spotter.",
              metrics.samples_dropped),
             ("microphone_restarts", "Times the microphone came back after it was lost.",

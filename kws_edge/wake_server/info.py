@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from wyoming.info import Attribution, Info, WakeModel, WakeProgram
 
 from kws_edge import __version__
-from kws_edge.detector import is_keyword
 from kws_edge.manifest import Manifest
 
 URL = re.compile(r"https?://[^\s)]+|arXiv:(?P<paper>\d+\.\d+)")
@@ -14,7 +13,6 @@ URL = re.compile(r"https?://[^\s)]+|arXiv:(?P<paper>\d+\.\d+)")
 
 def wake_info(manifest: Manifest, languages: Sequence[str]) -> Info:
     """The answer to ``describe``: Home Assistant shows the descriptions."""
-    keywords = [label for label in manifest.labels if is_keyword(label)]
     return Info(wake=[
         WakeProgram(
             name="kws-edge",
@@ -22,7 +20,7 @@ def wake_info(manifest: Manifest, languages: Sequence[str]) -> Info:
             attribution=Attribution(name="kws-edge", url=""),
             installed=True,
             version=__version__,
-            models=[_wake_word(keyword, manifest, languages) for keyword in keywords],
+            models=[_wake_word(keyword, manifest, languages) for keyword in manifest.keywords],
         )
     ])  # fmt: skip
 

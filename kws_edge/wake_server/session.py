@@ -18,7 +18,7 @@ from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
 from kws_edge import detector
-from kws_edge.detector import DetectorConfig, is_keyword
+from kws_edge.detector import DetectorConfig
 from kws_edge.errors import Faults
 from kws_edge.model import Classifier
 from kws_edge.spotter import KeywordSpotter
@@ -37,7 +37,7 @@ class Session:
     ) -> None:
         self._classifier, self._config, self._info = classifier, config, info
         self._client = client
-        self._keywords = tuple(filter(is_keyword, classifier.manifest.labels))
+        self._keywords = classifier.manifest.keywords
         self._chosen = self._keywords
         self._stream: _Stream | None = None
 

@@ -27,7 +27,7 @@ def _head(verdict: dict[str, Any]) -> Iterator[str]:
     )
     if others := verdict["other_folders"]:
         listed = ", ".join(f"{name} ({count})" for name, count in others.items())
-        yield from (f"Not judged, since the model has no such label: {listed}.", "")
+        yield from (f"Not judged, since these are no keywords of the model: {listed}.", "")
     if unreadable := verdict["unreadable"]:
         yield from (f"Could not be read: {', '.join(unreadable)}.", "")
 

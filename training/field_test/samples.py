@@ -29,9 +29,9 @@ class Sample:
         return self.heard == self.clip.label
 
 
-def find_samples(folder: Path, labels: tuple[str, ...]) -> tuple[list[Clip], dict[str, int]]:
-    """The clips in ``folder/<label>/`` of the model's ``labels``, and how many clips lie in
-    folders of other names.
+def find_samples(folder: Path, keywords: tuple[str, ...]) -> tuple[list[Clip], dict[str, int]]:
+    """The clips in ``folder/<keyword>/`` of the model's ``keywords``, and how many clips lie in
+    folders of other names: ``_unknown_`` and ``_silence_`` hold no word that could be measured.
 
     Raises `MissingFileError` without the folder, `DataError` without a clip to judge.
     """
@@ -39,13 +39,13 @@ def find_samples(folder: Path, labels: tuple[str, ...]) -> tuple[list[Clip], dic
         raise MissingFileError(f"{folder}: no such folder; expected FOLDER/<label>/*.wav")
     clips, others = [], dict[str, int]()
     for clip in scan(folder):
-        if clip.label in labels:
+        if clip.label in keywords:
             clips.append(clip)
         else:
             others[clip.label] = others.get(clip.label, 0) + 1
     if not clips:
-        raise DataError(f"{folder}: found {', '.join(others)}, but no folder named after a label"
-                        f" of the model ({', '.join(labels)})")  # fmt: skip
+        raise DataError(f"{folder}: found {', '.join(others)}, but no folder named after a"
+                        f" keyword of the model ({', '.join(keywords)})")  # fmt: skip
     return clips, others
 
 

@@ -40,7 +40,7 @@ def field_test(
     file = read_model(model)
     classifier = Classifier(file)
     front_end = FrontEnd(file.manifest.features)
-    clips, others = find_samples(folder, file.manifest.labels)
+    clips, others = find_samples(folder, file.manifest.keywords)
     samples, unreadable = list[Sample](), list[str]()
     for clip in progress(clips):
         try:
