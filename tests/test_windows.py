@@ -132,7 +132,7 @@ def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
         window, found, _ = made.draw(item, random())
         assert found == label
         assert window.shape == (RATE,)
-    assert window.dtype == np.float32
+        assert window.dtype == np.float32
         assert np.array_equal(window, made.draw(item, random())[0])  # by its seed
 
 
