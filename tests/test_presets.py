@@ -41,7 +41,7 @@ def test_kept_in_the_file(model: Path, model_path: Path) -> None:
 def test_odd_presets_name_the_field(model: Path) -> None:
     document = json.loads(read_model(model).manifest.to_json())
     document["presets"]["quiet"]["thresholds"] = {"bird": 0.5}
-    with pytest.raises(Faults, match=r"presets\.quiet\.thresholds\.bird: no such label"):
+    with pytest.raises(Faults, match=r"presets\.quiet\.thresholds\.bird: no such keyword"):
         Manifest.from_json(json.dumps(document))
     document["presets"]["quiet"] = {"threshold": 2}
     with pytest.raises(Faults, match=r"presets\.quiet\.threshold: 2\.0 is not within"):
