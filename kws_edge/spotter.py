@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
+from kws_edge.following import Follower
 from kws_edge.model import Classifier
 from kws_edge.near_miss import NearMiss
 from kws_edge.shipped import find_model
@@ -28,8 +29,9 @@ class Decision:
 class KeywordSpotter:
     """Features, classifier and detector over one stream of audio.
 
-    A decision falls every ``hop_ms`` (rounded to whole frames), the first when a whole
-    window has been heard; which blocks the audio comes in makes no difference.
+    A decision falls every ``hop_ms`` (rounded to whole frames, or chunks of a streaming
+    model), the first when a whole window has been heard; which blocks the audio comes in
+    makes no difference.
     ``on_decision`` is told of each.
     """
 
@@ -47,6 +49,7 @@ class KeywordSpotter:
         self.features = manifest.features
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
+        self._follow = Follower(classifier)
         self._near_miss = near_miss
         self._heard = 0  # samples since the stream began: its clock
         # A quarter of a second at most waits for its features: five frames at once take a
@@ -93,7 +96,8 @@ class KeywordSpotter:
         )
         self.config, self._detector = config, detector
         hop = config.hop_ms * self.features.sample_rate / 1000
-        self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
+        step = self.features.frame_step * self._follow.chunk_frames
+        self._hop = max(1, round(hop / step)) * step
 
     def take_near_misses(self) -> list[NearMiss]:
         """Words nearly spotted since the last call; see `Detector`."""
@@ -103,6 +107,7 @@ class KeywordSpotter:
         """Audio was lost: the clock goes on, all else starts afresh."""
         self._heard += samples
         self._stream.reset()
+        self._follow.reset()
         self._held = 0
         self._detector.reset()
         self._schedule()
@@ -113,7 +118,7 @@ class KeywordSpotter:
 
     def _decide(self) -> Detection | None:
         started = time.perf_counter()
-        posteriors = self._classifier(self._stream.window)
+        posteriors = self._follow(self._stream.window, self._stream.frames_seen)
         if self.on_decision:
             seconds = time.perf_counter() - started
             self.on_decision(Decision(self._heard, posteriors, seconds))

@@ -39,6 +39,9 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("detector", f"threshold {d.threshold:g}, smoothing {d.smoothing_ms:g} ms, refractory"
                      f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms"),
     ]  # fmt: skip
+    if stream := manifest.streaming:
+        chunk_ms = stream.chunk_frames * f.frame_step_ms
+        rows.append(("streaming", f"{chunk_ms:g} ms a call, {len(stream.states)} states"))
     rows += [
         (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")
         for m in manifest.metrics
