@@ -9,29 +9,9 @@ from kws_edge.detector import DetectorConfig, is_keyword
 from kws_edge.errors import Faults
 from kws_edge.features import FeatureConfig
 from kws_edge.schema import parse
+from kws_edge.tensor_spec import Streaming, TensorSpec
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """A tensor of the network; real value = scale * (stored - zero_point) where quantised."""
-
-    shape: tuple[int, ...]
-    dtype: Literal["float32", "int8"]
-    scale: float = 0.0
-    zero_point: int = 0
-
-    def __post_init__(self) -> None:
-        faults = []
-        if not self.shape or min(self.shape) < 1:
-            faults.append(f"shape: {list(self.shape)} is not a list of positive sizes")
-        if self.dtype == "int8" and self.scale <= 0:
-            faults.append(f"scale: {self.scale} is not above 0, as int8 needs")
-        if not -128 <= self.zero_point <= 127:
-            faults.append(f"zero_point: {self.zero_point} is not an int8")
-        if faults:
-            raise Faults(faults)
 
 
 @dataclass(frozen=True)
@@ -68,6 +48,7 @@ class Manifest:
     """All that the runtime needs to know of a model, and who made it from what.
 
     ``detector`` holds unless the user asks for one of ``presets``; a model may have none.
+    ``input`` is a whole window of features, or one chunk where the model is ``streaming``.
     """
 
     schema_version: int
@@ -85,6 +66,7 @@ class Manifest:
     metrics: tuple[Measurement, ...]
     attribution: str
     presets: dict[str, DetectorConfig] = field(default_factory=dict)
+    streaming: Streaming | None = None
 
     def __post_init__(self) -> None:
         faults = []
@@ -94,10 +76,7 @@ class Manifest:
                           )  # fmt: skip
         if len(set(self.labels)) != len(self.labels) or not any(map(is_keyword, self.labels)):
             faults.append("labels: expected different labels, at least one of them a keyword")
-        expected = (1, *self.features.shape, 1)
-        if self.input.shape != expected:
-            faults.append(f"input.shape: found {list(self.input.shape)}, the features give "
-                          f"{list(expected)}")  # fmt: skip
+        faults += self._input_faults()
         if self.output.shape != (1, len(self.labels)):
             faults.append(f"output.shape: found {list(self.output.shape)} for "
                           f"{len(self.labels)} labels")  # fmt: skip
@@ -111,6 +90,18 @@ class Manifest:
         if faults:
             raise Faults(faults)
 
+    def _input_faults(self) -> list[str]:
+        frames, width = self.features.shape
+        seen = self.streaming.chunk_frames if self.streaming else frames
+        faults = []
+        if seen > frames:
+            faults.append(f"streaming.chunk_frames: {seen} are more than the window's {frames}")
+        expected = (1, seen, width, 1)
+        if self.input.shape != expected:
+            faults.append(f"input.shape: found {list(self.input.shape)}, the features give "
+                          f"{list(expected)}")  # fmt: skip
+        return faults
+
     @property
     def keywords(self) -> tuple[str, ...]:
         """The labels that are words to spot."""
@@ -118,8 +109,11 @@ class Manifest:
 
     def to_json(self) -> str:
         document = dataclasses.asdict(self)
-        if not self.presets:  # programs from before there were presets read it too
+        # what is not there is left out: programs from before there was such a field read it too
+        if not self.presets:
             del document["presets"]
+        if self.streaming is None:
+            del document["streaming"]
         return json.dumps(document, indent=1, ensure_ascii=False)
 
     @classmethod

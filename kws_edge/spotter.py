@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kws_edge.detector import Detection, Detector, DetectorConfig
+from kws_edge.following import Follower
 from kws_edge.gate import IdleGate
 from kws_edge.history import History
 from kws_edge.model import Classifier
@@ -32,10 +33,10 @@ class Decision:
 class KeywordSpotter:
     """Features, classifier and detector over one stream of audio.
 
-    A decision falls every ``hop_ms`` (rounded to whole frames), the first when a whole
-    window has been heard; which blocks the audio comes in makes no difference.
-    ``on_decision`` is told of each. With ``gate_dbfs`` it rests in silence: nothing is
-    spotted there, and what follows is spotted as if it had not rested.
+    A decision falls every ``hop_ms`` (rounded to whole frames, or chunks of a streaming
+    model), the first when a whole window has been heard; which blocks the audio comes in
+    makes no difference. ``on_decision`` is told of each. With ``gate_dbfs`` it rests in
+    silence: nothing is spotted there, and what follows is spotted as if it had not rested.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class KeywordSpotter:
         self.features = manifest.features
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
+        self._follow = Follower(classifier)
         self._near_miss = near_miss
         frames, _ = self.features.shape
         self._window = self.features.frame_length + (frames - 1) * self.features.frame_step
@@ -95,8 +97,8 @@ class KeywordSpotter:
         rate = self.features.sample_rate
         detector = Detector(self._classifier.manifest.labels, config, rate, self._near_miss)
         self.config, self._detector = config, detector
-        hop = config.hop_ms * rate / 1000
-        self._hop = max(1, round(hop / self.features.frame_step)) * self.features.frame_step
+        step = self.features.frame_step * self._follow.chunk_frames
+        self._hop = max(1, round(config.hop_ms * rate / 1000 / step)) * step
         self._smoothing = round(config.smoothing_ms * rate / 1000)
         reach = self._window + self._smoothing  # what the mean of a decision depends on
         level = config.gate_dbfs
@@ -112,6 +114,7 @@ class KeywordSpotter:
         """Audio was lost: the clock goes on, all else starts afresh."""
         self._history.skip(samples)
         self._stream.reset()
+        self._follow.reset()
         self._detector.reset()
         self._begin()
 
@@ -150,7 +153,7 @@ class KeywordSpotter:
     def _look(self, sample: int) -> FloatArray:
         self._make_current(sample)
         started = time.perf_counter()
-        posteriors = self._classifier(self._stream.window)
+        posteriors = self._follow(self._stream.window, self._stream.frames_seen)
         if self.on_decision:
             seconds = time.perf_counter() - started
             self.on_decision(Decision(sample, posteriors, seconds))
@@ -163,6 +166,7 @@ class KeywordSpotter:
         if self._current < start:
             previous = self._history.read(start - 1, start)
             self._stream.reset(float(previous[0]))
+            self._follow.reset()
             self._current = start
         new = self._history.read(self._current, sample)
         self._stream.push(new)

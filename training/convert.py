@@ -2,30 +2,27 @@
 
 import dataclasses
 import json
-import random
-from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from kws_edge.audio import one_window, read_audio
 from kws_edge.errors import DataError, MissingFileError
-from kws_edge.features import FrontEnd
 from kws_edge.interpreter import make_interpreter
 from kws_edge.manifest import SCHEMA_VERSION, Flatbuffer, Manifest, Probe
-from kws_edge.model import Classifier, tensor_spec
+from kws_edge.model import Classifier
 from kws_edge.model_file import ModelFile, pack_model
 from kws_edge.probe import probe_posteriors
-from kws_edge.tables import FloatArray
+from kws_edge.tensor_spec import Streaming, tensor_spec
 from kws_edge.yaml_file import load
 from training.config import RunConfig
 from training.dataset.index import Clip
+from training.graph import streaming_graph, windowed_graph
+from training.slim import slim
+from training.states import describe_streaming
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
-CALIBRATION_CLIPS = 400
 ATTRIBUTION = (
     "Trained on Mini Speech Commands, a part of Speech Commands v0.02 by Pete Warden and"
     " Google (arXiv:1804.03209), licensed CC BY 4.0."
@@ -47,22 +44,34 @@ def read_run(run: Path) -> tuple[RunConfig, dict[str, Any]]:
     return config, metrics
 
 
-def convert(run: Path, quantization: str, calibration: tuple[Clip, ...], output: Path) -> Path:
+def convert(
+    run: Path,
+    quantization: str,
+    calibration: tuple[Clip, ...],
+    output: Path,
+    *,
+    chunk: int | None = None,
+) -> Path:
     """Write ``output/<name>-<quantization>.tflite``; returns its path.
 
-    ``calibration`` are clips of the training part, for the ranges of int8.
+    ``calibration`` are clips of the training part, for the ranges of int8. With ``chunk``
+    frames it is the streaming form, ``<name>-streaming-<quantization>.tflite``.
     """
     config, metrics = read_run(run)
-    loaded = tf.saved_model.load(str(run))
-    # batch 1 throughout: a fixed shape is what the interpreters' fast kernels want
-    spec = tf.TensorSpec((1, *config.features.shape, 1), tf.float32, name="features")
-    function = tf.function(lambda features: loaded.serve(features)).get_concrete_function(spec)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], loaded)
-    _quantize(converter, quantization, _representative(config, calibration))
-    flatbuffer: bytes = converter.convert()
-    manifest = _describe(run, config, metrics, flatbuffer, quantization)
+    if chunk is None:
+        name, graph = config.name, windowed_graph(run, config, calibration)
+    else:
+        name = f"{config.name}-streaming"
+        graph = streaming_graph(run, config, calibration, chunk)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.function], graph.owner)
+    _quantize(converter, quantization, graph.examples)
+    converted: bytes = converter.convert()
+    streaming = None if chunk is None else describe_streaming(converted, chunk)
+    flatbuffer = slim(converted)
+    draft = _draft(run, config, metrics, flatbuffer, quantization, streaming)
+    manifest = _probed(dataclasses.replace(draft, name=f"{name}-{quantization}"), flatbuffer)
     output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{config.name}-{quantization}.tflite"
+    path = output / f"{manifest.name}.tflite"
     partial = path.with_suffix(".partial")
     partial.write_bytes(pack_model(manifest, flatbuffer))
     return partial.rename(path)
@@ -84,42 +93,38 @@ def _quantize(converter: Any, quantization: str, representative: Any) -> None:
         converter.inference_output_type = tf.int8
 
 
-def _representative(
-    config: RunConfig, clips: tuple[Clip, ...]
-) -> Callable[[], Iterator[list[FloatArray]]]:
-    chosen = random.Random(config.seed).sample(clips, min(CALIBRATION_CLIPS, len(clips)))
-    front_end = FrontEnd(config.features)
-
-    def batches() -> Iterator[list[FloatArray]]:
-        for clip in chosen:
-            audio = read_audio(clip.path, config.features.sample_rate)
-            features = front_end(one_window(audio, config.features.window_samples))
-            yield [features[np.newaxis, ..., np.newaxis]]
-
-    return batches
-
-
-def _describe(
-    run: Path, config: RunConfig, metrics: dict[str, Any], flatbuffer: bytes, quantization: str
+def _draft(
+    run: Path,
+    config: RunConfig,
+    metrics: dict[str, Any],
+    flatbuffer: bytes,
+    quantization: str,
+    streaming: Streaming | None,
 ) -> Manifest:
+    """The manifest, but for its name and what the probe gives."""
     interpreter = make_interpreter(flatbuffer)
-    (input_,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    draft = Manifest(
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return Manifest(
         schema_version=SCHEMA_VERSION,
-        name=f"{config.name}-{quantization}",
+        name=config.name,
         run_id=run.resolve().name,
         git_commit=metrics["git_commit"],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         labels=config.labels,
         features=config.features,
-        input=tensor_spec(input_),
-        output=tensor_spec(output),
-        flatbuffer=Flatbuffer(0, "", quantization),  # type: ignore[arg-type]
+        input=tensor_spec(inputs[streaming.input if streaming else 0]),
+        output=tensor_spec(outputs[streaming.output if streaming else 0]),
+        flatbuffer=Flatbuffer(len(flatbuffer), "", quantization),  # type: ignore[arg-type]
         detector=config.detector,
         probe=Probe((0.0,) * len(config.labels), PROBE_TOLERANCE[quantization]),
         metrics=(),
         attribution=ATTRIBUTION,
+        streaming=streaming,
     )
-    classifier = Classifier(ModelFile(run, draft, flatbuffer, len(flatbuffer)))
+
+
+def _probed(draft: Manifest, flatbuffer: bytes) -> Manifest:
+    """``draft`` with the posteriors that its network gives of the probe signal."""
+    classifier = Classifier(ModelFile(Path(draft.name), draft, flatbuffer, len(flatbuffer)))
     posteriors = tuple(round(float(p), 6) for p in probe_posteriors(classifier))
-    return dataclasses.replace(draft, probe=Probe(posteriors, PROBE_TOLERANCE[quantization]))
+    return dataclasses.replace(draft, probe=dataclasses.replace(draft.probe, posteriors=posteriors))

@@ -1,9 +1,10 @@
-"""The SavedModel of a run that kept its weights alone, from whichever Keras backend."""
+"""The trained network of a run, which kept a SavedModel, or its weights alone."""
 
 import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kws_edge.errors import ConfigError, DataError
 from kws_edge.yaml_file import load
@@ -34,6 +35,26 @@ def ensure_saved_model(run: Path) -> bool:
         path.rename(run / path.name)
     partial.rmdir()
     return True
+
+
+def trained_network(run: Path) -> keras.Model:
+    """The trained network of any run. Raises `DataError` where its weights do not fit."""
+    if (run / WEIGHTS).exists():
+        return restored_network(run)
+    import tensorflow as tf
+
+    config = load(run / "config.yaml", RunConfig)
+    model, saved = network(config), tf.saved_model.load(str(run))
+    window = np.random.default_rng(0).normal(-3, 3, (1, *config.features.shape, 1))
+    try:
+        # in the order in which the network that was exported had them
+        model.set_weights([variable.numpy() for variable in saved.variables])
+    except ValueError as error:
+        raise DataError(f"{run}: not the weights of this run ({error})") from error
+    found, expected = (f(window.astype(np.float32)) for f in (model, saved.serve))
+    if not np.allclose(found, expected, atol=1e-4):
+        raise DataError(f"{run}: the weights do not give what the SavedModel gives")
+    return model
 
 
 def restored_network(run: Path) -> keras.Model:

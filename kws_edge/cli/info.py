@@ -42,6 +42,9 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("detector", _settings(manifest.detector)),
     ]  # fmt: skip
     rows += [(f"preset {name} ", _settings(preset)) for name, preset in manifest.presets.items()]
+    if stream := manifest.streaming:
+        chunk_ms = stream.chunk_frames * f.frame_step_ms
+        rows.append(("streaming", f"{chunk_ms:g} ms a call, {len(stream.states)} states"))
     rows += [
         (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")
         for m in manifest.metrics

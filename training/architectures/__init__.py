@@ -5,6 +5,7 @@ from typing import Protocol
 import keras
 
 from training.architectures.bc_resnet import bc_resnet
+from training.architectures.context import Context
 from training.architectures.ds_cnn import ds_cnn
 from training.architectures.lab_cnn import lab_cnn
 from training.architectures.tc_resnet import tc_resnet
@@ -21,9 +22,21 @@ class Architecture(Protocol):
     ) -> keras.Model: ...
 
 
-ARCHITECTURES: dict[str, Architecture] = {
-    "lab_cnn": lab_cnn,
+class StreamingArchitecture(Protocol):
+    """An `Architecture` that `context` gives its time: a window at once, or a stream."""
+
+    def __call__(
+        self,
+        input_shape: tuple[int, int, int],
+        num_labels: int,
+        width: int = ...,
+        context: Context | None = None,
+    ) -> keras.Model: ...
+
+
+STREAMING_ARCHITECTURES: dict[str, StreamingArchitecture] = {
     "ds_cnn": ds_cnn,
     "bc_resnet": bc_resnet,
     "tc_resnet": tc_resnet,
 }
+ARCHITECTURES: dict[str, Architecture] = {"lab_cnn": lab_cnn, **STREAMING_ARCHITECTURES}

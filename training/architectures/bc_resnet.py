@@ -43,7 +43,7 @@ def bc_resnet(
     x = depthwise(pad_bands(receptive(context, x, 5), 5), (5, 5))
     x = keras.ops.mean(x, axis=2, keepdims=True)  # [n, frames, 1, channels]
     x = relu(conv(x, 4 * width))
-    return keras.Model(features, softmax(context.mean(x), num_labels), name="bc_resnet")
+    return context.model(features, softmax(context.mean(x), num_labels))
 
 
 def _transition(context: Context, x: Tensor, channels: int, stride: int, dilation: int) -> Tensor:

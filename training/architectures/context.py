@@ -28,12 +28,12 @@ class Context(Protocol):
     def mean(self, x: Tensor) -> Tensor:
         """Mean over the frames of a window and over all of its height: ``[n, channels]``."""
 
+    def model(self, features: Tensor, posteriors: Tensor) -> keras.Model:
+        """The network between them."""
+
 
 class Windowed:
     """A whole window in each call: its first frames are the past of the others."""
-
-    def __init__(self) -> None:
-        self.pooled = 0  # frames that the mean goes over
 
     def features(self, shape: tuple[int, int, int]) -> Tensor:
         return keras.Input(shape, name="features")
@@ -42,8 +42,10 @@ class Windowed:
         return x
 
     def mean(self, x: Tensor) -> Tensor:
-        self.pooled = x.shape[1]
         return keras.layers.GlobalAveragePooling2D()(x)
+
+    def model(self, features: Tensor, posteriors: Tensor) -> keras.Model:
+        return keras.Model(features, posteriors)
 
 
 def receptive(

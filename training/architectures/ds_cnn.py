@@ -30,7 +30,7 @@ def ds_cnn(
     x = relu(conv(x, width, (kernel, 4), (stride, 2)))
     for stride in (2, 1, 1, 1):
         x = _separable(context, x, width, stride)
-    return keras.Model(features, softmax(context.mean(x), num_labels), name="ds_cnn")
+    return context.model(features, softmax(context.mean(x), num_labels))
 
 
 def _separable(context: Context, x: Tensor, width: int, stride: int) -> Tensor:

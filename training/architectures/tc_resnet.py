@@ -36,7 +36,7 @@ def tc_resnet(
     strides = {4: (1, 2, 2), 8: (2, 2, 2)}[time_stride(frames)]
     for kernel, stride, channels in zip(KERNELS, strides, CHANNELS, strict=True):
         x = _block(context, x, round(width * channels), kernel, stride)
-    return keras.Model(features, softmax(context.mean(x), num_labels), name="tc_resnet")
+    return context.model(features, softmax(context.mean(x), num_labels))
 
 
 def _block(context: Context, x: Tensor, channels: int, kernel: int, stride: int) -> Tensor:

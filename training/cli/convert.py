@@ -19,6 +19,14 @@ from training.data import load_split
     multiple=True,
     help="One or several; all four when none is named.",
 )
+@click.option(
+    "--streaming", is_flag=True, help="The streaming form, which sees the new frames alone."
+)
+@click.option(
+    "--chunk-ms",
+    type=float,
+    help="New audio in each call of the streaming form; about 80 ms by default.",
+)
 @data_option
 @split_lists_option
 @click.option(
@@ -32,6 +40,8 @@ from training.data import load_split
 def command(
     run: Path,
     quantization: tuple[str, ...],
+    streaming: bool,
+    chunk_ms: float | None,
     data: Path,
     split_lists: Path | None,
     output: Path,
@@ -44,16 +54,20 @@ def command(
     validation part, within a tolerance for each quantization. A run that kept its weights
     alone, as those of a sweep do, first gets its SavedModel.
     """
+    if chunk_ms is not None and not streaming:
+        raise click.UsageError("--chunk-ms is for --streaming.")
     from training.check_model import check_model
     from training.convert import QUANTIZATIONS, convert, read_run
     from training.restore import ensure_saved_model
+    from training.streaming_network import chunk_of
 
     config, _ = read_run(run)
+    chunk = chunk_of(config, chunk_ms) if streaming else None
     ensure_saved_model(run)
     split = load_split(config, data, split_lists)
     failed = []
     for name in quantization or QUANTIZATIONS:
-        path = convert(run, name, split.training, output)
+        path = convert(run, name, split.training, output, chunk=chunk)
         click.echo(f"{path} ({path.stat().st_size / 1024:.1f} KB)")
         for result in check_model(path, run, split.validation) if check else []:
             click.echo(f"  {result}")
