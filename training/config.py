@@ -7,7 +7,7 @@ from kws_edge.detector import DetectorConfig
 from kws_edge.errors import Faults
 from kws_edge.features import FeatureConfig
 
-ArchitectureName = Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet"]
+ArchitectureName = Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet", "ts_resnet"]
 MINI_SPEECH_COMMANDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 
 

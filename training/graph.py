@@ -14,6 +14,7 @@ from kws_edge.features import FrontEnd
 from kws_edge.tables import FloatArray
 from training.config import RunConfig
 from training.dataset.index import Clip
+from training.run_folder import CALIBRATION
 from training.streaming_network import first_states, streaming_run
 
 CALIBRATION_CLIPS = 400
@@ -40,7 +41,7 @@ def windowed_graph(run: Path, config: RunConfig, clips: Sequence[Clip]) -> Graph
         return {"posteriors": loaded.serve(features)}
 
     def examples() -> Iterator[dict[str, FloatArray]]:
-        for window in _windows(config, clips):
+        for window in _windows(run, config, clips):
             yield {"features": window[np.newaxis, ..., np.newaxis]}
 
     return Graph(tf.function(call).get_concrete_function(spec), loaded, examples)
@@ -64,7 +65,7 @@ def streaming_graph(run: Path, config: RunConfig, clips: Sequence[Clip], chunk: 
     function = tf.function(call).get_concrete_function(*specs)
 
     def examples() -> Iterator[dict[str, FloatArray]]:
-        for window in _windows(config, clips):
+        for window in _windows(run, config, clips):
             heard = dict(zip(states, first_states(model), strict=True))
             for start in range(len(window) % chunk, len(window), chunk):
                 part = window[np.newaxis, start : start + chunk, :, np.newaxis]
@@ -75,7 +76,12 @@ def streaming_graph(run: Path, config: RunConfig, clips: Sequence[Clip], chunk: 
     return Graph(function, owner, examples)
 
 
-def _windows(config: RunConfig, clips: Sequence[Clip]) -> Iterator[FloatArray]:
+def _windows(run: Path, config: RunConfig, clips: Sequence[Clip]) -> Iterator[FloatArray]:
+    """``[frames, width]`` each: windows that the run kept for this, as those of a recipe do,
+    or some of ``clips``."""
+    if (run / CALIBRATION).exists():
+        yield from np.load(run / CALIBRATION)
+        return
     chosen = random.Random(config.seed).sample(clips, min(CALIBRATION_CLIPS, len(clips)))
     front_end = FrontEnd(config.features)
     for clip in chosen:

@@ -14,6 +14,9 @@ from training.config import RunConfig
 
 History = dict[str, list[float]]
 
+# What the folder of a recipe's run holds besides: the recipe, and windows that were trained on.
+RECIPE, CALIBRATION = "recipe.yaml", "calibration.npy"
+
 
 def as_document(config: object) -> dict[str, Any]:
     """A configuration (a dataclass) as plain JSON and YAML have it."""

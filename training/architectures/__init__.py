@@ -9,6 +9,7 @@ from training.architectures.context import Context
 from training.architectures.ds_cnn import ds_cnn
 from training.architectures.lab_cnn import lab_cnn
 from training.architectures.tc_resnet import tc_resnet
+from training.architectures.ts_resnet import ts_resnet
 
 
 class Architecture(Protocol):
@@ -38,5 +39,6 @@ STREAMING_ARCHITECTURES: dict[str, StreamingArchitecture] = {
     "ds_cnn": ds_cnn,
     "bc_resnet": bc_resnet,
     "tc_resnet": tc_resnet,
+    "ts_resnet": ts_resnet,
 }
 ARCHITECTURES: dict[str, Architecture] = {"lab_cnn": lab_cnn, **STREAMING_ARCHITECTURES}

@@ -3,6 +3,7 @@
 import keras
 
 from training.architectures.context import Tensor
+from training.architectures.depthwise import DepthwiseConv
 
 
 def normalised(features: Tensor) -> Tensor:
@@ -25,7 +26,7 @@ def depthwise(
     x: Tensor, kernel: tuple[int, int], stride: int = 1, dilation: tuple[int, int] = (1, 1)
 ) -> Tensor:
     """Depthwise convolution without padding, with batch normalisation; strides are square."""
-    layer = keras.layers.DepthwiseConv2D(kernel, stride, dilation_rate=dilation, use_bias=False)
+    layer = DepthwiseConv(kernel, stride, dilation_rate=dilation, use_bias=False)
     return keras.layers.BatchNormalization()(layer(x))
 
 

@@ -7,7 +7,6 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.errors import ModelError
 from training.cli.options import data_option, split_lists_option
-from training.data import load_split
 
 
 @click.command()
@@ -58,13 +57,14 @@ def command(
         raise click.UsageError("--chunk-ms is for --streaming.")
     from training.check_model import check_model
     from training.convert import QUANTIZATIONS, convert, read_run
+    from training.recipe.split import split_of_run
     from training.restore import ensure_saved_model
     from training.streaming_network import chunk_of
 
     config, _ = read_run(run)
     chunk = chunk_of(config, chunk_ms) if streaming else None
     ensure_saved_model(run)
-    split = load_split(config, data, split_lists)
+    split = split_of_run(run, config, data, split_lists)
     failed = []
     for name in quantization or QUANTIZATIONS:
         path = convert(run, name, split.training, output, chunk=chunk)

@@ -10,7 +10,8 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.yaml_file import load
 from training.dataset.index import scan
 from training.recipe.config import Recipe, Schedule, Source
-from training.recipe.train import RECIPE, build
+from training.recipe.train import build
+from training.run_folder import RECIPE
 from training.trained import WEIGHTS
 
 CLIPS_A_WORD = 400  # as many of one's own takes as this, counting repeats, come in an epoch

@@ -20,6 +20,8 @@ from training.recipe.material import Recordings, find_recordings
 from training.recipe.passes import Passes
 from training.recipe.validation import clip_windows, measure, posteriors
 from training.run_folder import (
+    CALIBRATION,
+    RECIPE,
     History,
     as_document,
     new_folder,
@@ -28,7 +30,6 @@ from training.run_folder import (
 )
 from training.trained import WEIGHTS
 
-RECIPE, CALIBRATION = "recipe.yaml", "calibration.npy"
 CALIBRATION_WINDOWS = 600
 Report = Callable[[str], None]
 Prepare = Callable[[keras.Model], None]

@@ -1,0 +1,141 @@
+"""Size, work and time of each architecture at some widths, windowed and streaming.
+
+The networks are untrained: neither size nor time depends on the values of weights. Times are
+those of one decision in the runtime: the network, and what NumPy does around it (quantising,
+states in and out), but no features.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import machine
+
+WIDTHS = {"tc_resnet": (8, 16, 20, 32, 48), "ds_cnn": (32, 64, 96, 160), "bc_resnet": (8, 12, 24)}
+LABELS = 10
+FEATURES = {"kind": "log_mel", "frame_length_ms": 30, "log_offset": 1e-3, "upper_edge_hertz": 7600}
+FORMS = ("windowed", "streaming")
+QUANTIZATIONS = ("float32", "int8")
+INTERPRETERS = ("litert", "tflite-runtime")
+
+
+def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[str, Any]:
+    """What a network is made of; its model files go to ``folder``, and are in the result."""
+    import keras
+    import yaml
+
+    from kws_edge.audio import write_wav
+    from kws_edge.probe import probe_signal
+    from kws_edge.schema import parse
+    from training.config import RunConfig
+    from training.convert import convert
+    from training.cost import multiply_accumulates
+    from training.dataset.index import scan
+    from training.network import network
+    from training.restore import ensure_saved_model
+    from training.run_folder import as_document
+    from training.streaming_network import chunk_of
+    from training.trained import WEIGHTS
+
+    name, labels = f"{architecture}-{width}", [f"word{number}" for number in range(LABELS)]
+    config = parse(RunConfig, {
+        "name": name, "architecture": architecture, "labels": labels, "width": width,
+        "features": {**FEATURES, "frame_step_ms": step_ms},
+    })  # fmt: skip
+    run, sounds = folder / name, folder / "sounds"
+    (sounds / labels[0]).mkdir(parents=True, exist_ok=True)
+    write_wav(sounds / labels[0] / "probe.wav", probe_signal(config.features), 16000)
+    run.mkdir()
+    (run / "config.yaml").write_text(yaml.safe_dump(as_document(config)))
+    (run / "metrics.json").write_text(json.dumps({"git_commit": "none"}))
+    keras.utils.set_random_seed(0)
+    model = network(config)
+    model.save_weights(run / WEIGHTS)
+    ensure_saved_model(run)
+    chunks = {"windowed": None, "streaming": chunk_of(config)}
+    files = {
+        f"{form} {quantization}": convert(
+            run, quantization, tuple(scan(sounds)), folder, chunk=chunks[form]
+        )
+        for form in FORMS
+        for quantization in QUANTIZATIONS
+    }
+    return {
+        "name": name,
+        "parameters": model.count_params(),
+        "macs": multiply_accumulates(model),
+        "files": {form: str(path) for form, path in files.items()},
+        "kb": {form: path.stat().st_size / 1024 for form, path in files.items()},
+    }
+
+
+def measure(networks: list[dict[str, Any]], interpreter: str, seconds: float) -> dict[str, float]:
+    """Median ms of a decision by file, in a process of its own; none where it is missing."""
+    files = [path for network in networks for path in network["files"].values()]
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.decisions", str(seconds), *files],
+        env={**os.environ, "KWS_EDGE_INTERPRETER": interpreter},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    medians: dict[str, float] = json.loads(result.stdout) if result.returncode == 0 else {}
+    return medians
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report as tables to read, in GitHub's Markdown."""
+    forms = [f"{form} {quantization}" for form in FORMS for quantization in QUANTIZATIONS]
+    lines = [report["machine"], f"one thread, {report['seconds']:g} s an interpreter", ""]
+    rows = [["network", "parameters", "MMAC", *(f"KB {form}" for form in forms)]]
+    for network in report["networks"]:
+        sizes = [f"{network['kb'][form]:.1f}" for form in forms]
+        rows.append([network["name"], f"{network['parameters']}", f"{network['macs'] / 1e6:.2f}",
+                     *sizes])  # fmt: skip
+    lines += _table(rows)
+    for interpreter, medians in report["median_ms"].items():
+        rows = [[f"{interpreter}, ms", *forms]]
+        for network in report["networks"]:
+            times = [medians.get(network["files"][form]) for form in forms]
+            rows.append([network["name"], *(f"{ms:.4f}" if ms else "absent" for ms in times)])
+        lines += ["", *_table(rows)]
+    return "\n".join(lines)
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return [head, f"|---{'|---:' * (len(rows[0]) - 1)}|", *body]
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=20.0, show_default=True)
+@click.option("--step-ms", type=click.Choice(["10", "20"]), default="20", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+@click.argument("names", nargs=-1)
+def main(seconds: float, step_ms: str, as_json: bool, names: tuple[str, ...]) -> None:
+    """Compare architectures: NAMES such as tc_resnet-24, or some widths of each.
+
+    A window is 1 s of 40 mel bands; a chunk of the streaming forms is 80 ms.
+    """
+    chosen = names or tuple(
+        f"{name}-{width}" for name, widths in WIDTHS.items() for width in widths
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        networks = []
+        for name in chosen:
+            architecture, width = name.rsplit("-", 1)
+            networks.append(make(architecture, int(width), float(step_ms), Path(folder)))
+        about = machine()
+        medians = {name: measure(networks, name, seconds) for name in INTERPRETERS}
+    report = {"machine": about, "seconds": seconds, "networks": networks, "median_ms": medians}
+    click.echo(json.dumps(report) if as_json else as_text(report))
+
+
+if __name__ == "__main__":
+    main()
