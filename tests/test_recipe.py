@@ -20,7 +20,7 @@ from training.recipe.passes import Passes
 
 ROOT = Path(__file__).parent.parent
 RATE = 16000
-PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}
+PITCHES = {"high": 1200.0, "low": 300.0, "middle": 5000.0}
 RECIPE = {
     "name": "tones",
     "words": ["high", "low"],
@@ -62,7 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write(folder / "clips" / label / f"s{speaker}_nohash_0.wav", hertz, 1)
     write(folder / "noise" / "hiss.wav", 0, 6)
     for voice in range(12):
-        write(folder / "speech" / f"v{voice}_nohash_0.wav", 3500, 3)
+        write(folder / "speech" / f"v{voice}_nohash_0.wav", 3000, 3)
     return folder
 
 
@@ -165,7 +165,7 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
     teacher = {"network": {"architecture": "tc_resnet", "width": 8}, "epochs": 3}
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps({**RECIPE, "teacher": teacher, "schedule": {
-        **RECIPE["schedule"], "epochs": 30, "averaging": 0.9}}))  # type: ignore[dict-item]  # fmt: skip
+        **RECIPE["schedule"], "epochs": 20, "averaging": 0.9}}))  # type: ignore[dict-item]  # fmt: skip
     made = run_training("recipe", path, "--data", data, "--output", tmp_path / "runs",
                         "--cache", tmp_path / "cache")  # fmt: skip
     assert made.returncode == 0, made.stderr
