@@ -1,29 +1,17 @@
-"""The idle gate: rest in silence, and say of all else what one says who never rests."""
+"""The idle gate: what is silence, and what is done in it."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import noise
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from gate_parts import GATE, ON, RATE, Step, background, demo_words, hum, run
 
-from kws_edge.audio import read_audio
-from kws_edge.detector import Detection, DetectorConfig
+from kws_edge.detector import DetectorConfig
 from kws_edge.errors import Faults
 from kws_edge.model import Classifier
-from kws_edge.near_miss import NearMiss
-from kws_edge.scoring import read_label_track
-from kws_edge.shipped import demo_recording
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.tables import FloatArray
-
-RATE = 16000
-GATE = -55.0
-OFF = DetectorConfig()
-ON = DetectorConfig(gate_dbfs=GATE)
-BLOCK = 320
 
 
 @pytest.fixture(scope="module")
@@ -33,116 +21,7 @@ def classifier(model_path: Path) -> Classifier:
 
 @pytest.fixture(scope="module")
 def words() -> list[FloatArray]:
-    """Words of the demo, each so loud that its loudest 20 ms are at 0 dBFS."""
-    samples = read_audio(demo_recording(), RATE)
-    track = read_label_track(demo_recording().with_suffix(".labels.txt"))
-    cut = [samples[int(word.start * RATE) : int(word.end * RATE)] for word in track]
-    return [word / rms_of_loudest(word) for word in cut]
-
-
-def rms_of_loudest(samples: FloatArray) -> float:
-    blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    return float(np.sqrt(np.mean(blocks**2, axis=1).max()))
-
-
-def hum(samples: int, hertz: float) -> FloatArray:
-    phase = 2 * np.pi * hertz * np.arange(samples) / RATE
-    return np.sin(phase).astype(np.float32)
-
-
-def background(kind: str, samples: int) -> FloatArray:
-    """What stays below the gate; an offset and hum are themselves far above it."""
-    quiet = noise(samples) * 10 ** (-50 / 20)  # at -70 dBFS
-    return {
-        "zeros": np.zeros(samples, np.float32),
-        "noise": quiet,
-        "offset": quiet + np.float32(0.02),
-        "hum": quiet + 0.01 * hum(samples, 50) + 0.003 * hum(samples, 100),
-    }[kind].astype(np.float32)
-
-
-@dataclass
-class Run:
-    """What one spotter said of a stream, and what it took."""
-
-    detections: list[Detection] = field(default_factory=list)
-    near_misses: list[NearMiss] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-
-    @property
-    def said(self) -> list[tuple[str, int]]:
-        return [(found.label, found.sample) for found in self.detections]
-
-    @property
-    def rested(self) -> int:
-        return sum(decision.rested for decision in self.decisions)
-
-
-@dataclass(frozen=True)
-class Step:
-    """Audio, or what is done to a spotter between two pieces of it."""
-
-    audio: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
-    skip: int = 0
-    settings: dict[str, float] | None = None
-    choose: tuple[str, ...] = ()
-
-
-def run(classifier: Classifier, steps: list[Step], gate: bool, block: int = 1600) -> Run:
-    result = Run()
-    base = ON if gate else OFF
-    spotter = KeywordSpotter(classifier, base, result.decisions.append, near_miss=0.75)
-    for step in steps:
-        for start in range(0, len(step.audio), block):
-            result.detections += spotter.push(step.audio[start : start + block])
-            result.near_misses += spotter.take_near_misses()
-        if step.skip:
-            spotter.skip(step.skip)
-        if step.settings:
-            spotter.reconfigure(DetectorConfig(**step.settings, gate_dbfs=base.gate_dbfs))  # type: ignore[arg-type]
-        if step.choose:
-            spotter.choose(step.choose)
-    return result
-
-
-@st.composite
-def streams(draw: st.DrawFn, words: list[FloatArray]) -> list[Step]:
-    """Words 3 to 50 dB above the gate, silences of 0 to 3 s, and all that may come between."""
-    kind = draw(st.sampled_from(["zeros", "noise", "offset", "hum"]))
-    steps = []
-    for _ in range(draw(st.integers(3, 9))):
-        # often about as long as the gate stays open
-        samples = draw(st.integers(0, 3 * RATE) | st.integers(18000, 24000))
-        steps.append(Step(background(kind, samples)))
-        word = draw(st.sampled_from(words))
-        gain = 10 ** ((GATE + draw(st.floats(3, 50))) / 20)
-        steps.append(Step(background(kind, len(word)) + np.float32(gain) * word))
-        other = draw(st.sampled_from([
-            Step(), Step(), Step(), Step(skip=draw(st.integers(1, 40000))),
-            Step(settings={"smoothing_ms": 200, "hop_ms": 60, "refractory_ms": 300}),
-            Step(settings={"smoothing_ms": 0, "hop_ms": 140}),
-            Step(settings={"smoothing_ms": 500, "hop_ms": 40, "threshold": 0.5}),
-            Step(choose=("yes", "stop", "left")),
-        ]))  # fmt: skip
-        steps.append(other)
-    return [*steps, Step(background(kind, 2 * RATE))]
-
-
-@given(data=st.data(), block=st.integers(100, 20000))
-@settings(max_examples=40, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
-def test_it_makes_no_difference_to_what_is_spotted(
-    data: st.DataObject, block: int, classifier: Classifier, words: list[FloatArray]
-) -> None:
-    steps = data.draw(streams(words))
-    without, gated = run(classifier, steps, False), run(classifier, steps, True, block)
-    assert gated.said == without.said
-    scores = [found.score for found in without.detections]
-    assert [found.score for found in gated.detections] == pytest.approx(scores, abs=0.02)
-    assert [(n.label, n.sample) for n in gated.near_misses] == [
-        (n.label, n.sample) for n in without.near_misses
-    ]
-    assert without.rested == 0
+    return demo_words()
 
 
 def one_after(silence: int, words: list[FloatArray]) -> list[Step]:
