@@ -20,7 +20,7 @@ from training.recipe.passes import Passes
 
 ROOT = Path(__file__).parent.parent
 RATE = 16000
-PITCHES = {"high": 1200.0, "low": 300.0, "middle": 5000.0}
+PITCHES = {"high": 2500.0, "low": 900.0, "middle": 5000.0}
 RECIPE = {
     "name": "tones",
     "words": ["high", "low"],
@@ -39,7 +39,7 @@ RECIPE = {
         "epochs": 3, "passes": 2, "batch_size": 8, "warmup_epochs": 0.5, "averaging": 0.5,
         "learning_rate": 0.01,
     },
-    "network": {"architecture": "tc_resnet", "width": 4},
+    "network": {"architecture": "tc_resnet", "width": 8},
 }  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> None:
-    teacher = {"network": {"architecture": "tc_resnet", "width": 8}, "epochs": 3}
+    teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 3}
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps({**RECIPE, "teacher": teacher, "schedule": {
         **RECIPE["schedule"], "epochs": 20, "averaging": 0.9}}))  # type: ignore[dict-item]  # fmt: skip
@@ -170,7 +170,7 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
                         "--cache", tmp_path / "cache")  # fmt: skip
     assert made.returncode == 0, made.stderr
     run = Path(made.stdout.strip())
-    assert "tc_resnet, width 8" in (run / "log.txt").read_text()
+    assert "tc_resnet, width 12" in (run / "log.txt").read_text()
     measures = json.loads((run / "metrics.json").read_text())["validation"]
     assert measures["closed"] > 0.9
     converted = run_training("convert", run, "-q", "int8", "--data", data / "clips",
