@@ -176,14 +176,15 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
     converted = run_training("convert", run, "-q", "int8", "--data", data / "clips",
                              "--output", tmp_path)  # fmt: skip
     assert converted.returncode == 0, converted.stderr
-    clips = [data / "clips" / label / "s1_nohash_0.wav" for label in PITCHES]
+    clips = [data / "clips" / label / f"s{n}_nohash_0.wav" for label in PITCHES for n in range(8)]
     heard = subprocess.run(
         [sys.executable, "-m", "kws_edge", "predict", "--json", "--model",
          str(tmp_path / "tones-int8.tflite"), *map(str, clips)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     labels = [json.loads(line)["label"] for line in heard.stdout.splitlines()]
-    assert labels == ["high", "low", "_unknown_"]
+    expected = [label for label in ("high", "low", "_unknown_") for _ in range(8)]
+    assert sum(map(str.__eq__, labels, expected)) >= 20, labels
     # a word of one's own: what was unknown becomes a word
     own = tmp_path / "own" / "middle"
     own.mkdir(parents=True)

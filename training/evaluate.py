@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.audio import one_window, read_audio
+from kws_edge.detector import is_keyword
 from kws_edge.features import FrontEnd
 from kws_edge.interpreter import interpreter_name
 from kws_edge.latency import measure
+from kws_edge.manifest import Manifest
 from kws_edge.model import Classifier
 from kws_edge.model_file import read_model
+from kws_edge.tables import FloatArray
 from training.dataset.index import Clip
 from training.provenance import machine
 from training.statistics import wilson_interval
@@ -32,25 +35,31 @@ def evaluate(
 ) -> dict[str, Any]:
     """Accuracy with its 95 % interval, confusion, latency and size, ready for JSON.
 
-    ``data`` says in words what the clips are. 1 KB is 1024 bytes.
+    ``data`` says in words what the clips are. Clips of labels that the model does not have
+    are other words, and do not count for accuracy. 1 KB is 1024 bytes.
     """
     file = read_model(model)
-    classifier = Classifier(file)
-    confusion = confusion_of(classifier, clips, progress)
+    classifier, manifest = Classifier(file), file.manifest
+    found = posteriors_of(classifier, progress(clips))
+    spoken = [clip.label for clip in clips]
+    known = [label in manifest.labels for label in spoken]
+    targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
+    confusion = confusion_of(found[known], np.array(targets))
     correct, count = int(np.trace(confusion)), int(confusion.sum())
     lower, upper = wilson_interval(correct, count)
     latency = measure(classifier, repetitions)
     return {
-        "model": file.manifest.name,
-        "run_id": file.manifest.run_id,
-        "git_commit": file.manifest.git_commit,
+        "model": manifest.name,
+        "run_id": manifest.run_id,
+        "git_commit": manifest.git_commit,
         "data": data,
         "clips": count,
         "accuracy": correct / count,
         "accuracy_lower": lower,
         "accuracy_upper": upper,
-        "labels": list(file.manifest.labels),
+        "labels": list(manifest.labels),
         "confusion": confusion.tolist(),
+        **rejection(manifest, spoken, found),
         "latency_ms": {
             name: {"median": value.median_ms, "p95": value.p95_ms}
             for name, value in latency.items()
@@ -61,20 +70,54 @@ def evaluate(
     }
 
 
-def confusion_of(
-    classifier: Classifier,
-    clips: Sequence[Clip],
-    progress: Callable[[Sequence[Clip]], Any] = iter,
-) -> Counts:
-    """``[labels, labels]``: rows are what was spoken, columns what was heard."""
-    config, labels = classifier.manifest.features, classifier.manifest.labels
+def posteriors_of(classifier: Classifier, clips: Iterable[Clip]) -> FloatArray:
+    """``[clips, labels]``, each clip cut or zero-padded to one window."""
+    config = classifier.manifest.features
     front_end = FrontEnd(config)
-    confusion = np.zeros((len(labels), len(labels)), np.int64)
-    for clip in progress(clips):
+    rows = []
+    for clip in clips:
         audio = read_audio(clip.path, config.sample_rate)
-        posteriors = classifier(front_end(one_window(audio, config.window_samples)))
-        confusion[labels.index(clip.label), int(np.argmax(posteriors))] += 1
+        rows.append(classifier(front_end(one_window(audio, config.window_samples))))
+    return np.stack(rows)
+
+
+def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:
+    """``[labels, labels]``: rows are what was spoken, columns what was heard."""
+    labels = posteriors.shape[1]
+    confusion = np.zeros((labels, labels), np.int64)
+    np.add.at(confusion, (targets, posteriors.argmax(axis=1)), 1)
     return confusion
+
+
+def rejection(manifest: Manifest, spoken: Sequence[str], posteriors: FloatArray) -> dict[str, Any]:
+    """For a model that has labels that are no words.
+
+    ``words_alone``: accuracy on clips of words, the most likely of the words alone: what a
+    model of a closed set is measured by. ``fired``, for each label that is no word of the
+    model: clips in which a word reaches the detector's threshold.
+    """
+    is_word = [is_keyword(label) for label in manifest.labels]
+    if all(is_word):
+        return {}
+    words = posteriors[:, is_word]  # [clips, words]
+    keywords = np.array(manifest.keywords)
+    detector = manifest.detector
+    limits = [detector.thresholds.get(word, detector.threshold) for word in keywords]
+    of_word = np.isin(spoken, keywords)
+    right = keywords[words.argmax(axis=1)] == np.array(spoken)
+    reached = (words >= np.array(limits, np.float32)).any(axis=1)
+    others = sorted(set(spoken) - set(keywords))
+    return {
+        "words_alone": _share(right[of_word]),
+        "fired": {label: _share(reached[np.array(spoken) == label]) for label in others},
+    }
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> dict[str, float]:
+    count, number = int(hits.sum()), len(hits)
+    lower, upper = wilson_interval(count, number)
+    share = count / number if number else 0.0
+    return {"clips": number, "count": count, "share": share, "lower": lower, "upper": upper}
 
 
 def write_report(result: dict[str, Any], folder: Path) -> list[Path]:

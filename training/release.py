@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kws_edge.detector import is_keyword
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.manifest import Manifest, Measurement
 from kws_edge.model_file import pack_model, read_model
+from training.card import card
 from training.tuning.card import card_section, read_tuning
 from training.working_points import WorkingPoints, load_working_points
 
@@ -37,7 +37,7 @@ def release(
     manifest = dataclasses.replace(
         file.manifest,
         name=name,
-        metrics=tuple(_measurement(result) for result in results),
+        metrics=tuple(m for result in results for m in _measurements(result)),
         detector=points.detector,
         presets=points.presets,
     )
@@ -69,63 +69,26 @@ def _read_report(path: Path, manifest: Manifest) -> dict[str, Any]:
     return result
 
 
-def _measurement(result: dict[str, Any]) -> Measurement:
-    return Measurement(
-        name="accuracy",
-        value=round(result["accuracy"], 5),
-        lower=round(result["accuracy_lower"], 5),
-        upper=round(result["accuracy_upper"], 5),
-        count=result["clips"],
-        data=result["data"],
-    )
-
-
-def card(
-    manifest: Manifest, size: int, results: list[dict[str, Any]], working_points: list[str]
-) -> str:
-    """The model card, in Markdown."""
-    features = manifest.features
-    keywords = list(filter(is_keyword, manifest.labels))
-    mel = (
-        f"{features.num_mel_bins} mel bands, {features.lower_edge_hertz:g} to"
-        f" {features.upper_edge_hertz:g} Hz"
-    )
-    coefficients = f", {features.num_coefficients} coefficients" if "mfcc" in features.kind else ""
-    lines = [
-        f"# {manifest.name}",
-        "",
-        f"Tells apart {len(keywords)} words: {', '.join(keywords)}. {size / 1024:.0f} KB,"
-        f" {manifest.flatbuffer.quantization}.",
-        "",
-        f"- Front end: {features.kind}, frames of {features.frame_length_ms:g} ms every"
-        f" {features.frame_step_ms:g} ms{'' if features.kind == 'spectrogram' else ', ' + mel}"
-        f"{coefficients}; {features.shape[0]} x {features.shape[1]} features of 1 s at"
-        f" {features.sample_rate} Hz.",
-        f"- Made by run {manifest.run_id}, commit {manifest.git_commit}, on {manifest.created}.",
-        f"- Data: {manifest.attribution}",
-        "",
-        "## Figures",
-        "",
-        "| data | clips | accuracy | 95 % interval | features + model, median ms | interpreter |",
-        "|---|---|---|---|---|---|",
+def _measurements(result: dict[str, Any]) -> list[Measurement]:
+    accuracy = {
+        "clips": result["clips"],
+        "share": result["accuracy"],
+        "lower": result["accuracy_lower"],
+        "upper": result["accuracy_upper"],
+    }
+    found = {"accuracy": accuracy}
+    if "words_alone" in result:
+        found["accuracy of the words alone"] = result["words_alone"]
+    for label, of in result.get("fired", {}).items():
+        found[f"fired on {label}"] = of
+    return [
+        Measurement(
+            name=name,
+            value=round(of["share"], 5),
+            lower=round(of["lower"], 5),
+            upper=round(of["upper"], 5),
+            count=of["clips"],
+            data=result["data"],
+        )
+        for name, of in found.items()
     ]
-    lines += [
-        f"| {r['data']} | {r['clips']} | {r['accuracy']:.2%} | {r['accuracy_lower']:.2%} to"
-        f" {r['accuracy_upper']:.2%} | {r['latency_ms']['features']['median']:.2f} +"
-        f" {r['latency_ms']['model']['median']:.2f} | {r['interpreter']} |"
-        for r in results
-    ]
-    machines = sorted({r["machine"] for r in results})
-    if machines:
-        lines += ["", f"Latency: batch 1, one thread, on {'; '.join(machines)}."]
-    lines += [*working_points, "", "## Limits", "", *LIMITS]
-    return "\n".join(lines) + "\n"
-
-
-LIMITS = (
-    "It knows these words and nothing else: a closed set. Any other word, a noise or a closing",
-    "door is given one of the eight labels, often with a high score. The speakers are those who",
-    "read single English words into their own microphones for the data set; children, strong",
-    "accents and distant microphones are rare among them. Do not let it decide anything that",
-    "matters: no safety, access or medical use.",
-)
