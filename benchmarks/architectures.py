@@ -11,11 +11,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmarks import machine
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
 
 WIDTHS = {"tc_resnet": (8, 16, 20, 32, 48), "ds_cnn": (32, 64, 96, 160), "bc_resnet": (8, 12, 24)}
 LABELS = 10
@@ -27,9 +30,6 @@ INTERPRETERS = ("litert", "tflite-runtime")
 
 def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[str, Any]:
     """What a network is made of; its model files go to ``folder``, and are in the result."""
-    import keras
-    import yaml
-
     from kws_edge.audio import write_wav
     from kws_edge.probe import probe_signal
     from kws_edge.schema import parse
@@ -37,42 +37,51 @@ def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[st
     from training.convert import convert
     from training.cost import multiply_accumulates
     from training.dataset.index import scan
-    from training.network import network
-    from training.restore import ensure_saved_model
-    from training.run_folder import as_document
     from training.streaming_network import chunk_of
-    from training.trained import WEIGHTS
 
-    name, labels = f"{architecture}-{width}", [f"word{number}" for number in range(LABELS)]
+    labels = [f"word{number}" for number in range(LABELS)]
     config = parse(RunConfig, {
-        "name": name, "architecture": architecture, "labels": labels, "width": width,
-        "features": {**FEATURES, "frame_step_ms": step_ms},
+        "name": f"{architecture}-{width}", "architecture": architecture, "labels": labels,
+        "width": width, "features": {**FEATURES, "frame_step_ms": step_ms},
     })  # fmt: skip
-    run, sounds = folder / name, folder / "sounds"
+    sounds = folder / "sounds"
     (sounds / labels[0]).mkdir(parents=True, exist_ok=True)
     write_wav(sounds / labels[0] / "probe.wav", probe_signal(config.features), 16000)
-    run.mkdir()
-    (run / "config.yaml").write_text(yaml.safe_dump(as_document(config)))
-    (run / "metrics.json").write_text(json.dumps({"git_commit": "none"}))
-    keras.utils.set_random_seed(0)
-    model = network(config)
-    model.save_weights(run / WEIGHTS)
-    ensure_saved_model(run)
-    chunks = {"windowed": None, "streaming": chunk_of(config)}
+    run = folder / config.name
+    model = _keep_untrained(config, run)
     files = {
         f"{form} {quantization}": convert(
-            run, quantization, tuple(scan(sounds)), folder, chunk=chunks[form]
+            run, quantization, tuple(scan(sounds)), folder,
+            chunk=chunk_of(config) if form == "streaming" else None,
         )
         for form in FORMS
         for quantization in QUANTIZATIONS
-    }
+    }  # fmt: skip
     return {
-        "name": name,
+        "name": config.name,
         "parameters": model.count_params(),
         "macs": multiply_accumulates(model),
         "files": {form: str(path) for form, path in files.items()},
         "kb": {form: path.stat().st_size / 1024 for form, path in files.items()},
     }
+
+
+def _keep_untrained(config: "RunConfig", run: Path) -> Any:
+    """The network, which ``run`` then holds as if it were trained."""
+    import keras
+
+    from training.network import network
+    from training.restore import ensure_saved_model
+    from training.run_folder import write_run_files
+    from training.trained import WEIGHTS
+
+    keras.utils.set_random_seed(0)
+    model = network(config)
+    run.mkdir()
+    write_run_files(run, config, {}, {"git_commit": "none"})
+    model.save_weights(run / WEIGHTS)
+    ensure_saved_model(run)
+    return model
 
 
 def measure(networks: list[dict[str, Any]], interpreter: str, seconds: float) -> dict[str, float]:
