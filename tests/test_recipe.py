@@ -162,7 +162,7 @@ def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> None:
-    teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 3}
+    teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 30, "share": 0.3}
     path = tmp_path / "recipe.yaml"
     # clear windows: few epochs are to tell three tones apart
     clear = {

@@ -16,7 +16,7 @@ from training.dataset import fetch as fetching
 from training.dataset import synthesize as synthesis
 from training.dataset.index import inspect, scan
 from training.dataset.leaks import find_leaks
-from training.dataset.splits import PARTS, Method, split_clips, write_lists
+from training.dataset.splits import PARTS, Method, Part, split_clips, write_lists
 
 method_option = click.option(
     "--method",
@@ -73,11 +73,17 @@ def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
 )
 @click.option("--dictionary", type=PATH, default=synthesis.DICTIONARY, show_default=True)
 @click.option("--seed", default=0, show_default=True)
+@click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
 def synthesize(
-    output: Path, minutes: float, words: tuple[str, ...], dictionary: Path, seed: int
+    output: Path,
+    minutes: float,
+    words: tuple[str, ...],
+    dictionary: Path,
+    seed: int,
+    part: Part | None,
 ) -> None:
     """Make running speech without keywords in OUTPUT, by espeak-ng's and flite's voices."""
-    count = len(list(synthesis.synthesize(output, words, minutes, dictionary, seed)))
+    count = len(list(synthesis.synthesize(output, words, minutes, dictionary, seed, part)))
     click.echo(f"{output}: {count} recordings, {minutes:g} minutes")
 
 

@@ -14,14 +14,24 @@ from pathlib import Path
 from kws_edge.audio import read_audio, write_wav
 from kws_edge.errors import DataError, MissingFileError
 from training.augmentation import RATE
+from training.dataset.splits import Part, official_part
 
 FLITE = ("slt", "rms", "awb", "kal16", "kal")
-ESPEAK = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029", "en-us-nyc")
+LANGUAGES = (
+    "en-us",
+    "en-gb",
+    "en-gb-scotland",
+    "en-gb-x-rp",
+    "en-gb-x-gbclan",
+    "en-029",
+    "en-us-nyc",
+)
 VARIANTS = (
     *(f"m{n}" for n in range(1, 9)), *(f"f{n}" for n in range(1, 6)),
     "adam", "Alicia", "Andrea", "Annie", "belinda", "benjamin", "david", "ed", "Gene", "gustave",
     "john", "linda", "max", "Michael", "pablo", "paul", "quincy", "rob", "steph", "victor",
 )  # fmt: skip
+ESPEAK = tuple(f"{language}+{variant}" for language in LANGUAGES for variant in VARIANTS)
 DICTIONARY = Path("/usr/share/dict/words")
 PROGRAMS = ("espeak-ng", "flite")
 MARKS = "',%=_:|!0123456789 "  # stress and pauses in espeak-ng's phonemes
@@ -30,11 +40,17 @@ WORDS_A_RECORDING = 25
 
 
 def synthesize(
-    output: Path, keywords: Sequence[str], minutes: float, dictionary: Path, seed: int
+    output: Path,
+    keywords: Sequence[str],
+    minutes: float,
+    dictionary: Path,
+    seed: int,
+    part: Part | None = None,
 ) -> Iterator[Path]:
     """Write recordings ``output/<voice>_nohash_<n>.wav`` until they last ``minutes``.
 
-    Yields each. The same seed and versions of the programs give the same recordings.
+    Yields each. With ``part`` only voices of that part of the official split speak. The same
+    seed and versions of the programs give the same recordings.
     Raises `MissingFileError` where a program or the dictionary is missing.
     """
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
@@ -43,11 +59,12 @@ def synthesize(
         raise MissingFileError(f"{listed}: not installed; apt install {listed}")
     draw, seconds, number = random.Random(seed), 0.0, 0
     words = harmless_words(dictionary, keywords, draw)
+    flite, espeak = _voices(FLITE, part), _voices(ESPEAK, part)
     output.mkdir(parents=True, exist_ok=True)
     while seconds < 60 * minutes:
-        voice = draw.choice(FLITE) if draw.random() < 0.3 else _espeak_voice(draw)
+        voice = draw.choice(flite if flite and draw.random() < 0.3 else espeak)
         text = _sentence(draw, words)
-        path = output / f"{voice.replace('+', '.')}_nohash_{number}.wav"
+        path = output / f"{_speaker(voice)}_nohash_{number}.wav"
         speed, pitch = draw.randint(120, 230), draw.randint(20, 80)
         _speak(voice, text, speed, pitch, path)
         seconds += len(read_audio(path, RATE)) / RATE
@@ -88,8 +105,13 @@ def phonemes(words: Sequence[str]) -> list[str]:
     return sounds
 
 
-def _espeak_voice(draw: random.Random) -> str:
-    return f"{draw.choice(ESPEAK)}+{draw.choice(VARIANTS)}"
+def _voices(voices: Sequence[str], part: Part | None) -> list[str]:
+    return [v for v in voices if part in (None, official_part(_speaker(v)))]
+
+
+def _speaker(voice: str) -> str:
+    """The voice's name in that of a recording."""
+    return voice.replace("+", ".")
 
 
 def _sentence(draw: random.Random, words: Sequence[str]) -> str:
