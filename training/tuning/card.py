@@ -7,6 +7,8 @@ from typing import Any
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.manifest import Manifest
 
+MOST_NAMES = 6  # of one folder in a sentence
+
 
 def read_tuning(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """The report that ``tune`` wrote of this very model. Raises `MissingFileError`,
@@ -28,8 +30,7 @@ def read_tuning(folder: Path, manifest: Manifest) -> dict[str, Any]:
 def card_section(report: dict[str, Any], picture: str) -> list[str]:
     """The lines of the section, in Markdown; ``picture`` is the file beside the card."""
     positive, negative = (
-        ", ".join(s["name"] for s in report["streams"] if s[part])
-        for part in ("positive", "negative")
+        _listed([s for s in report["streams"] if s[part]]) for part in ("positive", "negative")
     )
     points = report["points"]
     some = next(iter(points.values()))
@@ -50,6 +51,17 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
     ]
 
 
+def _listed(streams: list[dict[str, Any]]) -> str:
+    """Their names; of a folder with many of them, how many."""
+    by_folder: dict[str, list[str]] = {}
+    for stream in streams:
+        by_folder.setdefault(stream["folder"], []).append(stream["name"])
+    return ", ".join(
+        ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} recordings in {folder}"
+        for folder, names in by_folder.items()
+    )
+
+
 def _row(name: str, point: dict[str, Any]) -> str:
     detector, latency = point["detector"], point["latency_ms"]
     own = "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
@@ -60,5 +72,5 @@ def _row(name: str, point: dict[str, Any]) -> str:
         f" ({point['false_accepts_per_hour_lower']:.2f} to"
         f" {point['false_accepts_per_hour_upper']:.2f}) | {point['recall']:.1%}"
         f" ({point['recall_lower']:.1%} to {point['recall_upper']:.1%}) |"
-        f" {latency['median'] if latency else ''} |"
+        f" {format(latency['median'], '.0f') if latency else ''} |"
     )

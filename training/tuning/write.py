@@ -52,7 +52,8 @@ def as_report(tuning: Tuning) -> dict[str, Any]:
         "interpreter": interpreter_name(),
         "settings_tried": len(tuning.rows),
         "streams": [
-            {"name": s.posteriors.stream.name, "hours": s.posteriors.seconds / 3600,
+            {"name": s.posteriors.stream.name, "folder": s.posteriors.stream.path.parent.name,
+             "hours": s.posteriors.seconds / 3600,
              "positive": s.positive, "negative": s.negative}
             for s in bench.streams
         ],
