@@ -64,9 +64,7 @@ class Start:
         last[1].set_weights(weights)
 
 
-def adapted_recipe(
-    start: Start, recordings: Path, name: str, only: bool, schedule: Schedule = SCHEDULE
-) -> Recipe:
+def adapted_recipe(start: Start, recordings: Path, name: str, only: bool) -> Recipe:
     """The recipe of ``start`` with the takes in ``recordings/<label>/`` as well.
 
     Labels that it does not know become words of their own; with ``only`` its words are those
@@ -89,7 +87,7 @@ def adapted_recipe(
         sources=(*start.recipe.sources, Source(recordings.resolve(), "takes", repeat)),
         windows=windows,
         teacher=None,
-        schedule=schedule,
+        schedule=SCHEDULE,
     )
 
 
