@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from kws_edge.audio import write_wav
-from kws_edge.errors import ConfigError, DataError, Faults, MissingFileError
+from kws_edge.errors import DataError, Faults, MissingFileError
 from kws_edge.schema import parse
-from training.recipe.adapt import Start, adapted_recipe
 from training.recipe.config import Recipe
 from training.recipe.material import find_recordings, load_material
 from training.recipe.passes import Passes
@@ -133,25 +132,6 @@ def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
     assert len(told) == 3  # other windows: drawn anew
 
 
-def test_adapting_adds_own_takes_and_new_words(data: Path) -> None:
-    start = Start(recipe(), Path())
-    own = data / "clips"
-    assert adapted_recipe(start, own, "own", only=False).words == ("high", "low", "middle")
-    alone = adapted_recipe(start, own, "own", only=True)
-    assert alone.words == ("high", "low", "middle")
-    assert alone.sources[-1].split == "takes"
-    assert alone.sources[-1].repeat == 16  # 24 takes of a word count as about 400
-
-
-def test_too_few_takes_say_how_to_get_more(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "hey").mkdir()
-    shutil.copy(data / "clips" / "high" / "s1_nohash_0.wav", tmp_path / "hey" / "me.wav")
-    with pytest.raises(ConfigError, match=r"too few takes of hey \(1\).*kws-edge record"):
-        adapted_recipe(Start(recipe(), Path()), tmp_path, "own", only=False)
-    with pytest.raises(MissingFileError, match="expected a run of 'recipe'"):
-        Start.read(tmp_path)
-
-
 def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "training", *map(str, arguments)],
@@ -196,7 +176,7 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
     # a word of one's own: what was unknown becomes a word
     own = tmp_path / "own" / "middle"
     own.mkdir(parents=True)
-    for take in range(10):
+    for take in range(8):
         clip = data / "clips" / "middle" / f"s{take + 14}_nohash_0.wav"
         shutil.copy(clip, own / f"me-20260101T000000Z-{take}.wav")
     known = tmp_path / "data"
@@ -206,5 +186,6 @@ def test_from_a_recipe_to_a_model_that_rejects(data: Path, tmp_path: Path) -> No
     places = ("--output", tmp_path / "runs", "--cache", tmp_path / "cache")
     adapted = run_training("adapt", tmp_path / "own", "--from", run, "--data", known, *places)
     assert adapted.returncode == 0, adapted.stderr
-    assert "own takes, after: 2 of 2 known" in adapted.stderr
+    assert "own takes, after: 1 of 1 known" in adapted.stderr
     assert "other people's clips, before: " in adapted.stderr
+    assert f"next: python -m training convert {adapted.stdout.strip()} -q int8" in adapted.stderr

@@ -24,18 +24,26 @@ def command(
     """Train a model further with RECORDINGS, a folder of labels as ``kws-edge record`` makes it.
 
     Takes of words that the model knows make it know this voice; other labels become new words.
-    The public recordings in --data are used beside them, so that it forgets nothing. Every
-    fifth take is not trained on, and measured before and after.
+    `_unknown_` (other words) and `_silence_` (the room) are used as what they are. The public
+    recordings in --data are used beside them, so that it forgets nothing. Every fifth take is
+    not trained on, and measured before and after.
     """
-    from training.recipe.adapt import Start, adapted_recipe
+    from training.recipe.adapt import Start, adapted_recipe, summary
     from training.recipe.compare import compare
     from training.recipe.train import train_recipe
 
     begin = Start.read(start)
     recipe = adapted_recipe(begin, recordings, name, only)
     log = RunLog()
-    run = train_recipe(recipe, data, output, cache, log, prepare=begin.give_to)
+    log(summary(begin, recipe, recordings))
+    run = train_recipe(recipe, data, output, cache, log,
+                       prepare=lambda model: begin.give_to(model, recipe.labels))  # fmt: skip
     for line in compare(begin, Start(recipe, run), data, recordings):
         log(line)
     log.write(run)
     click.echo(run)
+    click.echo(
+        f"next: python -m training convert {run} -q int8 --data {data}\n"
+        f"      kws-edge listen --model tflite_models/{name}-int8.tflite",
+        err=True,
+    )

@@ -1,12 +1,16 @@
 """A trained recipe taken further with someone's own takes: of its words, or of new ones."""
 
 import dataclasses
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kws_edge.errors import ConfigError, MissingFileError
+from kws_edge.recorder.sample_entry import check_name
 from kws_edge.yaml_file import load
 from training.dataset.index import scan
 from training.recipe.config import Recipe, Schedule, Source
@@ -14,8 +18,10 @@ from training.recipe.train import build
 from training.run_folder import RECIPE
 from training.trained import WEIGHTS
 
-CLIPS_A_WORD = 400  # as many of one's own takes as this, counting repeats, come in an epoch
+LEAST_TAKES = 5  # of a word: one of them is not trained on
+CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come in an epoch
 MOST_REPEATS = 50
+UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little other speech
 SCHEDULE = Schedule(
     epochs=12, passes=4, learning_rate=5e-4, warmup_epochs=1, averaging=0.98, label_smoothing=0.05
 )
@@ -42,41 +48,74 @@ class Start:
         model.load_weights(self.run / WEIGHTS)
         return model
 
-    def give_to(self, model: keras.Model) -> None:
-        """Copy all weights but those of the labels, where they are others now."""
-        for mine, its in zip(self.network().layers, model.layers, strict=True):
-            weights = mine.get_weights()
-            if [w.shape for w in weights] == [w.shape for w in its.get_weights()]:
-                its.set_weights(weights)
+    def give_to(self, model: keras.Model, labels: Sequence[str]) -> None:
+        """Copy all weights to ``model``; in the layer of the labels those of the ``labels`` that
+        both know, each to its own place."""
+        pairs = zip(self.network().layers, model.layers, strict=True)
+        *layers, last = [(mine, its) for mine, its in pairs if its.get_weights()]
+        for mine, its in layers:
+            its.set_weights(mine.get_weights())
+        known = [label for label in labels if label in self.recipe.labels]
+        sources = [self.recipe.labels.index(label) for label in known]
+        targets = [labels.index(label) for label in known]
+        weights = [np.array(new) for new in last[1].get_weights()]  # [inputs, labels], [labels]
+        for old, new in zip(last[0].get_weights(), weights, strict=True):
+            new[..., targets] = old[..., sources]
+        last[1].set_weights(weights)
 
 
-def adapted_recipe(
-    start: Start, recordings: Path, name: str, only: bool, schedule: Schedule = SCHEDULE
-) -> Recipe:
+def adapted_recipe(start: Start, recordings: Path, name: str, only: bool) -> Recipe:
     """The recipe of ``start`` with the takes in ``recordings/<label>/`` as well.
 
     Labels that it does not know become words of their own; with ``only`` its words are those
     of ``recordings`` and no others, and all that it knew are unknown words. Every fifth take
-    is kept for validation. Raises `ConfigError` where there are too few takes for that.
+    is kept for validation. Raises `ConfigError` where there are too few takes for that, and
+    for a folder whose name can be no label.
     """
-    clips = scan(recordings)
-    takes: dict[str, int] = {}
-    for clip in clips:
-        takes[clip.label] = takes.get(clip.label, 0) + 1
-    own = [label for label in takes if not label.startswith("_")]
-    few = [f"{label} ({takes[label]})" for label in own if takes[label] < 5]
-    if few or not own:
-        raise ConfigError(
-            f"{recordings}: too few takes of {', '.join(few) or 'any word'}; record at least 5"
-            " of each, better 20: kws-edge record WORD --count 20"
-        )
+    takes = count_takes(recordings)
     known = () if only else start.recipe.words
-    repeat = max(1, min(MOST_REPEATS, CLIPS_A_WORD // max(takes[label] for label in own)))
+    repeat = max(1, min(MOST_REPEATS, CLIPS_A_WORD // max(takes.values())))
+    windows = start.recipe.windows
+    if only:
+        keywords = repeat * sum(takes.values())
+        share = (1 - windows.silence_share) * UNKNOWN_WINDOWS / (keywords + UNKNOWN_WINDOWS)
+        windows = dataclasses.replace(windows, unknown_share=max(windows.unknown_share, share))
     return dataclasses.replace(
         start.recipe,
         name=name,
-        words=(*known, *(label for label in own if label not in known)),
+        words=(*known, *(label for label in takes if label not in known)),
         sources=(*start.recipe.sources, Source(recordings.resolve(), "takes", repeat)),
+        windows=windows,
         teacher=None,
-        schedule=schedule,
+        schedule=SCHEDULE,
     )
+
+
+def count_takes(recordings: Path) -> dict[str, int]:
+    """How many takes of each word are in ``recordings``; see `adapted_recipe`."""
+    takes = Counter(clip.label for clip in scan(recordings) if clip.label[0] != "_")
+    for label in takes:
+        try:
+            check_name(label)
+        except ValueError as error:
+            raise ConfigError(f"{recordings / label}: cannot be a word: {error}") from error
+    few = [f"{label} ({count})" for label, count in takes.items() if count < LEAST_TAKES]
+    if few or not takes:
+        raise ConfigError(
+            f"{recordings}: too few takes of {', '.join(few) or 'any word'}; record at least"
+            f" {LEAST_TAKES} of each, better 20 (kws-edge record WORD --count 20), or move"
+            " elsewhere what shall be no word"
+        )
+    return dict(takes)
+
+
+def summary(start: Start, recipe: Recipe, recordings: Path) -> str:
+    """One line: which words there are now, and which of them have takes."""
+    takes = count_takes(recordings)
+    new, old = [
+        [f"{word} ({takes[word]} takes)" for word in takes if (word in start.recipe.words) is known]
+        for known in (False, True)
+    ]
+    kept = [word for word in recipe.words if word not in takes]
+    groups = (("new words", new), ("known words", old), ("as before", kept))
+    return "; ".join(f"{what}: {', '.join(words)}" for what, words in groups if words)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kws_edge.audio import AUDIO_SUFFIXES, read_audio
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.tables import FloatArray
@@ -12,7 +14,7 @@ from training.augmentation import RATE
 from training.dataset.index import Clip, scan, speaker_of
 from training.dataset.splits import official_part, split_clips
 from training.recipe.config import Recipe, Source
-from training.windows import UNKNOWN
+from training.windows import SILENCE, UNKNOWN
 from training.windows.maker import Material
 from training.windows.words import Words
 
@@ -21,10 +23,12 @@ NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
 
 @dataclass(frozen=True)
 class Part:
-    """The clips of one part of the data, and the files of running speech."""
+    """The clips of one part of the data, and the files of running speech; ``silence`` are the
+    clips of ``_silence_``, of a room, and ``others`` have those of ``_unknown_`` too."""
 
     keywords: tuple[Clip, ...]
     others: tuple[Clip, ...]
+    silence: tuple[Clip, ...]
     speech: tuple[Path, ...]
 
 
@@ -40,7 +44,7 @@ class Recordings:
         """12 hexadecimal digits for all of it: names and sizes, in order."""
         digest = hashlib.sha256()
         for part in (self.training, self.validation):
-            paths = [clip.path for clip in (*part.keywords, *part.others)]
+            paths = [clip.path for clip in (*part.keywords, *part.others, *part.silence)]
             for path in (*paths, *part.speech, *self.noise):
                 digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
         return digest.hexdigest()[:12]
@@ -71,6 +75,9 @@ def load_material(recordings: Recordings, part: str) -> Material:
         samples = read_audio(path, RATE)
         cut = round(len(samples) * (1 - NOISE_FOR_VALIDATION))
         noises.append(samples[:cut] if part == "training" else samples[cut:])
+    rooms = dict.fromkeys(clip.path for clip in found.silence)
+    if rooms:  # a second each: together they are a recording
+        noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
     return Material(
         Words(found.keywords),
         Words(found.others, UNKNOWN),
@@ -100,10 +107,11 @@ def _by_takes(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
 
 
 def _part(recipe: Recipe, part: str, clips: Sequence[Clip], speech: Sequence[Path]) -> Part:
-    words = [clip for clip in clips if not clip.label.startswith("_")]
+    spoken = [clip for clip in clips if clip.label == UNKNOWN or clip.label[0] != "_"]
     return Part(
-        keywords=tuple(clip for clip in words if clip.label in recipe.words),
-        others=tuple(clip for clip in words if clip.label not in recipe.words),
+        keywords=tuple(clip for clip in spoken if clip.label in recipe.words),
+        others=tuple(clip for clip in spoken if clip.label not in recipe.words),
+        silence=tuple(clip for clip in clips if clip.label == SILENCE),
         speech=tuple(
             path
             for path in speech
