@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.recorder.sample_entry import check_name
@@ -17,6 +16,7 @@ from training.recipe.config import Recipe, Schedule, Source
 from training.recipe.train import build
 from training.run_folder import RECIPE
 from training.trained import WEIGHTS
+from training.windows import UNKNOWN
 
 LEAST_TAKES = 5  # of a word: one of them is not trained on
 CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come in an epoch
@@ -49,18 +49,15 @@ class Start:
         return model
 
     def give_to(self, model: keras.Model, labels: Sequence[str]) -> None:
-        """Copy all weights to ``model``; in the layer of the labels those of the ``labels`` that
-        both know, each to its own place."""
+        """Copy all weights to ``model``; in the layer of the labels each label's to its own
+        place, and those of unknown words to a new one: it was one so far."""
         pairs = zip(self.network().layers, model.layers, strict=True)
         *layers, last = [(mine, its) for mine, its in pairs if its.get_weights()]
         for mine, its in layers:
             its.set_weights(mine.get_weights())
-        known = [label for label in labels if label in self.recipe.labels]
-        sources = [self.recipe.labels.index(label) for label in known]
-        targets = [labels.index(label) for label in known]
-        weights = [np.array(new) for new in last[1].get_weights()]  # [inputs, labels], [labels]
-        for old, new in zip(last[0].get_weights(), weights, strict=True):
-            new[..., targets] = old[..., sources]
+        known = self.recipe.labels
+        places = [known.index(label if label in known else UNKNOWN) for label in labels]
+        weights = [old[..., places] for old in last[0].get_weights()]  # [inputs, labels], [labels]
         last[1].set_weights(weights)
 
 
