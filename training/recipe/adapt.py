@@ -23,7 +23,7 @@ CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come
 MOST_REPEATS = 50
 UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little other speech
 SCHEDULE = Schedule(
-    epochs=12, passes=4, learning_rate=5e-4, warmup_epochs=1, averaging=0.98, label_smoothing=0.05
+    epochs=30, passes=4, learning_rate=1e-3, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
 )
 
 
