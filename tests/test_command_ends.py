@@ -21,7 +21,7 @@ def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not, but is still there to be seen."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter if it goes between two calls
         return False
 
 
