@@ -51,7 +51,7 @@ class Node:
         for pid in self.processes():
             try:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
             if command.startswith(TRIAL):
                 found.append(pid)
