@@ -1,16 +1,15 @@
 """A model for others: its figures in the manifest, a card beside it."""
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from kws_edge.errors import DataError, MissingFileError
-from kws_edge.manifest import Manifest, Measurement
+from kws_edge.manifest import Measurement
 from kws_edge.model_file import pack_model, read_model
 from training.card import card
-from training.tuning.card import card_section, read_tuning
+from training.model_report import read_report
+from training.tuning.card import TUNING, card_section
 from training.working_points import WorkingPoints, load_working_points
 
 
@@ -29,8 +28,8 @@ def release(
     with, and so do those in ``tuning``, a folder of ``tune``, whose figures and picture come too.
     """
     file = read_model(model)
-    results = [_read_report(path, file.manifest) for path in reports]
-    report = read_tuning(tuning, file.manifest) if tuning else None
+    results = [read_report(path, "evaluate", file.manifest) for path in reports]
+    report = read_report(tuning / TUNING, "tune", file.manifest) if tuning else None
     if tuning:
         points = load_working_points(tuning / "detector.yaml")
     points = points or WorkingPoints(file.manifest.detector, file.manifest.presets)
@@ -51,22 +50,6 @@ def release(
     text = card(manifest, path.stat().st_size, results, working_points)
     (output / f"{name}.md").write_text(text)
     return path
-
-
-def _read_report(path: Path, manifest: Manifest) -> dict[str, Any]:
-    try:
-        result: dict[str, Any] = json.loads(path.read_text())
-        described = (result["model"], result["run_id"])
-    except OSError as error:
-        raise MissingFileError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a report of 'evaluate' ({error!r})") from error
-    if described != (manifest.name, manifest.run_id):
-        raise DataError(
-            f"{path}: is of {described[0]} (run {described[1]}), not of {manifest.name}"
-            f" (run {manifest.run_id})"
-        )
-    return result
 
 
 def _measurements(result: dict[str, Any]) -> list[Measurement]:

@@ -1,30 +1,9 @@
 """A tuning in a model's card."""
 
-import json
-from pathlib import Path
 from typing import Any
 
-from kws_edge.errors import DataError, MissingFileError
-from kws_edge.manifest import Manifest
-
+TUNING = "tuning.json"  # the report of `tune` in its folder
 MOST_NAMES = 6  # of one folder in a sentence
-
-
-def read_tuning(folder: Path, manifest: Manifest) -> dict[str, Any]:
-    """The report that ``tune`` wrote of this very model. Raises `MissingFileError`,
-    `DataError`."""
-    path = folder / "tuning.json"
-    try:
-        report: dict[str, Any] = json.loads(path.read_text())
-        described = (report["model"], report["run_id"])
-    except OSError as error:
-        raise MissingFileError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a report of 'tune' ({error!r})") from error
-    if described != (manifest.name, manifest.run_id):
-        raise DataError(f"{path}: is of {described[0]} (run {described[1]}), not of"
-                        f" {manifest.name} (run {manifest.run_id})")  # fmt: skip
-    return report
 
 
 def card_section(report: dict[str, Any], picture: str) -> list[str]:
