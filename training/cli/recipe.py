@@ -33,7 +33,7 @@ def command(
 
     Makes OUTPUT/<timestamp>/ with the SavedModel, recipe.yaml, the log and the figures on the
     validation part, and prints its name. Windows drawn by a run that was interrupted are used
-    by the next. KERAS_BACKEND=jax trains several times faster; ``convert`` then makes the
+    by the next. KERAS_BACKEND=jax may train faster; ``convert`` then makes the
     SavedModel.
     """
     what = load(recipe, Recipe)
