@@ -50,6 +50,10 @@ class DetectorConfig:
         if faults:
             raise Faults(faults)
 
+    def threshold_of(self, keyword: str) -> float:
+        """Its own, or that of all."""
+        return self.thresholds.get(keyword, self.threshold)
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -108,9 +112,7 @@ class Detector:
         """Report these keywords alone: others neither count nor start a refractory time."""
         self._thresholds = np.array(
             [
-                self.config.thresholds.get(label, self.config.threshold)
-                if is_keyword(label) and label in labels
-                else np.inf
+                self.config.threshold_of(label) if is_keyword(label) and label in labels else np.inf
                 for label in self._labels
             ]
         )

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from kws_edge.audio import PCM16_SCALE, resample
+from kws_edge.audio import resample
 from kws_edge.tables import FloatArray
+from training.augmentation.level import LOUDEST, gain, speech_level
+from training.augmentation.noise import add_noise
 from training.field_test.levels import find_activity
-
-LOUDEST = np.float32(1 - 1 / PCM16_SCALE)
 
 
 def quieter(clip: FloatArray, gain_db: float) -> FloatArray:
     """``clip`` with another gain (below 0 dB: quieter)."""
-    return clip * np.float32(10 ** (gain_db / 20))
+    return gain(clip, gain_db)
 
 
 def clipped(clip: FloatArray, gain_db: float) -> FloatArray:
@@ -24,10 +24,7 @@ def noisy(clip: FloatArray, noise: FloatArray, snr_db: float, seed: int) -> Floa
     the sum is turned down where it would clip."""
     start = np.random.default_rng(seed).integers(len(noise) - len(clip) + 1)
     stretch = noise[start : start + len(clip)]
-    activity = find_activity(clip)
-    speech = np.mean(10 ** (activity.levels[activity.active] / 10))
-    gain = np.sqrt(speech / max(float(np.mean(stretch**2)), 1e-10)) * 10 ** (-snr_db / 20)
-    mixed = clip + stretch * np.float32(gain)
+    mixed = add_noise(clip, speech_level(clip), stretch, snr_db)
     return mixed / np.maximum(1, 1.02 * np.abs(mixed).max())
 
 

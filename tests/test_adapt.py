@@ -10,10 +10,10 @@ from kws_edge.audio import write_wav
 from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.schema import parse
 from kws_edge.tables import FloatArray
+from training.network import network
 from training.recipe.adapt import Start, adapted_recipe, summary
 from training.recipe.config import Recipe
 from training.recipe.material import find_recordings, load_material
-from training.recipe.train import build
 from training.run_folder import RECIPE, as_document
 from training.trained import WEIGHTS
 
@@ -133,7 +133,7 @@ def save(run: Path) -> Start:
     """A run with a network that has not learnt anything."""
     run.mkdir()
     (run / RECIPE).write_text(yaml.safe_dump(as_document(BASE)))
-    build(BASE.network, BASE).save_weights(run / WEIGHTS)
+    network(BASE.run()).save_weights(run / WEIGHTS)
     return Start.read(run)
 
 
@@ -141,7 +141,7 @@ def save(run: Path) -> Start:
 def test_known_labels_keep_what_was_learnt(own: Path, tmp_path: Path, only: bool) -> None:
     begin = save(tmp_path / "run")
     recipe = adapted(own, only)
-    model = build(recipe.network, recipe)
+    model = network(recipe.run())
     begin.give_to(model, recipe.labels)
     features = np.random.default_rng(0).normal(size=(4, *BASE.features.shape, 1)).astype("f4")
     common = [label for label in recipe.labels if label in BASE.labels]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from kws_edge.detector import is_keyword
 from kws_edge.manifest import Manifest
 
 
@@ -11,7 +10,7 @@ def card(
 ) -> str:
     """The model card, in Markdown."""
     features = manifest.features
-    keywords = list(filter(is_keyword, manifest.labels))
+    keywords = manifest.keywords
     mel = (
         f"{features.num_mel_bins} mel bands, {features.lower_edge_hertz:g} to"
         f" {features.upper_edge_hertz:g} Hz"

@@ -2,14 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.audio import one_window, read_audio
 from kws_edge.detector import is_keyword
 from kws_edge.features import FrontEnd
 from kws_edge.interpreter import interpreter_name
@@ -19,6 +18,7 @@ from kws_edge.model import Classifier
 from kws_edge.model_file import read_model
 from kws_edge.tables import FloatArray
 from training.dataset.index import Clip
+from training.hear import window_features
 from training.provenance import machine
 from training.statistics import wilson_interval
 
@@ -40,7 +40,8 @@ def evaluate(
     """
     file = read_model(model)
     classifier, manifest = Classifier(file), file.manifest
-    found = posteriors_of(classifier, progress(clips))
+    front_end = FrontEnd(manifest.features)
+    found = np.stack([classifier(window_features(clip, front_end)) for clip in progress(clips)])
     spoken = [clip.label for clip in clips]
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
@@ -70,17 +71,6 @@ def evaluate(
     }
 
 
-def posteriors_of(classifier: Classifier, clips: Iterable[Clip]) -> FloatArray:
-    """``[clips, labels]``, each clip cut or zero-padded to one window."""
-    config = classifier.manifest.features
-    front_end = FrontEnd(config)
-    rows = []
-    for clip in clips:
-        audio = read_audio(clip.path, config.sample_rate)
-        rows.append(classifier(front_end(one_window(audio, config.window_samples))))
-    return np.stack(rows)
-
-
 def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:
     """``[labels, labels]``: rows are what was spoken, columns what was heard."""
     labels = posteriors.shape[1]
@@ -102,7 +92,7 @@ def rejection(manifest: Manifest, spoken: Sequence[str], posteriors: FloatArray)
     words = posteriors[:, is_word]  # [clips, words]
     keywords = np.array(manifest.keywords)
     detector = manifest.detector
-    limits = [detector.thresholds.get(word, detector.threshold) for word in keywords]
+    limits = [detector.threshold_of(word) for word in manifest.keywords]
     of_word = np.isin(spoken, keywords)
     right = keywords[words.argmax(axis=1)] == np.array(spoken)
     reached = (words >= np.array(limits, np.float32)).any(axis=1)

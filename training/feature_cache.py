@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 import kws_edge
-from kws_edge.audio import one_window, read_audio
 from kws_edge.features import FeatureConfig, FrontEnd
 from kws_edge.tables import FloatArray
 from training.data import fingerprint
 from training.dataset.index import Clip
 from training.dataset.splits import Split
+from training.hear import window_features
 
 # What a feature's value depends on besides its configuration and the clip.
 CODE = ("audio.py", "features.py", "feature_config.py", "tables.py")
@@ -103,6 +103,5 @@ def _write(clips: Sequence[Clip], config: FeatureConfig, path: Path) -> None:
         path, mode="w+", dtype=np.float32, shape=shape
     )
     for row, clip in enumerate(clips):
-        audio = read_audio(clip.path, config.sample_rate)
-        array[row] = front_end(one_window(audio, config.window_samples))  # [frames, width]
+        array[row] = window_features(clip, front_end)
     array.flush()

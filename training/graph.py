@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kws_edge.audio import one_window, read_audio
 from kws_edge.features import FrontEnd
 from kws_edge.tables import FloatArray
 from training.config import RunConfig
 from training.dataset.index import Clip
+from training.hear import window_features
 from training.run_folder import CALIBRATION
 from training.streaming_network import first_states, streaming_run
 
@@ -85,5 +85,4 @@ def _windows(run: Path, config: RunConfig, clips: Sequence[Clip]) -> Iterator[Fl
     chosen = random.Random(config.seed).sample(clips, min(CALIBRATION_CLIPS, len(clips)))
     front_end = FrontEnd(config.features)
     for clip in chosen:
-        audio = read_audio(clip.path, config.features.sample_rate)
-        yield front_end(one_window(audio, config.features.window_samples))
+        yield window_features(clip, front_end)

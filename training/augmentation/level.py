@@ -2,18 +2,16 @@
 
 import numpy as np
 
-from kws_edge.audio import PCM16_SCALE
+from kws_edge.audio import PCM16_SCALE, from_pcm16, to_pcm16
 from kws_edge.tables import FloatArray
-from training.field_test.levels import FLOOR_DBFS, find_activity
+from training.field_test.levels import find_activity, to_db
 
 LOUDEST = np.float32(1 - 1 / PCM16_SCALE)
 
 
 def speech_level(samples: FloatArray) -> float:
     """RMS level of the active speech in ``samples [n]``, dBFS; at least -96."""
-    activity = find_activity(samples)
-    power = float(np.mean(10 ** (activity.levels[activity.active] / 10)))
-    return 10 * float(np.log10(max(power, 10 ** (FLOOR_DBFS / 10))))
+    return float(to_db(find_activity(samples).power))
 
 
 def gain(samples: FloatArray, decibel: float) -> FloatArray:
@@ -36,5 +34,4 @@ def clip_at(samples: FloatArray, share: float) -> FloatArray:
 
 def to_steps(samples: FloatArray) -> FloatArray:
     """``samples`` as 16 bits hold them: limited to full scale, rounded to a step of 1 / 32768."""
-    steps = np.rint(np.clip(samples, -1, LOUDEST) * np.float32(PCM16_SCALE))
-    return (steps / np.float32(PCM16_SCALE)).astype(np.float32)
+    return from_pcm16(to_pcm16(samples))

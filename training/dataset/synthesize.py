@@ -126,17 +126,7 @@ def _speak(voice: str, text: str, speed: int, pitch: int, path: Path) -> None:
         stretch = f"duration_stretch={170 / speed:.3f}"
         command = ["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", str(path)]
     else:
-        command = [
-            "espeak-ng",
-            "-v",
-            voice,
-            "-s",
-            str(speed),
-            "-p",
-            str(pitch),
-            "-w",
-            str(path),
-            text,
-        ]
+        how = ["-v", voice, "-s", str(speed), "-p", str(pitch)]
+        command = ["espeak-ng", *how, "-w", str(path), text]
     subprocess.run(command, check=True, capture_output=True)
     write_wav(path, read_audio(path, RATE), RATE)  # espeak-ng speaks at 22,050 Hz

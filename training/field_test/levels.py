@@ -39,6 +39,16 @@ class Activity:
         inside[self.first : self.last + 1] = True
         return inside & (self.levels >= self.threshold)
 
+    @property
+    def power(self) -> float:
+        """Mean square of the active speech; full scale is a square wave at 1."""
+        return float(np.mean(10 ** (self.levels[self.active] / 10)))
+
+    def span(self, samples: int) -> tuple[int, int]:
+        """First sample of the word and the one after its last, in a clip of so many at `RATE`."""
+        step, frame = RATE * STEP_MS // 1000, RATE * FRAME_MS // 1000
+        return self.first * step, min(samples, self.last * step + frame)
+
 
 def find_activity(samples: FloatArray) -> Activity:
     """Where the word lies in ``samples [n]`` (float32 at `RATE`, n > 0).

@@ -12,8 +12,8 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.recorder.sample_entry import check_name
 from kws_edge.yaml_file import load
 from training.dataset.index import scan
+from training.network import network
 from training.recipe.config import Recipe, Schedule, Source
-from training.recipe.train import build
 from training.run_folder import RECIPE
 from training.trained import WEIGHTS
 from training.windows import UNKNOWN
@@ -44,7 +44,7 @@ class Start:
 
     def network(self) -> keras.Model:
         """The network as it was trained."""
-        model = build(self.recipe.network, self.recipe)
+        model = network(self.recipe.run())
         model.load_weights(self.run / WEIGHTS)
         return model
 

@@ -119,14 +119,15 @@ class Recipe:
         """The words, then ``_unknown_`` and ``_silence_``."""
         return (*self.words, UNKNOWN, SILENCE)
 
-    def run(self) -> RunConfig:
-        """What ``convert`` and the others need to know of the network."""
+    def run(self, network: NetworkConfig | None = None) -> RunConfig:
+        """What ``convert`` and the others need to know of the network, or of another one."""
+        network = network or self.network
         return RunConfig(
             name=self.name,
             features=self.features,
             labels=self.labels,
-            architecture=self.network.architecture,
-            width=self.network.width,
+            architecture=network.architecture,
+            width=network.width,
             detector=self.detector,
             seed=self.seed,
         )

@@ -4,10 +4,9 @@ To draw a window takes a hundred times as long as to read one, and every network
 tried on the same windows can read them. A pass is drawn when it is first asked for.
 """
 
-import dataclasses
 import hashlib
+import io
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 import training.augmentation
 import training.windows
+from kws_edge.atomic import write_atomically
 from kws_edge.features import FrontEnd
 from kws_edge.tables import FloatArray
 from training.augmentation.effects import Effects
@@ -58,22 +58,32 @@ class Passes:
     def _draw(self, number: int) -> Windows:
         recipe = self._recipe
         if self._maker is None:
-            material = load_material(self._recordings, self._part)
-            effects = Effects(recipe.augmentation, material.noises, recipe.seed)
-            self._maker = WindowMaker(
-                recipe.windows, material, effects, recipe.features.window_samples
-            )
-        seed = [recipe.seed, number, self._part == "validation"]
-        plan = self._maker.plan(np.random.default_rng(seed))
+            self._maker = window_maker(recipe, self._recordings, self._part)
+        plan = plan_of(self._maker, recipe, self._part, number)
         front_end = FrontEnd(recipe.features)
         features = np.empty((len(plan), *recipe.features.shape), np.float16)
         targets = np.empty(len(plan), np.int64)
-        for row, item in enumerate(plan):
-            random = np.random.default_rng([*seed, row])
+        for row, (item, random) in enumerate(plan):
             window, label, _ = self._maker.draw(item, random)
             features[row] = front_end(window)
             targets[row] = recipe.labels.index(label)
         return Windows(features, targets)
+
+
+def window_maker(recipe: Recipe, recordings: Recordings, part: str) -> WindowMaker:
+    """What draws the windows of a part, its recordings in memory."""
+    material = load_material(recordings, part)
+    effects = Effects(recipe.augmentation, material.noises, recipe.seed)
+    return WindowMaker(recipe.windows, material, effects, recipe.features.window_samples)
+
+
+def plan_of(
+    maker: WindowMaker, recipe: Recipe, part: str, number: int
+) -> list[tuple[int | str, np.random.Generator]]:
+    """The items of pass ``number``, each with the generator that its window is drawn by."""
+    seed = [recipe.seed, number, part == "validation"]
+    items = maker.plan(np.random.default_rng(seed))
+    return [(item, np.random.default_rng([*seed, row])) for row, item in enumerate(items)]
 
 
 def one_hot(targets: npt.NDArray[np.int64], labels: int, smoothing: float) -> FloatArray:
@@ -85,7 +95,9 @@ def one_hot(targets: npt.NDArray[np.int64], labels: int, smoothing: float) -> Fl
 
 def _key(recipe: Recipe, recordings: Recordings) -> str:
     """Of all that windows depend on: the settings, the recordings and the code."""
-    augmentation = _of_samples(recipe)
+    augmentation = as_document(recipe.augmentation)
+    for later in ("masks", "mixup"):  # done to batches of features
+        del augmentation[later]
     code = hashlib.sha256()
     for package in (training.augmentation, training.windows):
         for path in sorted(Path(package.__path__[0]).glob("*.py")):
@@ -97,14 +109,7 @@ def _key(recipe: Recipe, recordings: Recordings) -> str:
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
 
 
-def _of_samples(recipe: Recipe) -> dict[str, object]:
-    """Without what is done to batches of features, later."""
-    document = dataclasses.asdict(recipe.augmentation)
-    return {name: str(v) for name, v in document.items() if name not in ("masks", "mixup")}
-
-
 def _save(path: Path, array: npt.NDArray[np.generic]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        np.save(file, array)
-    partial.rename(path)
+    file = io.BytesIO()
+    np.save(file, array)
+    write_atomically(path, file.getvalue())

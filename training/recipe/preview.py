@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kws_edge.audio import level_dbfs, write_wav
 from kws_edge.features import FrontEnd
 from kws_edge.tables import FloatArray
-from training.augmentation.effects import Effects
 from training.recipe.config import Recipe
-from training.recipe.material import find_recordings, load_material
-from training.windows.maker import WindowMaker
+from training.recipe.material import find_recordings
+from training.recipe.passes import plan_of, window_maker
 
 COLUMNS = 4
 
@@ -28,12 +25,9 @@ class Example:
 
 def examples(recipe: Recipe, data: Path, count: int) -> Iterator[Example]:
     """The first ``count`` windows of the validation part's first pass."""
-    material = load_material(find_recordings(recipe, data), "validation")
-    effects = Effects(recipe.augmentation, material.noises, recipe.seed)
-    maker = WindowMaker(recipe.windows, material, effects, recipe.features.window_samples)
-    seed = [recipe.seed, 0, 1]
-    for row, item in enumerate(maker.plan(np.random.default_rng(seed))[:count]):
-        yield Example(*maker.draw(item, np.random.default_rng([*seed, row])))
+    maker = window_maker(recipe, find_recordings(recipe, data), "validation")
+    for item, random in plan_of(maker, recipe, "validation", 0)[:count]:
+        yield Example(*maker.draw(item, random))
 
 
 def write_preview(recipe: Recipe, data: Path, output: Path, count: int) -> list[Path]:

@@ -11,14 +11,14 @@ import numpy as np
 import yaml
 
 from kws_edge.tables import FloatArray
-from training.architectures import ARCHITECTURES
 from training.cost import multiply_accumulates
+from training.network import network as build_network
 from training.provenance import git_commit, library_versions
 from training.recipe.config import NetworkConfig, Recipe
 from training.recipe.fit import Lesson, fit
 from training.recipe.material import Recordings, find_recordings
 from training.recipe.passes import Passes
-from training.recipe.validation import clip_windows, measure, posteriors
+from training.recipe.validation import Measures, clip_windows, measure, posteriors
 from training.run_folder import (
     CALIBRATION,
     RECIPE,
@@ -62,8 +62,8 @@ def train_recipe(
         epochs: int,
         teacher: keras.Model | None = None,
         prepare: Prepare = lambda _: None,
-    ) -> tuple[keras.Model, History]:
-        model = build(network, recipe)
+    ) -> tuple[keras.Model, History, Measures]:
+        model = build_network(recipe.run(network))
         prepare(model)
         report(f"{network.architecture}, width {network.width}: {model.count_params()} parameters")
         lesson = Lesson(
@@ -76,30 +76,24 @@ def train_recipe(
         )
         schedule = dataclasses.replace(recipe.schedule, epochs=epochs)
         history = fit(model, lesson, drawn, schedule, recipe.seed, report)
-        report(f"validation: {measure(model, recipe, clips, drawn)}")
-        return model, history
+        measures = measure(model, recipe, clips, drawn)
+        report(f"validation: {measures}")
+        return model, history, measures
 
     teacher = None
     if recipe.teacher:
-        teacher, _ = learn(recipe.teacher.network, recipe.teacher.epochs)
-    model, history = learn(recipe.network, recipe.schedule.epochs, teacher, prepare)
+        teacher, *_ = learn(recipe.teacher.network, recipe.teacher.epochs)
+    model, history, measures = learn(recipe.network, recipe.schedule.epochs, teacher, prepare)
     metrics = {
         "seconds": round(time.monotonic() - started, 1),
         "parameters": model.count_params(),
         "multiply_accumulates": multiply_accumulates(model),
-        "validation": dataclasses.asdict(measure(model, recipe, clips, drawn)),
+        "validation": dataclasses.asdict(measures),
         "windows": len(passes.get(0).targets),
         "clips": _counts(recordings),
         **provenance,
     }
     return _save(model, recipe, passes, history, metrics, output)
-
-
-def build(network: NetworkConfig, recipe: Recipe) -> keras.Model:
-    """The network, not compiled."""
-    shape = (*recipe.features.shape, 1)
-    width = {} if network.width is None else {"width": network.width}
-    return ARCHITECTURES[network.architecture](shape, len(recipe.labels), **width)
 
 
 def _soft_targets(

@@ -1,16 +1,13 @@
 """How good a network is on the validation part: the figures by which recipes are chosen."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.audio import one_window, read_audio
-from kws_edge.features import FeatureConfig, FrontEnd
 from kws_edge.tables import FloatArray
-from training.dataset.index import Clip
+from training.hear import features_of
 from training.recipe.config import Recipe
 from training.recipe.material import Recordings
 from training.recipe.passes import Windows
@@ -41,16 +38,6 @@ def clip_windows(recipe: Recipe, recordings: Recordings) -> Windows:
     labels = [c.label for c in part.keywords] + [UNKNOWN] * len(part.others)
     targets = np.array([recipe.labels.index(label) for label in labels], np.int64)
     return Windows(features_of(clips, recipe.features), targets)
-
-
-def features_of(clips: Sequence[Clip], config: FeatureConfig) -> FloatArray:
-    """``[clips, frames, bands]``, each clip cut or zero-padded to one window."""
-    front_end = FrontEnd(config)
-    rows = [
-        front_end(one_window(read_audio(clip.path, config.sample_rate), config.window_samples))
-        for clip in clips
-    ]
-    return np.stack(rows)
 
 
 def measure(model: keras.Model, recipe: Recipe, clips: Windows, drawn: Windows) -> Measures:

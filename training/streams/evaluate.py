@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from kws_edge.config import DetectorOverrides
-from kws_edge.detector import is_keyword
 from kws_edge.interpreter import interpreter_name
 from kws_edge.model import Classifier
 from kws_edge.model_file import read_model
@@ -31,8 +30,7 @@ def evaluate_streams(
     points = points or WorkingPoints(manifest.detector, manifest.presets)
     config = overrides.applied_to(points.detector, points.presets)
     classifier = Classifier(file)
-    keywords = tuple(filter(is_keyword, manifest.labels))
-    results = [scored(hear(stream, classifier, config), keywords) for stream in streams]
+    results = [scored(hear(stream, classifier, config), manifest.keywords) for stream in streams]
     return {
         "model": manifest.name,
         "run_id": manifest.run_id,
@@ -41,5 +39,5 @@ def evaluate_streams(
         "detector": dataclasses.asdict(config),
         "interpreter": interpreter_name(),
         "without_labels": [s.name for s in streams if s.words is None],
-        **figures(results, keywords),
+        **figures(results, manifest.keywords),
     }

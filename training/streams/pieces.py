@@ -11,7 +11,7 @@ from kws_edge.errors import DataError, MissingFileError
 from kws_edge.tables import FloatArray
 from training.dataset.index import Clip, scan
 from training.dataset.splits import split_clips
-from training.field_test.levels import FRAME_MS, RATE, STEP_MS, Activity, find_activity
+from training.field_test.levels import RATE, find_activity
 from training.streams.config import ClipsConfig, SpeechConfig
 
 FADE_MS = 10.0
@@ -58,7 +58,7 @@ def word_piece(clip: Clip, margin_ms: float | None) -> Piece:
     if margin_ms is None:
         samples = one_window(samples, RATE)
     activity = find_activity(samples)
-    start, end = _speech(activity, len(samples))
+    start, end = activity.span(len(samples))
     if not is_keyword(clip.label):
         start, end = 0, len(samples)
     if margin_ms is not None:
@@ -66,7 +66,7 @@ def word_piece(clip: Clip, margin_ms: float | None) -> Piece:
         first, last = max(0, start - margin), min(len(samples), end + margin)
         samples = _faded(samples[first:last])
         start, end = start - first, end - first
-    return Piece(clip.label, samples, start, end, _power(activity))
+    return Piece(clip.label, samples, start, end, activity.power)
 
 
 def speech_piece(config: SpeechConfig, data: Path, rng: np.random.Generator) -> Piece:
@@ -76,7 +76,7 @@ def speech_piece(config: SpeechConfig, data: Path, rng: np.random.Generator) -> 
     length = min(len(samples), round(config.seconds * RATE))
     first = int(rng.integers(len(samples) - length + 1))
     samples = _faded(samples[first : first + length])
-    return Piece(SPEECH, samples, 0, length, _power(find_activity(samples)))
+    return Piece(SPEECH, samples, 0, length, find_activity(samples).power)
 
 
 def recordings(folder: Path) -> list[Path]:
@@ -87,16 +87,6 @@ def recordings(folder: Path) -> list[Path]:
     if not found:
         raise DataError(f"{folder}: no {', '.join(AUDIO_SUFFIXES)} files in this folder")
     return found
-
-
-def _speech(activity: Activity, length: int) -> tuple[int, int]:
-    """First sample of the word and the one after its last."""
-    step, frame = RATE * STEP_MS // 1000, RATE * FRAME_MS // 1000
-    return activity.first * step, min(length, activity.last * step + frame)
-
-
-def _power(activity: Activity) -> float:
-    return float(np.mean(10 ** (activity.levels[activity.active] / 10)))
 
 
 def _faded(samples: FloatArray) -> FloatArray:

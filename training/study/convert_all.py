@@ -21,9 +21,9 @@ from training.convert import convert, read_run
 from training.data import load_split
 from training.dataset.index import Clip
 from training.dataset.splits import Split
+from training.hear import features_of, posteriors_of
 from training.provenance import git_commit
 from training.restore import ensure_saved_model, restored_network
-from training.study.hear import features_of, posteriors_of
 from training.study.outcome import outcome_of
 from training.study.results import (
     QUANTIZATIONS,

@@ -13,9 +13,9 @@ from training.config import MINI_SPEECH_COMMANDS
 from training.dataset.index import Clip, scan
 from training.dataset.splits import split_clips
 from training.feature_cache import relevant
+from training.hear import features_of, posteriors_of
 from training.provenance import git_commit
 from training.study.files import StudyModel
-from training.study.hear import features_of, posteriors_of
 from training.study.outcome import outcome_of
 from training.study.results import Tested, tested_path
 from training.study.store import get, put

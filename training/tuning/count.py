@@ -51,7 +51,7 @@ class Bench:
         self.labels = manifest.labels
         self.rate = manifest.features.sample_rate
         self.base = manifest.detector
-        self.keywords = tuple(filter(is_keyword, manifest.labels))
+        self.keywords = manifest.keywords
         self.hours = sum(s.posteriors.seconds for s in streams if s.negative) / 3600
         self.spoken = np.zeros((HALVES, len(self.keywords)), np.int64)
         for stream in streams:
@@ -71,7 +71,7 @@ class Bench:
     def thresholds(self, config: DetectorConfig) -> Floats:
         """``[labels]``, infinite where a label is no keyword."""
         return np.array([
-            config.thresholds.get(label, config.threshold) if is_keyword(label) else np.inf
+            config.threshold_of(label) if is_keyword(label) else np.inf
             for label in self.labels
         ])  # fmt: skip
 

@@ -5,8 +5,8 @@ Whatever threshold, smoothing or refractory time follows, the network says the s
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import kws_edge
+from kws_edge.atomic import write_atomically
 from kws_edge.detector import DetectorConfig
 from kws_edge.interpreter import interpreter_name
 from kws_edge.model import Classifier
@@ -81,8 +82,7 @@ def _key(path: Path, file: ModelFile, config: DetectorConfig) -> str:
 
 
 def _write(path: Path, samples: npt.NDArray[np.int64], values: FloatArray) -> None:
-    # under another name until it is whole: a killed run leaves nothing that looks finished
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez(partial, samples=samples, values=values)
-    partial.rename(path)
+    file = io.BytesIO()
+    np.savez(file, samples=samples, values=values)
+    write_atomically(path, file.getvalue())

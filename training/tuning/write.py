@@ -10,6 +10,7 @@ import yaml
 
 from kws_edge.interpreter import interpreter_name
 from training.statistics import poisson_interval, wilson_interval
+from training.tuning.card import TUNING
 from training.tuning.choose import Choice
 from training.tuning.own import FEWEST
 from training.tuning.picture import draw_det
@@ -29,7 +30,7 @@ def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
     tell of them, a line a working point."""
     folder.mkdir(parents=True, exist_ok=True)
     report = as_report(tuning)
-    (folder / "tuning.json").write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    (folder / TUNING).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
     default, *presets = tuning.choices
     document = {
         "detector": dataclasses.asdict(default.row.config),

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kws_edge.audio import read_audio, to_pcm16
+from kws_edge.audio import from_pcm16, read_audio, to_pcm16
 from kws_edge.tables import FloatArray
 from training.augmentation import RATE
 from training.augmentation.speed import change_speed
 from training.dataset.index import Clip
-from training.field_test.levels import STEP_MS, find_activity
+from training.field_test.levels import find_activity
 
-STEP = RATE * STEP_MS // 1000
 LONGEST = 4 * RATE  # of a clip: more is not a word
 
 
@@ -53,8 +52,7 @@ class Words(Sequence[Word]):
             if not len(samples):
                 continue
             activity = find_activity(samples)
-            first = activity.first * STEP
-            last = min(len(samples), (activity.last + 2) * STEP)  # a frame is two steps long
+            first, last = activity.span(len(samples))
             self._kept.append((to_pcm16(samples), label or clip.label, first, max(last, first + 1)))
 
     def __len__(self) -> int:
@@ -62,7 +60,7 @@ class Words(Sequence[Word]):
 
     def __getitem__(self, index: int) -> Word:  # type: ignore[override]
         samples, label, first, last = self._kept[index]
-        return Word(samples.astype(np.float32) / np.float32(32768), label, first, last)
+        return Word(from_pcm16(samples), label, first, last)
 
     def any(self, random: np.random.Generator) -> Word:
         """One of them, each as likely."""

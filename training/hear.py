@@ -11,13 +11,18 @@ from kws_edge.tables import FloatArray
 from training.dataset.index import Clip
 
 
+def window_features(clip: Clip, front_end: FrontEnd) -> FloatArray:
+    """``[frames, width]`` of a clip, cut or zero-padded to one window."""
+    config = front_end.config
+    return front_end(one_window(read_audio(clip.path, config.sample_rate), config.window_samples))
+
+
 def features_of(clips: Sequence[Clip], config: FeatureConfig) -> FloatArray:
     """``[clips, frames, width]``."""
     front_end = FrontEnd(config)
     features: FloatArray = np.empty((len(clips), *config.shape), np.float32)
     for row, clip in enumerate(clips):
-        audio = read_audio(clip.path, config.sample_rate)
-        features[row] = front_end(one_window(audio, config.window_samples))
+        features[row] = window_features(clip, front_end)
     return features
 
 
