@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.tables import FloatArray
+from training.batches import training_batches, validation_batches
 from training.config import RunConfig
 from training.cost import multiply_accumulates
 from training.feature_cache import Arrays, Examples
@@ -33,10 +34,13 @@ def fit(config: RunConfig, arrays: Arrays, report: Report | None = None) -> Trai
     model = build(config, steps * optimizer.epochs)
     started = time.monotonic()
     history: History = model.fit(
-        _shuffled(arrays.training, config),
+        training_batches(_shuffled(arrays.training, config)),
         steps_per_epoch=steps,
         epochs=optimizer.epochs,
-        validation_data=(arrays.validation.features[..., None], arrays.validation.targets),
+        validation_data=validation_batches(
+            (arrays.validation.features[..., None], arrays.validation.targets),
+            optimizer.batch_size,
+        ),
         validation_batch_size=optimizer.batch_size,
         callbacks=[_Reporter(report)] if report else [],
         shuffle=False,  # the generator has shuffled

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from kws_edge.features import FeatureConfig
+from training.batches import untuned
 from training.dataset.index import Clip
 from training.features import extract
 
@@ -45,4 +46,4 @@ def make_dataset(
     dataset = dataset.map(features_of, num_parallel_calls=tf.data.AUTOTUNE).cache()
     if shuffle_seed is not None:
         dataset = dataset.shuffle(len(paths), seed=shuffle_seed)
-    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return untuned(dataset.batch(batch_size).prefetch(2))

@@ -10,9 +10,12 @@ import numpy as np
 
 from kws_edge.tables import FloatArray
 from training.augmentation.spectral import Masks, mask, mixup
+from training.batches import training_batches, validation_batches
 from training.recipe.config import Schedule
 from training.recipe.passes import Windows, one_hot
 from training.run_folder import History
+
+VALIDATION_BATCH = 512
 
 Soft = Callable[[int], FloatArray]
 
@@ -50,14 +53,17 @@ def fit(
     if schedule.averaging:
         callbacks.insert(0, keras.callbacks.SwapEMAWeights())
     history: History = model.fit(
-        _batches(lesson, schedule, seed),
+        training_batches(_batches(lesson, schedule, seed)),
         steps_per_epoch=steps,
         epochs=schedule.epochs,
-        validation_data=(
-            np.asarray(validation.features, np.float32)[..., None],
-            one_hot(validation.targets, lesson.labels, 0),
+        validation_data=validation_batches(
+            (
+                np.asarray(validation.features, np.float32)[..., None],
+                one_hot(validation.targets, lesson.labels, 0),
+            ),
+            VALIDATION_BATCH,
         ),
-        validation_batch_size=512,
+        validation_batch_size=VALIDATION_BATCH,
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
