@@ -1,7 +1,6 @@
 """A recipe from YAML to a model file: small, on tones, but with all of its steps."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,60 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recipe_world import PITCHES, RATE, RECIPE, run_training, write_recordings
 
-from kws_edge.audio import write_wav
 from kws_edge.errors import DataError, Faults, MissingFileError
 from kws_edge.schema import parse
 from training.recipe.config import Recipe
 from training.recipe.material import find_recordings, load_material
 from training.recipe.passes import Passes
 
-ROOT = Path(__file__).parent.parent
-RATE = 16000
-PITCHES = {"high": 2500.0, "low": 900.0, "middle": 5000.0}
-RECIPE = {
-    "name": "tones",
-    "words": ["high", "low"],
-    "features": {
-        "kind": "log_mel", "frame_length_ms": 32, "frame_step_ms": 20, "num_mel_bins": 20,
-        "log_offset": 1e-3,
-    },
-    "sources": [{"folder": "clips"}],
-    "noise": ["noise"],
-    "speech": ["speech"],
-    "augmentation": {
-        "rooms": 2, "mixup": 0,
-        "masks": {"time_masks": 1, "time_frames": 2, "band_masks": 1, "bands": 1},
-    },
-    "schedule": {
-        "epochs": 3, "passes": 2, "batch_size": 8, "warmup_epochs": 0.5, "averaging": 0.5,
-        "learning_rate": 0.01,
-    },
-    "network": {"architecture": "tc_resnet", "width": 8},
-}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips of tones by 24 speakers, a background noise, and speech that is a fourth tone."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-
-    def write(path: Path, hertz: float, seconds: float) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        time = np.arange(round(seconds * RATE)) / RATE
-        inside = np.abs(time - seconds / 2) < seconds / 5
-        samples = 0.3 * inside * np.sin(2 * np.pi * hertz * random.uniform(0.9, 1.1) * time)
-        noise = random.normal(0, 0.001, len(time))
-        write_wav(path, (samples + noise).astype(np.float32), RATE)
-
-    for label, hertz in PITCHES.items():
-        for speaker in range(24):
-            write(folder / "clips" / label / f"s{speaker}_nohash_0.wav", hertz, 1)
-    write(folder / "noise" / "hiss.wav", 0, 6)
-    for voice in range(12):
-        write(folder / "speech" / f"v{voice}_nohash_0.wav", 3000, 3)
-    return folder
+    return write_recordings(tmp_path_factory.mktemp("data"))
 
 
 def recipe(**changes: object) -> Recipe:
@@ -130,14 +87,6 @@ def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
     quieter = recipe(augmentation={"rooms": 2, "gain_db": {"low": -60, "high": -50}})
     Passes(quieter, found, "training", tmp_path).get(0, told.append)
     assert len(told) == 3  # other windows: drawn anew
-
-
-def run_training(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "training", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
 
 
 @pytest.mark.slow

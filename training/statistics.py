@@ -60,6 +60,18 @@ def binomial_tail(successes: int, count: int, probability: float) -> float:
     return min(1.0, math.fsum(math.exp(term) for term in terms))
 
 
+def student_quantile(df: int) -> float:
+    """Half the width, in standard errors, of a 95 % interval by ``df`` (3 or more) degrees of
+    freedom (Abramowitz and Stegun, 26.7.5; off by less than 1 %)."""
+    z = Z95
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / df**power for power, term in enumerate(terms, 1))
+
+
 def newcombe_interval(a: tuple[int, int], b: tuple[int, int]) -> tuple[float, float]:
     """95 % interval of the difference of two independent proportions, each (successes, count).
 

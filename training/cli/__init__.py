@@ -14,6 +14,8 @@ class Commands(LazyGroup):
         "augment": "training.cli.augment",
         "recipe": "training.cli.recipe",
         "adapt": "training.cli.adapt",
+        "ablate": "training.cli.ablate",
+        "models-page": "training.cli.models_page",
         "sweep": "training.cli.sweep",
         "convert": "training.cli.convert",
         "evaluate": "training.cli.evaluate",

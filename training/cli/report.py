@@ -24,15 +24,18 @@ def command(results: Path, output: Path) -> None:
     SVG files beside it. Of what is missing the report says so: make it again when more is
     there.
     """
+    from training.report.blocks import Section, Text
     from training.report.coverage import state
     from training.report.document import document
     from training.report.html import page
     from training.report.load import load_studies
-    from training.report.markdown import write_markdown
+    from training.report.markdown import write_page
 
     studies = load_studies(results)
     made = document(studies)
-    write_markdown(made, output)
+    sortable = Text("The same with tables that sort: [index.html](index.html).")
+    beside = Section(made.title, (sortable, *made.blocks))
+    write_page(beside, output / "README.md", output)
     path = output / "index.html"
     path.write_text(page(made))
     click.echo(f"{path}: {state(studies[0]).replace('**', '')}")

@@ -44,7 +44,9 @@ class Schedule:
     """AdamW whose rate rises over ``warmup_epochs`` and falls as a cosine to 0.
 
     ``averaging``: momentum of the running mean of the weights, which is what is kept; 0 for
-    none. ``passes`` different windows are drawn of each clip and used in turn.
+    none. ``passes`` different windows are drawn of each clip and used in turn. ``seed`` is for
+    weights and order (none: the recipe's): with another one a network learns from the same
+    windows.
     """
 
     epochs: int = 60
@@ -55,6 +57,7 @@ class Schedule:
     label_smoothing: float = 0.05
     averaging: float = 0.995
     passes: int = 20
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         faults = [

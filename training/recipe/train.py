@@ -43,18 +43,21 @@ def train_recipe(
     report: Report,
     split_lists: Path | None = None,
     prepare: Prepare = lambda _: None,
+    judged_by: Recipe | None = None,
 ) -> Path:
     """The new run folder below ``output``, as `train` makes it, with ``recipe.yaml``, and
     windows of training to calibrate int8 with. ``prepare`` gives the network other weights
-    to begin with than random ones.
+    to begin with than random ones. ``judged_by`` is the recipe whose windows it is validated
+    on, if not its own.
 
     Raises `MissingFileError` and `DataError` for recordings that are not there.
     """
     provenance = {"git_commit": git_commit(), **library_versions()}
     recordings = find_recordings(recipe, data, split_lists)
     passes = Passes(recipe, recordings, "training", cache)
-    drawn = Passes(recipe, recordings, "validation", cache).get(0, report)
+    drawn = _drawn(recipe, judged_by or recipe, data, split_lists, cache).get(0, report)
     clips = clip_windows(recipe, recordings)
+    seed = recipe.seed if recipe.schedule.seed is None else recipe.schedule.seed
     started = time.monotonic()
 
     def learn(
@@ -63,6 +66,7 @@ def train_recipe(
         teacher: keras.Model | None = None,
         prepare: Prepare = lambda _: None,
     ) -> tuple[keras.Model, History, Measures]:
+        keras.utils.set_random_seed(seed)  # of the weights to begin with, too
         model = build_network(recipe.run(network))
         prepare(model)
         report(f"{network.architecture}, width {network.width}: {model.count_params()} parameters")
@@ -75,7 +79,7 @@ def train_recipe(
             recipe.teacher.share if recipe.teacher and teacher is not None else 0.0,
         )
         schedule = dataclasses.replace(recipe.schedule, epochs=epochs)
-        history = fit(model, lesson, drawn, schedule, recipe.seed, report)
+        history = fit(model, lesson, drawn, schedule, seed, report)
         measures = measure(model, recipe, clips, drawn)
         report(f"validation: {measures}")
         return model, history, measures
@@ -94,6 +98,14 @@ def train_recipe(
         **provenance,
     }
     return _save(model, recipe, passes, history, metrics, output)
+
+
+def _drawn(
+    recipe: Recipe, judge: Recipe, data: Path, split_lists: Path | None, cache: Path
+) -> Passes:
+    """Windows of the validation part as ``judge`` draws them, as ``recipe`` hears them."""
+    heard = dataclasses.replace(recipe, windows=judge.windows, augmentation=judge.augmentation)
+    return Passes(heard, find_recordings(judge, data, split_lists), "validation", cache)
 
 
 def _soft_targets(

@@ -1,17 +1,19 @@
 """The report as Markdown, its pictures in files beside it."""
 
+import os
 from pathlib import Path
 
 from training.report.blocks import Figure, Section, Table, Text
 
 
-def write_markdown(document: Section, folder: Path) -> None:
-    """``README.md`` and an SVG for each figure."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_page(document: Section, path: Path, pictures: Path) -> None:
+    """``path``, and in the folder ``pictures`` an SVG for each figure."""
+    pictures.mkdir(parents=True, exist_ok=True)
     for figure in figures(document):
-        (folder / f"{figure.name}.svg").write_text(figure.svg + "\n")
-    text = "\n".join(_section(document, 1)).rstrip()
-    (folder / "README.md").write_text(text + "\n")
+        (pictures / f"{figure.name}.svg").write_text(figure.svg + "\n")
+    where = os.path.relpath(pictures, path.parent)
+    text = "\n".join(_section(document, 1, "" if where == "." else f"{where}/")).rstrip()
+    path.write_text(text + "\n")
 
 
 def figures(section: Section) -> list[Figure]:
@@ -25,17 +27,15 @@ def figures(section: Section) -> list[Figure]:
     return found
 
 
-def _section(section: Section, level: int) -> list[str]:
+def _section(section: Section, level: int, where: str) -> list[str]:
     lines = [f"{'#' * level} {section.title}", ""]
-    if level == 1:
-        lines += ["The same with tables that sort: [index.html](index.html).", ""]
     for block in section.blocks:
         if isinstance(block, Section):
-            lines += _section(block, level + 1)
+            lines += _section(block, level + 1, where)
         elif isinstance(block, Text):
             lines += [_escaped(block.text, keep="*"), ""]
         elif isinstance(block, Figure):
-            lines += [f"![{block.alt}]({block.name}.svg)", "", f"*{block.caption}*", ""]
+            lines += [f"![{block.alt}]({where}{block.name}.svg)", "", f"*{block.caption}*", ""]
         else:
             lines += _table(block)
     return lines
