@@ -11,9 +11,10 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.schema import parse
 from kws_edge.tables import FloatArray
 from training.network import network
-from training.recipe.adapt import Start, adapted_recipe, summary
+from training.recipe.adapt import adapted_recipe, summary
 from training.recipe.config import Recipe
 from training.recipe.material import find_recordings, load_material
+from training.recipe.start import Start
 from training.run_folder import RECIPE, as_document
 from training.trained import WEIGHTS
 

@@ -1,5 +1,6 @@
 """A recipe from YAML to a model file: small, on tones, but with all of its steps."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 from recipe_world import PITCHES, RATE, RECIPE, run_training, write_recordings
 
-from kws_edge.errors import DataError, Faults, MissingFileError
+from kws_edge.errors import ConfigError, DataError, Faults, MissingFileError
 from kws_edge.schema import parse
+from training.network import network
 from training.recipe.config import Recipe
 from training.recipe.material import find_recordings, load_material
 from training.recipe.passes import Passes
+from training.recipe.train import known_teachers, train_recipe
+from training.run_folder import as_document
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,43 @@ def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
     quieter = recipe(augmentation={"rooms": 2, "gain_db": {"low": -60, "high": -50}})
     Passes(quieter, found, "training", tmp_path).get(0, told.append)
     assert len(told) == 3  # other windows: drawn anew
+
+
+def kept_run(folder: Path, what: Recipe) -> Path:
+    """A run of ``what``, its network untrained."""
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text(json.dumps(as_document(what)))
+    network(what.run()).save_weights(folder / "network.weights.h5")
+    return folder
+
+
+def test_teachers_may_be_runs_that_hear_and_tell_apart_the_same(tmp_path: Path) -> None:
+    larger = recipe(network={"architecture": "tc_resnet", "width": 12})
+    runs = [str(kept_run(tmp_path / name, larger)) for name in ("a", "b")]
+    taught = recipe(teacher={"runs": runs})
+    assert [model.count_params() for model in known_teachers(taught)] == [
+        network(larger.run()).count_params()
+    ] * 2
+    with pytest.raises(ConfigError, match="a teacher with other labels than tones's"):
+        known_teachers(recipe(teacher={"runs": runs}, words=["high"]))
+    with pytest.raises(MissingFileError, match="expected a run of 'recipe'"):
+        known_teachers(recipe(teacher={"runs": [str(tmp_path)]}))
+    with pytest.raises(Faults, match="network, runs: expected one of them"):
+        recipe(teacher={"share": 0.5})
+
+
+@pytest.mark.slow
+def test_a_run_teaches(data: Path, tmp_path: Path) -> None:
+    teacher = str(kept_run(tmp_path / "teacher", recipe()))
+    schedule = {**RECIPE["schedule"], "epochs": 1}  # type: ignore[dict-item]
+    losses = []
+    for share in (0.01, 0.01, 1.0):
+        what = recipe(schedule=schedule, teacher={"runs": [teacher], "share": share})
+        run = train_recipe(what, data, tmp_path / "runs", tmp_path / "cache", lambda _: None)
+        (row,) = csv.DictReader((run / "history.csv").open())
+        losses.append(float(row["loss"]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # all by seed, the weights too
+    assert losses[2] != pytest.approx(losses[0], rel=0.02)  # other targets
 
 
 @pytest.mark.slow

@@ -28,8 +28,9 @@ def command(
     recordings in --data are used beside them, so that it forgets nothing. Every fifth take is
     not trained on, and measured before and after.
     """
-    from training.recipe.adapt import Start, adapted_recipe, summary
+    from training.recipe.adapt import adapted_recipe, summary
     from training.recipe.compare import compare
+    from training.recipe.start import Start
     from training.recipe.train import train_recipe
 
     begin = Start.read(start)

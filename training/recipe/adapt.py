@@ -2,21 +2,13 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
-from kws_edge.errors import ConfigError, MissingFileError
+from kws_edge.errors import ConfigError
 from kws_edge.recorder.sample_entry import check_name
-from kws_edge.yaml_file import load
 from training.dataset.index import scan
-from training.network import network
 from training.recipe.config import Recipe, Schedule, Source
-from training.run_folder import RECIPE
-from training.trained import WEIGHTS
-from training.windows import UNKNOWN
+from training.recipe.start import Start
 
 LEAST_TAKES = 5  # of a word: one of them is not trained on
 CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come in an epoch
@@ -25,40 +17,6 @@ UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little 
 SCHEDULE = Schedule(
     epochs=30, passes=4, learning_rate=1e-3, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
 )
-
-
-@dataclass(frozen=True)
-class Start:
-    """A trained run to begin from."""
-
-    recipe: Recipe
-    run: Path
-
-    @classmethod
-    def read(cls, run: Path) -> "Start":
-        """Raises `MissingFileError` where ``run`` is not the folder of a recipe's run."""
-        for name in (RECIPE, WEIGHTS):
-            if not (run / name).exists():
-                raise MissingFileError(f"{run / name}: no such file; expected a run of 'recipe'")
-        return cls(load(run / RECIPE, Recipe), run)
-
-    def network(self) -> keras.Model:
-        """The network as it was trained."""
-        model = network(self.recipe.run())
-        model.load_weights(self.run / WEIGHTS)
-        return model
-
-    def give_to(self, model: keras.Model, labels: Sequence[str]) -> None:
-        """Copy all weights to ``model``; in the layer of the labels each label's to its own
-        place, and those of unknown words to a new one: it was one so far."""
-        pairs = zip(self.network().layers, model.layers, strict=True)
-        *layers, last = [(mine, its) for mine, its in pairs if its.get_weights()]
-        for mine, its in layers:
-            its.set_weights(mine.get_weights())
-        known = self.recipe.labels
-        places = [known.index(label if label in known else UNKNOWN) for label in labels]
-        weights = [old[..., places] for old in last[0].get_weights()]  # [inputs, labels], [labels]
-        last[1].set_weights(weights)
 
 
 def adapted_recipe(start: Start, recordings: Path, name: str, only: bool) -> Recipe:

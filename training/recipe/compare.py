@@ -8,10 +8,10 @@ import numpy as np
 
 from training.dataset.index import Clip
 from training.hear import features_of
-from training.recipe.adapt import Start
 from training.recipe.config import Recipe
 from training.recipe.material import find_recordings
 from training.recipe.passes import Windows
+from training.recipe.start import Start
 from training.recipe.validation import posteriors
 from training.statistics import wilson_interval
 from training.windows import UNKNOWN

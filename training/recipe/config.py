@@ -78,12 +78,26 @@ class Schedule:
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """A larger network, trained first on the same windows; its posteriors are ``share`` of
-    what the model learns from (Hinton et al. 2015, arXiv:1503.02531, at temperature 1)."""
+    """Networks whose posteriors (their mean) are ``share`` of what the model learns from
+    (Hinton et al. 2015, arXiv:1503.02531, at temperature 1).
 
-    network: NetworkConfig
+    Either ``runs``, folders of recipes' runs with the same features and labels, relative to
+    where the command is given, or a larger ``network``, trained first on the same windows.
+    """
+
+    network: NetworkConfig | None = None
     epochs: int = 60
+    runs: tuple[Path, ...] = ()
     share: float = 0.7
+
+    def __post_init__(self) -> None:
+        faults = []
+        if (self.network is None) == (not self.runs):
+            faults.append("network, runs: expected one of them")
+        if not 0 < self.share <= 1:
+            faults.append(f"share: {self.share} is not within 0 to 1")
+        if faults:
+            raise Faults(faults)
 
 
 @dataclass(frozen=True)

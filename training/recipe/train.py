@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import yaml
 
+from kws_edge.errors import ConfigError
 from kws_edge.tables import FloatArray
 from training.cost import multiply_accumulates
 from training.network import network as build_network
@@ -18,6 +19,7 @@ from training.recipe.config import NetworkConfig, Recipe
 from training.recipe.fit import Lesson, fit
 from training.recipe.material import Recordings, find_recordings
 from training.recipe.passes import Passes
+from training.recipe.start import Start
 from training.recipe.validation import Measures, clip_windows, measure, posteriors
 from training.run_folder import (
     CALIBRATION,
@@ -52,6 +54,7 @@ def train_recipe(
 
     Raises `MissingFileError` and `DataError` for recordings that are not there.
     """
+    teachers = known_teachers(recipe)
     provenance = {"git_commit": git_commit(), **library_versions()}
     recordings = find_recordings(recipe, data, split_lists)
     passes = Passes(recipe, recordings, "training", cache)
@@ -63,7 +66,7 @@ def train_recipe(
     def learn(
         network: NetworkConfig,
         epochs: int,
-        teacher: keras.Model | None = None,
+        teachers: Sequence[keras.Model] = (),
         prepare: Prepare = lambda _: None,
     ) -> tuple[keras.Model, History, Measures]:
         keras.utils.set_random_seed(seed)  # of the weights to begin with, too
@@ -75,8 +78,8 @@ def train_recipe(
             len(recipe.labels),
             recipe.augmentation.masks,
             recipe.augmentation.mixup,
-            _soft_targets(teacher, passes, recipe) if teacher is not None else None,
-            recipe.teacher.share if recipe.teacher and teacher is not None else 0.0,
+            _soft_targets(teachers, passes, recipe) if teachers else None,
+            recipe.teacher.share if recipe.teacher and teachers else 0.0,
         )
         schedule = dataclasses.replace(recipe.schedule, epochs=epochs)
         history = fit(model, lesson, drawn, schedule, seed, report)
@@ -84,10 +87,9 @@ def train_recipe(
         report(f"validation: {measures}")
         return model, history, measures
 
-    teacher = None
-    if recipe.teacher:
-        teacher, *_ = learn(recipe.teacher.network, recipe.teacher.epochs)
-    model, history, measures = learn(recipe.network, recipe.schedule.epochs, teacher, prepare)
+    if recipe.teacher and recipe.teacher.network:
+        teachers = [learn(recipe.teacher.network, recipe.teacher.epochs)[0]]
+    model, history, measures = learn(recipe.network, recipe.schedule.epochs, teachers, prepare)
     metrics = {
         "seconds": round(time.monotonic() - started, 1),
         "parameters": model.count_params(),
@@ -108,15 +110,29 @@ def _drawn(
     return Passes(heard, find_recordings(judge, data, split_lists), "validation", cache)
 
 
+def known_teachers(recipe: Recipe) -> list[keras.Model]:
+    """The trained networks that the recipe names as its teachers. Raises `MissingFileError`,
+    and `ConfigError` for one that hears or tells apart other things."""
+    teachers = []
+    for folder in recipe.teacher.runs if recipe.teacher else ():
+        start = Start.read(folder)
+        for what in ("features", "labels"):
+            if getattr(start.recipe, what) != getattr(recipe, what):
+                raise ConfigError(f"{folder}: a teacher with other {what} than {recipe.name}'s")
+        teachers.append(start.network())
+    return teachers
+
+
 def _soft_targets(
-    teacher: keras.Model, passes: Passes, recipe: Recipe
+    teachers: Sequence[keras.Model], passes: Passes, recipe: Recipe
 ) -> Callable[[int], FloatArray]:
     known: dict[int, FloatArray] = {}
 
     def soft(epoch: int) -> FloatArray:
         number = epoch % recipe.schedule.passes
         if number not in known:
-            known[number] = posteriors(teacher, passes.get(number))
+            windows = passes.get(number)
+            known[number] = np.mean([posteriors(one, windows) for one in teachers], axis=0)
         return known[number]
 
     return soft
