@@ -36,8 +36,16 @@ class Result:
 
 def digest_of(recipe: Recipe) -> str:
     """12 hexadecimal digits of all that a recipe says but its name."""
-    document = as_document(dataclasses.replace(recipe, name="-"))
+    document = _said(as_document(dataclasses.replace(recipe, name="-")))
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _said(value: Any) -> Any:
+    """Without what is none or empty: a setting that recipes get later changes no digest."""
+    if not isinstance(value, dict):
+        return value
+    said = {name: _said(one) for name, one in value.items()}
+    return {name: one for name, one in said.items() if one not in (None, [], {})}
 
 
 class Results:
