@@ -81,13 +81,13 @@ def _fronts(study: Study, noise: SeedNoise, choices: Choice) -> Section:
             "accuracy-latency",
             plot_front.draw_front(choices.models, fastest, lambda m: m.latency_ms, "latency", "ms"),
             caption.format(basis, "latency of features and model together"),
-            f"Scatter plot of {len(choices.models)} models; {len(fastest)} are on the front.",
+            f"Scatter plot of {len(choices.models)} models; {len(fastest)} on the front.",
         ),
         Figure(
             "accuracy-size",
             plot_front.draw_front(choices.models, smallest, lambda m: m.size_kb, "size", "KB"),
             caption.format(basis, "size of the model file"),
-            f"Scatter plot of {len(choices.models)} models; {len(smallest)} are on the front.",
+            f"Scatter plot of {len(choices.models)} models; {len(smallest)} on the front.",
         ),
     )
     return Section(
