@@ -16,6 +16,8 @@ from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.shipped import demo_recording
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 pytest.importorskip("paho.mqtt", reason="needs the extra 'mqtt'")
 pytest.importorskip("prometheus_client", reason="needs the extra 'metrics'")
 

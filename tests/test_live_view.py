@@ -19,6 +19,8 @@ from kws_edge.live_view import LiveView
 from kws_edge.sources import Block
 from kws_edge.spotter import Decision
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 LABELS = ("yes", "no", "up", "_unknown_")
 
 

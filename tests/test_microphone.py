@@ -14,6 +14,8 @@ from virtual_microphone import VirtualMicrophone, virtual_microphone
 from kws_edge.audio import read_audio, write_wav
 from kws_edge.shipped import demo_recording
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 COMMAND = [sys.executable, "-m", "kws_edge"]
 
 

@@ -19,6 +19,8 @@ from kws_edge.model import Classifier
 from kws_edge.shipped import demo_recording
 from kws_edge.spotter import KeywordSpotter
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 RATE = 16000
 # -S: each period waits for its clients, so that none is lost on a busy machine
 JACKD = ("jackd", "-r", "-S", "-d", "dummy", "-r", "48000", "-p", "4096", "-C", "2", "-P", "2")
@@ -51,8 +53,12 @@ def studio(tmp_path: Path) -> Iterator[VirtualMicrophone]:
             yield virtual
         finally:
             virtual.stop()
-            jackd.kill()
-            jackd.wait()
+            jackd.terminate()  # killed, it would stay in JACK's list, which has room for eight
+            try:
+                jackd.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                jackd.kill()
+                jackd.wait()
 
 
 @pytest.mark.slow

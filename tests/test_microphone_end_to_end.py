@@ -21,6 +21,8 @@ from kws_edge.audio import one_window, read_audio, write_wav
 from kws_edge.detector import Detection
 from kws_edge.scoring import SpokenWord, score
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 Int16 = npt.NDArray[np.int16]
 RATE = 16000
 CLIPS = 16

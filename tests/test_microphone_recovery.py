@@ -15,6 +15,8 @@ from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio import write_wav
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 RATE = 16000
 CYCLES = int(os.environ.get("KWS_EDGE_RECOVERY_CYCLES", "100"))
 

@@ -15,6 +15,8 @@ from kws_edge.audio import read_audio
 from kws_edge.recorder.session import plan
 from training.dataset.index import scan
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 microphone = pytest.fixture(scope="module")(virtual_microphone)
 
 

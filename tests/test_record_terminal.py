@@ -9,6 +9,8 @@ import pytest
 from record_world import RATE, Sounds, Terminal, assert_whole
 from virtual_microphone import VirtualMicrophone, virtual_microphone
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 microphone = pytest.fixture(scope="module")(virtual_microphone)
 
 

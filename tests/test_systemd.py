@@ -13,6 +13,8 @@ from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.service import Service
 
+pytestmark = pytest.mark.xdist_group("sound")
+
 SYSTEMD = Path("/lib/systemd/systemd")
 needs_analyze = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="needs systemd-analyze"
