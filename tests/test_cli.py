@@ -138,6 +138,12 @@ def test_info(run_command: Command, model_path: Path) -> None:
     assert json.loads(run_command("info", model_path, "--json").stdout) == packed
 
 
+def test_info_of_a_model_with_presets_and_several_figures(run_command: Command) -> None:
+    lines = run_command("info", "small-int8").stdout.splitlines()
+    names = ("preset eager  threshold ", "accuracy      0.9", "accuracy of the words alone 0.9")
+    assert all(any(line.startswith(name) for line in lines) for name in names), lines
+
+
 def test_check(run_command: Command, model_path: Path) -> None:
     result = run_command("check", "--model", model_path)
     assert result.returncode == 0, result.stdout + result.stderr

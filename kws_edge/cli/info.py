@@ -18,7 +18,7 @@ def command(model: str, as_json: bool) -> None:
         click.echo(file.manifest.to_json())
         return
     for name, value in _rows(file):
-        click.echo(f"{name:<14}{value}")
+        click.echo(f"{name:<13} {value}")
 
 
 def _rows(file: ModelFile) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
         ("detector", _settings(manifest.detector)),
     ]  # fmt: skip
-    rows += [(f"preset {name} ", _settings(preset)) for name, preset in manifest.presets.items()]
+    rows += [(f"preset {name}", _settings(preset)) for name, preset in manifest.presets.items()]
     if stream := manifest.streaming:
         chunk_ms = stream.chunk_frames * f.frame_step_ms
         rows.append(("streaming", f"{chunk_ms:g} ms a call, {len(stream.states)} states"))

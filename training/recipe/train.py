@@ -160,7 +160,10 @@ def _save(
     write_run_files(partial, recipe.run(), history, metrics)
     document = yaml.safe_dump(as_document(recipe), sort_keys=False)
     (partial / RECIPE).write_text(document)
-    model.save_weights(partial / WEIGHTS)
+    # of a network that was not compiled: the optimizer's state would be three times as much
+    bare = build_network(recipe.run())
+    bare.set_weights(model.get_weights())
+    bare.save_weights(partial / WEIGHTS)
     windows = passes.get(0).features[:CALIBRATION_WINDOWS]
     np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
     return new_folder(partial, output, recipe.name)
