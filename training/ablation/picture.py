@@ -36,16 +36,10 @@ def draw_networks(networks: Sequence[tuple[Tried, Cost]]) -> str:
 
 
 def _frame(x: svg.Scale, y: svg.Scale, title: str, *, first: bool) -> list[str]:
-    body = []
-    for tick in x.ticks():
-        body.append(svg.line(x(tick), TOP, x(tick), HEIGHT - BOTTOM))
-        body.append(
-            svg.text(x(tick), HEIGHT - BOTTOM + 16, f"{tick:g}", anchor="middle", colour=svg.GREY)
-        )
-    for tick in y.ticks():
-        body.append(svg.line(x.start, y(tick), x.end, y(tick)))
-        if first:
-            body.append(svg.text(LEFT - 6, y(tick) + 4, f"{tick:g}", anchor="end", colour=svg.GREY))
+    body = [
+        *svg.grid_x(x, TOP, HEIGHT - BOTTOM),
+        *svg.grid_y(y, x.start, x.end, figures=first),
+    ]
     body.append(svg.text((x.start + x.end) / 2, HEIGHT - 12, title, anchor="middle", size=13))
     if first:
         body.append(

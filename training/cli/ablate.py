@@ -6,7 +6,7 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.yaml_file import load
-from training.cli.options import recipe_data_option, split_lists_option
+from training.cli.options import recipe_data_option, split_lists_option, windows_cache_option
 
 
 @click.command()
@@ -17,8 +17,7 @@ from training.cli.options import recipe_data_option, split_lists_option
               help="Where the figures of each trial are kept.")  # fmt: skip
 @click.option("--output", type=PATH, default=Path("saved_models/ablation"), show_default=True,
               help="Where the runs' folders are made.")  # fmt: skip
-@click.option("--cache", type=PATH, default=Path(".cache/windows"), show_default=True,
-              help="Where drawn windows are kept.")  # fmt: skip
+@windows_cache_option
 def command(
     config: Path, data: Path, split_lists: Path | None, results: Path, output: Path, cache: Path
 ) -> None:

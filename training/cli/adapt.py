@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from training.cli.options import recipe_data_option
+from training.cli.options import recipe_data_option, windows_cache_option
 from training.recipe.log import RunLog
 
 
@@ -17,7 +17,7 @@ from training.recipe.log import RunLog
 @click.option("--name", default="own", show_default=True, help="Of the new model.")
 @recipe_data_option
 @click.option("--output", type=PATH, default=Path("saved_models"), show_default=True)
-@click.option("--cache", type=PATH, default=Path(".cache/windows"), show_default=True)
+@windows_cache_option
 def command(
     recordings: Path, start: Path, only: bool, name: str, data: Path, output: Path, cache: Path
 ) -> None:

@@ -33,3 +33,10 @@ split_lists_option = click.option(
     type=PATH,
     help="Folder with the lists of the split 'lists' (training, validation, testing .txt).",
 )
+windows_cache_option = click.option(
+    "--cache",
+    type=PATH,
+    default=Path(".cache/windows"),
+    show_default=True,
+    help="Where drawn windows are kept.",
+)

@@ -7,7 +7,7 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.yaml_file import load
-from training.cli.options import recipe_data_option, split_lists_option
+from training.cli.options import recipe_data_option, split_lists_option, windows_cache_option
 from training.recipe.config import Recipe
 from training.recipe.log import RunLog
 
@@ -18,8 +18,7 @@ from training.recipe.log import RunLog
 @split_lists_option
 @click.option("--output", type=PATH, default=Path("saved_models"), show_default=True,
               help="Where the run's folder is made.")  # fmt: skip
-@click.option("--cache", type=PATH, default=Path(".cache/windows"), show_default=True,
-              help="Where drawn windows are kept.")  # fmt: skip
+@windows_cache_option
 @click.option("--seed", type=int, help="Another seed than the recipe's.")
 def command(
     recipe: Path,

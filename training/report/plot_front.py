@@ -35,15 +35,10 @@ def draw_front(
 
 
 def _axes(x: svg.Scale, y: svg.Scale, title: str) -> list[str]:
-    body = []
-    for tick in x.ticks():
-        body.append(svg.line(x(tick), TOP, x(tick), HEIGHT - BOTTOM))
-        body.append(
-            svg.text(x(tick), HEIGHT - BOTTOM + 16, f"{tick:g}", anchor="middle", colour=svg.GREY)
-        )
-    for tick in y.ticks():
-        body.append(svg.line(LEFT, y(tick), WIDTH - RIGHT, y(tick)))
-        body.append(svg.text(LEFT - 6, y(tick) + 4, f"{tick:g}", anchor="end", colour=svg.GREY))
+    body = [
+        *svg.grid_x(x, TOP, HEIGHT - BOTTOM),
+        *svg.grid_y(y, LEFT, WIDTH - RIGHT),
+    ]
     middle = (LEFT + WIDTH - RIGHT) / 2
     body.append(svg.text(middle, HEIGHT - 10, title, anchor="middle", size=13))
     body.append(

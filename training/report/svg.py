@@ -118,6 +118,25 @@ def marker(
     return f"{drawn}{f'<title>{escape(tip)}</title>' if tip else ''}{end}"
 
 
+def grid_x(x: Scale, top: float, bottom: float) -> list[str]:
+    """An upright line at each tick of ``x``, its value below."""
+    body = []
+    for tick in x.ticks():
+        body.append(line(x(tick), top, x(tick), bottom))
+        body.append(text(x(tick), bottom + 16, f"{tick:g}", anchor="middle", colour=GREY))
+    return body
+
+
+def grid_y(y: Scale, left: float, right: float, *, figures: bool = True) -> list[str]:
+    """A level line at each tick of ``y``, its value to the left if wanted."""
+    body = []
+    for tick in y.ticks():
+        body.append(line(left, y(tick), right, y(tick)))
+        if figures:
+            body.append(text(left - 6, y(tick) + 4, f"{tick:g}", anchor="end", colour=GREY))
+    return body
+
+
 def picture(width: float, height: float, title: str, body: Sequence[str]) -> str:
     """A whole SVG, on white so that it reads on any page; ``title`` is its name when read out."""
     return (
