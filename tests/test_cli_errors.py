@@ -112,7 +112,7 @@ def test_files(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["info", "hello"], 66, "no model of that name ships (log-mel-float32"),
+        (["info", "hello"], 66, "no model of that name ships (large-int8"),
         (
             ["listen", "--demo", "--threshold", "2"],
             78,
