@@ -53,6 +53,11 @@ class Sounds:
         return path
 
 
+def sounds_in(tmp_path: Path) -> Sounds:
+    """For a fixture of each file that plays them."""
+    return Sounds(tmp_path)
+
+
 class Unattended:
     """The command with ``--yes``; its stderr is read as it comes."""
 

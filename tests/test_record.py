@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Command
-from record_world import RATE, Sounds, Unattended, assert_whole
+from record_world import RATE, Sounds, Unattended, assert_whole, sounds_in
 from virtual_microphone import VirtualMicrophone, missing_programs, virtual_microphone
 
 from kws_edge.audio import read_audio
@@ -18,11 +18,7 @@ from training.dataset.index import scan
 pytestmark = pytest.mark.xdist_group("sound")
 
 microphone = pytest.fixture(scope="module")(virtual_microphone)
-
-
-@pytest.fixture
-def sounds(tmp_path: Path) -> Sounds:
-    return Sounds(tmp_path)
+sounds = pytest.fixture(sounds_in)
 
 
 @pytest.mark.slow

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from record_world import RATE, Sounds, Terminal, assert_whole
+from record_world import RATE, Sounds, Terminal, assert_whole, sounds_in
 from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 pytestmark = pytest.mark.xdist_group("sound")
 
 microphone = pytest.fixture(scope="module")(virtual_microphone)
-
-
-@pytest.fixture
-def sounds(tmp_path: Path) -> Sounds:
-    return Sounds(tmp_path)
+sounds = pytest.fixture(sounds_in)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from training.batches import training_batches, validation_batches
 from training.config import RunConfig
 from training.cost import multiply_accumulates
 from training.feature_cache import Arrays, Examples
-from training.network import build
+from training.network import build, uncompiled
 from training.provenance import library_versions
 from training.run_folder import History
 from training.trained import WEIGHTS, Trained
@@ -57,7 +57,7 @@ def fit(config: RunConfig, arrays: Arrays, report: Report | None = None) -> Trai
         "validation_accuracy": history["val_sparse_categorical_accuracy"][-1],
         **library_versions(),
     }
-    return Trained(metrics, history, weights_of(model))
+    return Trained(metrics, history, weights_of(uncompiled(model, config)))
 
 
 def _shuffled(

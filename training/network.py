@@ -15,6 +15,14 @@ def network(config: RunConfig) -> keras.Model:
     return architecture(shape, len(config.labels), config.width)
 
 
+def uncompiled(model: keras.Model, config: RunConfig) -> keras.Model:
+    """The trained ``model`` of this run without its optimizer, whose state in a file of weights
+    would be two or three times as much as they are."""
+    bare = network(config)
+    bare.set_weights(model.get_weights())
+    return bare
+
+
 def build(config: RunConfig, steps: int) -> keras.Model:
     """The compiled network; the learning rate reaches its end after ``steps`` batches."""
     model = network(config)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 Z95 = 1.959963984540054
@@ -58,6 +59,16 @@ def binomial_tail(successes: int, count: int, probability: float) -> float:
     log_p, log_q = math.log(probability), math.log1p(-probability)
     terms = (log_ways(k) + k * log_p + (count - k) * log_q for k in range(successes, count + 1))
     return min(1.0, math.fsum(math.exp(term) for term in terms))
+
+
+def pooled_sd(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Standard deviation within ``groups``, and its degrees of freedom; 0 with none."""
+    squares, degrees = 0.0, 0
+    for group in groups:
+        mean = math.fsum(group) / len(group) if group else 0.0
+        squares += math.fsum((value - mean) ** 2 for value in group)
+        degrees += max(0, len(group) - 1)
+    return (math.sqrt(squares / degrees) if degrees else 0.0), degrees
 
 
 def student_quantile(df: int) -> float:

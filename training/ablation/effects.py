@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training.ablation.config import Ablation, Variant
 from training.ablation.trials import Result, Results
-from training.statistics import student_quantile
+from training.statistics import pooled_sd, student_quantile
 
 LEAST_DEGREES = 3  # below that an interval says nothing
 Measure = Callable[[Result], float]
@@ -49,12 +49,7 @@ def tried(ablation: Ablation, results: Results) -> list[Tried]:
 
 def seed_spread(all_tried: Sequence[Tried], measure: Measure) -> tuple[float, int]:
     """Standard deviation between seeds, pooled over variants, and its degrees of freedom."""
-    squares, degrees = 0.0, 0
-    for one in all_tried:
-        mean = one.mean(measure)
-        squares += sum((measure(result) - mean) ** 2 for result in one.results)
-        degrees += len(one.results) - 1
-    return (math.sqrt(squares / degrees) if degrees else 0.0), degrees
+    return pooled_sd([measure(result) for result in one.results] for one in all_tried)
 
 
 def effect(one: Tried, base: Tried, all_tried: Sequence[Tried], measure: Measure) -> Effect:

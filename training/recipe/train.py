@@ -14,6 +14,7 @@ from kws_edge.errors import ConfigError
 from kws_edge.tables import FloatArray
 from training.cost import multiply_accumulates
 from training.network import network as build_network
+from training.network import uncompiled
 from training.provenance import git_commit, library_versions
 from training.recipe.config import NetworkConfig, Recipe
 from training.recipe.fit import Lesson, fit
@@ -58,7 +59,13 @@ def train_recipe(
     provenance = {"git_commit": git_commit(), **library_versions()}
     recordings = find_recordings(recipe, data, split_lists)
     passes = Passes(recipe, recordings, "training", cache)
-    drawn = _drawn(recipe, judged_by or recipe, data, split_lists, cache).get(0, report)
+    validation = Passes(recipe, recordings, "validation", cache)
+    if judged_by:
+        heard = _heard(recipe, judged_by)
+        validation = Passes(
+            heard, find_recordings(judged_by, data, split_lists), "validation", cache
+        )
+    drawn = validation.get(0, report)
     clips = clip_windows(recipe, recordings)
     seed = recipe.seed if recipe.schedule.seed is None else recipe.schedule.seed
     started = time.monotonic()
@@ -102,12 +109,9 @@ def train_recipe(
     return _save(model, recipe, passes, history, metrics, output)
 
 
-def _drawn(
-    recipe: Recipe, judge: Recipe, data: Path, split_lists: Path | None, cache: Path
-) -> Passes:
-    """Windows of the validation part as ``judge`` draws them, as ``recipe`` hears them."""
-    heard = dataclasses.replace(recipe, windows=judge.windows, augmentation=judge.augmentation)
-    return Passes(heard, find_recordings(judge, data, split_lists), "validation", cache)
+def _heard(recipe: Recipe, judge: Recipe) -> Recipe:
+    """What draws windows as ``judge`` does, as ``recipe`` hears them."""
+    return dataclasses.replace(recipe, windows=judge.windows, augmentation=judge.augmentation)
 
 
 def known_teachers(recipe: Recipe) -> list[keras.Model]:
@@ -160,10 +164,7 @@ def _save(
     write_run_files(partial, recipe.run(), history, metrics)
     document = yaml.safe_dump(as_document(recipe), sort_keys=False)
     (partial / RECIPE).write_text(document)
-    # of a network that was not compiled: the optimizer's state would be three times as much
-    bare = build_network(recipe.run())
-    bare.set_weights(model.get_weights())
-    bare.save_weights(partial / WEIGHTS)
+    uncompiled(model, recipe.run()).save_weights(partial / WEIGHTS)
     windows = passes.get(0).features[:CALIBRATION_WINDOWS]
     np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
     return new_folder(partial, output, recipe.name)

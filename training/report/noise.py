@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from training.report.load import Study
 from training.report.score import Score
-from training.statistics import mcnemar_p, newcombe_interval
+from training.statistics import mcnemar_p, newcombe_interval, pooled_sd
 
 LEVEL = 0.05
 SIMULATED = 40_000
@@ -52,13 +52,8 @@ class SeedNoise:
 
 def seed_noise(study: Study) -> SeedNoise:
     """From the seeds of the lab's points."""
-    squares, df = 0.0, 0
-    for kind in study.kinds:
-        values = np.array([run.validation.value for run in study.base(kind)])
-        if len(values) > 1:
-            squares += float(np.sum((values - values.mean()) ** 2))
-            df += len(values) - 1
-    return SeedNoise(math.sqrt(squares / df) if df else 0.0, df)
+    seeds = ([run.validation.value for run in study.base(kind)] for kind in study.kinds)
+    return SeedNoise(*pooled_sd(seeds))
 
 
 @functools.lru_cache
