@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from kws_edge.errors import Faults
 from training.dataset.index import Clip
+from training.report.compare import interval_of
 from training.report.noise import Difference, SeedNoise, by_clips
 from training.report.score import score_of
-from training.statistics import mcnemar_p, newcombe_interval
+from training.statistics import mcnemar_p, newcombe_interval, pooled_sd
 from training.study.outcome import Outcome, outcome_of
 
 
@@ -82,3 +83,26 @@ def test_without_seeds_nothing_is_known_of_them() -> None:
     assert noise.p_of_range([0.1, 0.2]) is None
     assert not Difference(0.1, None, None, False).clear
     assert "inside the noise" in Difference(0.1, 0.001, 0.3, True).verdict
+
+
+def test_the_interval_of_a_gain_holds_the_truth_as_often_as_said() -> None:
+    """Clips of one difficulty, networks whose share of them varies with the seed."""
+    random, truth, held = np.random.default_rng(5), 0.03, 0
+    for _ in range(300):
+        seeds = 0.9 + 0.006 * random.standard_normal(8)
+        noise = SeedNoise(*pooled_sd([seeds[:3].tolist(), seeds[3:6].tolist()]))
+        best, base = 0.9 + truth + 0.006 * random.standard_normal(), seeds[:3]
+        ours, *others = (
+            score_of(outcome((random.random(800) < share).tolist())) for share in (best, *base)
+        )
+        found = interval_of(ours, others, noise)
+        assert found is not None
+        held += found[0] <= truth <= found[1]
+    assert held / 300 == pytest.approx(0.95, abs=0.035)
+
+
+def test_the_interval_of_a_gain_needs_the_same_clips_and_seeds() -> None:
+    a, other = score_of(outcome([True, False, True])), score_of(outcome([True, False]))
+    assert interval_of(a, [other], SeedNoise(0.01, 4)) is None
+    assert interval_of(a, [a], SeedNoise(0.0, 0)) is None
+    assert interval_of(a, [a], SeedNoise(0.0, 4)) == (0.0, 0.0)

@@ -130,8 +130,8 @@ def _effects(study: Study, noise: SeedNoise) -> Section | None:
                 Figure(
                     f"effect-{parameter}",
                     plot_effect.draw_effect(of_it, seeds),
-                    f"The {PARAMETER[parameter]} changed alone, all else as the lab had it."
-                    " Bars: 95 % intervals by the number of clips; small dots: the lab's point"
+                    f"The {PARAMETER[parameter]} changed alone, all else as at the base point."
+                    " Bars: 95 % intervals by the number of clips; small dots: the base point"
                     " with other seeds.",
                     f"Validation accuracy at each {PARAMETER[parameter]} for"
                     f" {listed([KIND[e.kind] for e in of_it])}.",

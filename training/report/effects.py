@@ -12,7 +12,7 @@ from training.sweep.point import HYPER_PARAMETERS
 @dataclass(frozen=True)
 class Effect:
     """Of ``parameter`` on features of ``kind``: the run of each value that has a result, by
-    value; ``planned`` values; ``base`` is the lab's value.
+    value; ``planned`` values; ``base`` is the base point's.
     """
 
     kind: str

@@ -1,5 +1,6 @@
 """A results folder as a study: sweeps, finished trials, models, tests, latencies."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from training.study.results import (
     timings_path,
 )
 from training.study.store import get
-from training.sweep.config import SweepConfig
+from training.sweep.config import BASE_NAME, SweepConfig
 from training.sweep.point import Point
 from training.sweep.records import Record, Records
 from training.sweep.trial import make_trial
@@ -51,17 +52,23 @@ class Study:
         return [run for kind in self.kinds for run in self.of_kind(kind)]
 
     def base(self, kind: str) -> list[Run]:
-        """The runs of the lab's point, its first seed first; empty until there are any.
+        """The runs of the base point, its first seed first; empty until there are any.
 
         It is the base of the first sweep of this kind, by name, that has such runs.
         """
+        return next((runs for _, runs in self._bases(kind)), [])
+
+    def base_name(self, kind: str) -> str:
+        """What the sweep calls that point."""
+        return next((config.base_name for config, _ in self._bases(kind)), BASE_NAME)
+
+    def _bases(self, kind: str) -> Iterator[tuple[SweepConfig, list[Run]]]:
         by_key = {run.key: run for run in self.runs}
         for config in self.sweeps:
             if config.base.kind == kind:
                 keys = [make_trial(config, config.base, seed).key for seed in config.seeds]
                 if found := [by_key[key] for key in keys if key in by_key]:
-                    return found
-        return []
+                    yield config, found
 
     @property
     def tested(self) -> bool:

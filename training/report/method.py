@@ -4,11 +4,11 @@ from training.report.blocks import Section, Text
 from training.report.load import Study
 from training.report.noise import LEVEL, SeedNoise
 from training.report.score import points
-from training.report.words import count, listed
+from training.report.words import configuration, count, listed
 
 
 def method(study: Study, noise: SeedNoise) -> Section:
-    texts = [_data(study), _training(study), _noise(noise), _ranking(), _chosen()]
+    texts = [_data(study), _training(study), _bases(study), _noise(noise), _ranking(), _chosen()]
     if study.timings:
         texts.append(_latency(study))
     return Section("How this was made", tuple(Text(text) for text in texts))
@@ -41,6 +41,15 @@ def _training(study: Study) -> str:
     )
 
 
+def _bases(study: Study) -> str:
+    bases = [
+        f"{study.base_name(kind)} is {configuration(base[0].point)}"
+        for kind in study.kinds
+        if (base := study.base(kind))
+    ]
+    return f"**Base points**, around which factors are changed: {'; '.join(bases) or 'none yet'}."
+
+
 def _noise(noise: SeedNoise) -> str:
     if not noise.df:
         return (
@@ -50,7 +59,7 @@ def _noise(noise: SeedNoise) -> str:
     return (
         "**Noise.** Two things move an accuracy without meaning anything. Other clips: intervals"
         " are Wilson's, 95 %, and two models are compared clip by clip by McNemar's exact test"
-        " where that is known of both, else by Newcombe's interval. Other seeds: at the lab's"
+        " where that is known of both, else by Newcombe's interval. Other seeds: at the base"
         f" points validation accuracy has a standard deviation of {points(noise.sd)[1:]}"
         f" ({count(noise.df, 'degree')} of freedom, pooled), taken to be the same everywhere; a"
         " difference is set against simulated studies in which nothing has any effect, with as"
@@ -62,7 +71,7 @@ def _noise(noise: SeedNoise) -> str:
 def _ranking() -> str:
     return (
         "**Ranking.** One factor at a time: the range of validation accuracy over a"
-        " hyper-parameter's values, all else at the lab's point, against the range that seeds"
+        " hyper-parameter's values, all else at the base point, against the range that seeds"
         " alone would give over as many runs. Effects of two changed together are not seen so."
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.report.load import Study
-from training.report.score import Score
+from training.report.score import Score, points
 from training.statistics import mcnemar_p, newcombe_interval, pooled_sd
 
 LEVEL = 0.05
@@ -18,7 +18,7 @@ SIMULATED = 40_000
 
 @dataclass(frozen=True)
 class SeedNoise:
-    """Spread of validation accuracy between seeds, pooled over the lab's points.
+    """Spread of validation accuracy between seeds, pooled over the base points.
 
     ``sd`` in 0 to 1 with ``df`` degrees of freedom; 0 degrees: nothing is known.
     """
@@ -51,7 +51,7 @@ class SeedNoise:
 
 
 def seed_noise(study: Study) -> SeedNoise:
-    """From the seeds of the lab's points."""
+    """From the seeds of the base points."""
     seeds = ([run.validation.value for run in study.base(kind)] for kind in study.kinds)
     return SeedNoise(*pooled_sd(seeds))
 
@@ -80,18 +80,28 @@ def _estimated_sd(random: np.random.Generator, df: int) -> npt.NDArray[np.float6
 class Difference:
     """``value`` in 0 to 1; ``by_clips`` and ``by_seeds`` are how often chance alone gives as
     much through other clips and through other seeds, None where that is not known.
+    ``interval``: 95 %, of other clips and other seeds together, where both are known.
     """
 
     value: float
     by_clips: float | None
     by_seeds: float | None
     paired: bool
+    interval: tuple[float, float] | None = None
 
     @property
     def clear(self) -> bool:
         """More than the noise of every kind that is known; False where none is."""
         known = [p for p in (self.by_clips, self.by_seeds) if p is not None]
         return bool(known) and all(p < LEVEL for p in known)
+
+    def __str__(self) -> str:
+        """With its interval, in percentage points, as Markdown."""
+        found = f"**{points(self.value)}**"
+        if self.interval:
+            lower, upper = (100 * end for end in self.interval)
+            found += f" ({lower:+.1f} to {upper:+.1f})"
+        return found
 
     @property
     def verdict(self) -> str:

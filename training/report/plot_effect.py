@@ -14,7 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 54, 14, 36, 46
 def draw_effect(effects: Sequence[Effect], seeds: dict[str, list[Run]]) -> str:
     """The ``effects`` of one hyper-parameter on several kinds of features.
 
-    ``seeds`` are the runs of each kind's lab's point, drawn as small dots at its value.
+    ``seeds`` are the runs of each kind's base point, drawn as small dots at its value.
     """
     parameter = effects[0].parameter
     values = sorted({v for effect in effects for v in effect.runs})
@@ -84,4 +84,4 @@ def _legend(effects: Sequence[Effect]) -> list[str]:
         x += 36 + 7 * len(name)
     body.append(svg.marker("", x + 6, 16, svg.INK, size=6.5))
     body.append(svg.marker("", x + 6, 16, svg.PALE, size=4))
-    return [*body, svg.text(x + 18, 20, "the lab's value")]
+    return [*body, svg.text(x + 18, 20, "at the base point")]

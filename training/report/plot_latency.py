@@ -18,13 +18,13 @@ class Bar:
 
 
 def bars(study: Study) -> list[Bar]:
-    """The lab's point of each kind and its best configuration on validation, as each
+    """The base point of each kind and its best configuration on validation, as each
     quantization; those that were timed.
     """
     found = []
     for kind in study.kinds:
         base, best = study.base(kind)[:1], study.of_kind(kind)[0]
-        named = [("lab's point", run) for run in base]
+        named = [("base point", run) for run in base]
         if not base or base[0].key != best.key:
             named.append(("best", best))
         found += [

@@ -9,7 +9,7 @@ from training.study.results import QUANTIZATIONS, Timing
 
 
 def configurations(study: Study, kind: str) -> Table:
-    """All runs, other seeds of the lab's point too, the best on validation first."""
+    """All runs, other seeds of the base point too, the best on validation first."""
     runs = sorted(
         (run for run in study.runs if run.kind == kind), key=lambda r: -r.validation.value
     )

@@ -118,7 +118,7 @@ def _rank(effect: Effect, noise: SeedNoise) -> tuple[Cell, ...]:
 
 
 def seeds(study: Study) -> Table:
-    """The lab's points, each seed a row."""
+    """The base points, each seed a row."""
     columns = (
         Column("features", number=False),
         Column("seed"),
@@ -138,7 +138,7 @@ def seeds(study: Study) -> Table:
                     share(run.test()),
                 )
             )
-    return Table("seeds", "The lab's points with several seeds", columns, tuple(rows))
+    return Table("seeds", "The base points with their seeds", columns, tuple(rows))
 
 
 def failures(study: Study) -> Table:

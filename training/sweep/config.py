@@ -118,15 +118,20 @@ class Resources:
             raise Faults(faults)
 
 
+BASE_NAME = "the base point"
+
+
 @dataclass(frozen=True)
 class SweepConfig:
-    """A sweep around ``base``. Every seed trains the base point, to know the noise; all
-    other points are trained with the first. The rest is as in `RunConfig`.
+    """A sweep around ``base``, which reports call ``base_name``. Every seed trains the base
+    point, to know the noise; all other points are trained with the first. The rest is as in
+    `RunConfig`.
     """
 
     name: str
     base: Point
     factors: Factors
+    base_name: str = BASE_NAME
     search: SearchConfig | None = None
     seeds: tuple[int, ...] = (0,)
     labels: tuple[str, ...] = MINI_SPEECH_COMMANDS

@@ -76,16 +76,18 @@ def what_quantization_costs(study: Study) -> Answer:
         both = [run for run in runs if quantization in run.models]
         if not both:
             continue
-        losses = [_accuracy(run, quantization) - _accuracy(run, "float32") for run in both]
+        losses = {r.key: _accuracy(r, quantization) - _accuracy(r, "float32") for r in both}
+        values = losses.values()
+        worst = min(both, key=lambda run: losses[run.key])
         part = "test" if _tested(both, quantization) else "validation"
         size = statistics.median(
             run.models[quantization].size_kb / run.models["float32"].size_kb for run in both
         )
         text = (
             f"**{QUANTIZATION[quantization].capitalize()}**: accuracy on the {part} part"
-            f" {points(statistics.median(losses))} against float32 ({100 * min(losses):+.1f} to"
-            f" {100 * max(losses):+.1f} over {count(len(both), 'configuration')}), size"
-            f" {percent(size)} of float32's"
+            f" {points(statistics.median(values))} against float32 ({100 * min(values):+.1f}, by"
+            f" {configuration(worst.point)}, to {100 * max(values):+.1f} over"
+            f" {count(len(both), 'configuration')}), size {percent(size)} of float32's"
         )
         timed = [r for r in both if quantization in r.timings and "float32" in r.timings]
         if timed:

@@ -13,9 +13,10 @@ from training.report.words import KIND, configuration, count, listed
 
 @dataclass(frozen=True)
 class Gain:
-    """The best configuration of a kind against the seeds of the lab's point."""
+    """The best configuration of a kind against the seeds of the base point."""
 
     kind: str
+    base_name: str
     best: Run
     base: list[Run]
     candidates: int
@@ -24,7 +25,7 @@ class Gain:
 
 
 def gains(study: Study, noise: SeedNoise) -> list[Gain]:
-    """Of each kind of which the lab's point has been run, and another one."""
+    """Of each kind of which the base point has been run, and another one."""
     found = []
     for kind in study.kinds:
         runs, base = study.of_kind(kind), study.base(kind)
@@ -32,7 +33,8 @@ def gains(study: Study, noise: SeedNoise) -> list[Gain]:
             best = runs[0]
             difference = on_validation(best, base, noise, len(runs))
             test = on_test(best, base, noise)
-            found.append(Gain(kind, best, base, len(runs), difference, test))
+            name = study.base_name(kind)
+            found.append(Gain(kind, name, best, base, len(runs), difference, test))
     return found
 
 
@@ -42,7 +44,7 @@ def gain_from_tuning(study: Study, noise: SeedNoise) -> Answer:
     missing = [KIND[kind] for kind in study.kinds if kind not in {g.kind for g in found}]
     if missing:
         texts.append(f"Nothing can be said yet of {listed(missing)}: too few runs.")
-    return Answer("How much does tuning gain over the lab's settings?", tuple(texts))
+    return Answer("How much does tuning gain over the settings that it starts from?", tuple(texts))
 
 
 def _gain(gain: Gain) -> str:
@@ -52,16 +54,15 @@ def _gain(gain: Gain) -> str:
         if len(values) > 1
         else "one seed"
     )
-    start = f"**{KIND[gain.kind]}**: {percent(mean_validation(gain.base))} at the lab's point"
+    start = f"**{KIND[gain.kind]}**: {percent(mean_validation(gain.base))} at {gain.base_name}"
     if gain.best.key in {run.key for run in gain.base}:
         return f"{start} ({seeds}), and none of the {gain.candidates - 1} others is better."
     text = (
         f"{start} ({seeds}), {gain.best.validation} at the best of {gain.candidates},"
-        f" {configuration(gain.best.point)}: **{points(gain.validation.value)}**,"
-        f" {gain.validation.verdict}."
+        f" {configuration(gain.best.point)}: {gain.validation}, {gain.validation.verdict}."
     )
     if gain.test:
-        text += f" On the test part: **{points(gain.test.value)}**, {gain.test.verdict}."
+        text += f" On the test part: {gain.test}, {gain.test.verdict}."
     return text
 
 
@@ -99,13 +100,12 @@ def _untuned(study: Study, noise: SeedNoise) -> list[str]:
     ]
     lead = between(bases[0][1], bases[1][1], noise)
     return [
-        f"At the lab's own settings: {listed(means)}; the lead of {KIND[bases[0][0]]} is"
-        f" {lead.verdict}."
+        f"Where tuning starts: {listed(means)}; the lead of {KIND[bases[0][0]]} is {lead.verdict}."
     ]
 
 
 def _bases(study: Study) -> list[tuple[str, list[Run]]]:
-    """The lab's points by their mean accuracy, the best first."""
+    """The base points by their mean accuracy, the best first."""
     found = [(kind, base) for kind in study.kinds if (base := study.base(kind))]
     return sorted(found, key=lambda item: -mean_validation(item[1]))
 
@@ -120,7 +120,7 @@ def choice_or_tuning(study: Study, noise: SeedNoise) -> Answer:
     choice, most = between(best, worst, noise), max(found, key=lambda g: g.validation.value)
     gain = max(most.validation.value, 0.0)
     evidence = (
-        f"From {KIND[last]} to {KIND[first]} at the lab's settings it is {points(choice.value)}"
+        f"From {KIND[last]} to {KIND[first]} at the base points it is {points(choice.value)}"
         f" ({choice.short}); tuning gains at most"
         f" {points(gain)}, for {KIND[most.kind]}"
         f" ({most.validation.short})."
