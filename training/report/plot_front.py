@@ -19,10 +19,12 @@ def draw_front(
     axis: str,
     unit: str,
 ) -> str:
-    """Validation accuracy over ``cost`` (log scale), which ``axis`` names with its ``unit``."""
+    """Validation accuracy over ``cost``, which ``axis`` names with its ``unit``; log scales, of
+    the errors and of the cost, so that the front can be read beside what is far below it.
+    """
     x = svg.scale_of([cost(m) for m in models], LEFT, WIDTH - RIGHT, log=True)
     values = [100 * m.validation.value for m in models]
-    y = svg.scale_of(values, HEIGHT - BOTTOM, TOP, margin=0.08)
+    y = svg.error_scale_of(values, HEIGHT - BOTTOM, TOP)
     body = [*_axes(x, y, f"{axis} ({unit})"), *_legend(models)]
     on_front = {id(model) for model in front}
     for model in models:
@@ -42,8 +44,8 @@ def _axes(x: svg.Scale, y: svg.Scale, title: str) -> list[str]:
     middle = (LEFT + WIDTH - RIGHT) / 2
     body.append(svg.text(middle, HEIGHT - 10, title, anchor="middle", size=13))
     body.append(
-        svg.text(15, (TOP + HEIGHT - BOTTOM) / 2, "validation accuracy (%)", anchor="middle",
-                 size=13, turned=True)
+        svg.text(15, (TOP + HEIGHT - BOTTOM) / 2, "validation accuracy (%, log of errors)",
+                 anchor="middle", size=13, turned=True)
     )  # fmt: skip
     return body
 

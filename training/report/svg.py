@@ -33,6 +33,19 @@ class Scale:
         return _log_ticks(self.low, self.high) if self.log else _ticks(self.low, self.high)
 
 
+@dataclass(frozen=True)
+class ErrorScale(Scale):
+    """Of accuracies in percent, by the logarithm of the errors (at least 0.1): 90
+    and 95 stand as far apart as 80 and 90.
+    """
+
+    def _on(self, value: float) -> float:
+        return math.log10(max(100 - value, 0.1))
+
+    def ticks(self) -> list[float]:
+        return [100 - error for error in _log_ticks(max(100 - self.high, 0.1), 100 - self.low)]
+
+
 def _ticks(low: float, high: float) -> list[float]:
     rough = (high - low) / 7
     power = 10 ** math.floor(math.log10(rough))
@@ -61,6 +74,12 @@ def scale_of(
         return Scale(low / room, high * room, start, end, log=True)
     room = (high - low) * margin or abs(high) * 0.1 or 1.0
     return Scale(low - room, high + room, start, end)
+
+
+def error_scale_of(values: Sequence[float], start: float, end: float) -> ErrorScale:
+    """The same for accuracies in percent."""
+    errors = scale_of([max(100 - value, 0.1) for value in values], 0, 1, log=True)
+    return ErrorScale(100 - errors.high, 100 - errors.low, start, end)
 
 
 def text(

@@ -116,6 +116,18 @@ def choice_or_tuning(study: Study, noise: SeedNoise) -> Answer:
     bases = _bases(study)
     if len(bases) < 2 or not found:
         return Answer(question, ("There are too few techniques to tell yet.",))
+    texts = [_weighed(bases, found, noise)]
+    if len(bases) > 2:
+        two = [kind for kind, _ in bases[:2]]
+        tuned = [gain for gain in found if gain.kind in two]
+        texts += (
+            [f"Without {KIND[bases[2][0]]}: {_weighed(bases[:2], tuned, noise)}"] if tuned else []
+        )
+    return Answer(question, tuple(texts))
+
+
+def _weighed(bases: list[tuple[str, list[Run]]], found: list[Gain], noise: SeedNoise) -> str:
+    """The widest step between kinds of features, untuned, against the most that tuning gains."""
     (first, best), *_, (last, worst) = bases
     choice, most = between(best, worst, noise), max(found, key=lambda g: g.validation.value)
     gain = max(most.validation.value, 0.0)
@@ -126,9 +138,9 @@ def choice_or_tuning(study: Study, noise: SeedNoise) -> Answer:
         f" ({most.validation.short})."
     )
     if not choice.clear and not most.validation.clear:
-        head = "**Neither can be told from the noise.** "
-    elif abs(choice.value - gain) <= noise.sd:
-        head = "**About the same.** "
-    else:
-        head = "**The choice of the features.** " if choice.value > gain else "**The tuning.** "
-    return Answer(question, (head + evidence,))
+        return f"**Neither can be told from the noise.** {evidence}"
+    if abs(choice.value - gain) <= noise.sd:
+        return f"**About the same.** {evidence}"
+    return (
+        f"**{'The choice of the features' if choice.value > gain else 'The tuning'}.** {evidence}"
+    )
