@@ -1,4 +1,4 @@
-"""Running speech by synthetic voices, without the keywords."""
+"""Synthetic voices: running speech without the keywords, and single words."""
 
 import shutil
 from pathlib import Path
@@ -8,6 +8,9 @@ import pytest
 
 from kws_edge.audio import read_audio
 from kws_edge.errors import DataError, MissingFileError
+from training.dataset.index import scan
+from training.dataset.speak import speak_words
+from training.dataset.splits import official_part
 from training.dataset.synthesize import DICTIONARY, harmless_words, phonemes, synthesize
 
 pytestmark = pytest.mark.skipif(
@@ -45,3 +48,19 @@ def test_recordings_are_made_again_alike(tmp_path: Path) -> None:
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes()
         assert len(read_audio(one, 16000)) > 3 * 16000
+
+
+def test_single_words_are_clips_of_speakers_of_one_part(tmp_path: Path) -> None:
+    made = list(speak_words(tmp_path / "a", ["yes", "lights-on"], 6, seed=3, part="validation"))
+    again = list(speak_words(tmp_path / "b", ["yes", "lights-on"], 6, seed=3, part="validation"))
+    assert [p.read_bytes() for p in made] == [p.read_bytes() for p in again]
+    clips = scan(tmp_path / "a")
+    assert sorted(clip.label for clip in clips) == ["lights-on"] * 6 + ["yes"] * 6
+    assert {official_part(clip.speaker) for clip in clips} == {"validation"}
+    assert all(0.1 < len(read_audio(path, 16000)) / 16000 <= 1 for path in made)
+
+
+def test_a_word_that_is_no_second_s_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="honorificabilitudinitatibus: lasts longer than 1 s"):
+        list(speak_words(tmp_path, ["honorificabilitudinitatibus"], 1, seed=0))
+    assert not list(tmp_path.rglob("*.wav"))

@@ -16,6 +16,7 @@ from training.dataset import fetch as fetching
 from training.dataset import synthesize as synthesis
 from training.dataset.index import inspect, scan
 from training.dataset.leaks import find_leaks
+from training.dataset.speak import speak_words
 from training.dataset.splits import PARTS, Method, Part, split_clips, write_lists
 
 method_option = click.option(
@@ -85,6 +86,20 @@ def synthesize(
     """Make running speech without keywords in OUTPUT, by espeak-ng's and flite's voices."""
     count = len(list(synthesis.synthesize(output, words, minutes, dictionary, seed, part)))
     click.echo(f"{output}: {count} recordings, {minutes:g} minutes")
+
+
+@command.command()
+@click.argument("output", type=PATH)
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Of each word."
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
+def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Part | None) -> None:
+    """Let espeak-ng's and flite's voices say WORDS, into OUTPUT/<word>/."""
+    made = len(list(speak_words(output, words, count, seed, part)))
+    click.echo(f"{output}: {made} takes of {', '.join(words)}")
 
 
 @command.command()

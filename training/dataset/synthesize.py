@@ -6,34 +6,15 @@ the language; whatever sounds like a keyword anywhere inside is left out.
 """
 
 import random
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kws_edge.audio import read_audio, write_wav
 from kws_edge.errors import DataError, MissingFileError
-from training.augmentation import RATE
-from training.dataset.splits import Part, official_part
+from training.dataset.splits import Part
+from training.dataset.voices import Voices, speak, speaker
 
-FLITE = ("slt", "rms", "awb", "kal16", "kal")
-LANGUAGES = (
-    "en-us",
-    "en-gb",
-    "en-gb-scotland",
-    "en-gb-x-rp",
-    "en-gb-x-gbclan",
-    "en-029",
-    "en-us-nyc",
-)
-VARIANTS = (
-    *(f"m{n}" for n in range(1, 9)), *(f"f{n}" for n in range(1, 6)),
-    "adam", "Alicia", "Andrea", "Annie", "belinda", "benjamin", "david", "ed", "Gene", "gustave",
-    "john", "linda", "max", "Michael", "pablo", "paul", "quincy", "rob", "steph", "victor",
-)  # fmt: skip
-ESPEAK = tuple(f"{language}+{variant}" for language in LANGUAGES for variant in VARIANTS)
 DICTIONARY = Path("/usr/share/dict/words")
-PROGRAMS = ("espeak-ng", "flite")
 MARKS = "',%=_:|!0123456789 "  # stress and pauses in espeak-ng's phonemes
 VOCABULARY = 5000
 WORDS_A_RECORDING = 25
@@ -53,21 +34,15 @@ def synthesize(
     seed and versions of the programs give the same recordings.
     Raises `MissingFileError` where a program or the dictionary is missing.
     """
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        listed = " ".join(missing)
-        raise MissingFileError(f"{listed}: not installed; apt install {listed}")
-    draw, seconds, number = random.Random(seed), 0.0, 0
+    voices, draw, seconds, number = Voices.of(part), random.Random(seed), 0.0, 0
     words = harmless_words(dictionary, keywords, draw)
-    flite, espeak = _voices(FLITE, part), _voices(ESPEAK, part)
     output.mkdir(parents=True, exist_ok=True)
     while seconds < 60 * minutes:
-        voice = draw.choice(flite if flite and draw.random() < 0.3 else espeak)
+        voice = voices.draw(draw)
         text = _sentence(draw, words)
-        path = output / f"{_speaker(voice)}_nohash_{number}.wav"
+        path = output / f"{speaker(voice)}_nohash_{number}.wav"
         speed, pitch = draw.randint(120, 230), draw.randint(20, 80)
-        _speak(voice, text, speed, pitch, path)
-        seconds += len(read_audio(path, RATE)) / RATE
+        seconds += speak(voice, text, speed, pitch, path)
         number += 1
         yield path
 
@@ -105,28 +80,8 @@ def phonemes(words: Sequence[str]) -> list[str]:
     return sounds
 
 
-def _voices(voices: Sequence[str], part: Part | None) -> list[str]:
-    return [v for v in voices if part in (None, official_part(_speaker(v)))]
-
-
-def _speaker(voice: str) -> str:
-    """The voice's name in that of a recording."""
-    return voice.replace("+", ".")
-
-
 def _sentence(draw: random.Random, words: Sequence[str]) -> str:
     text = [draw.choice(words) for _ in range(WORDS_A_RECORDING)]
     for place in range(draw.randint(3, 7), len(text), 6):
         text[place] += draw.choice([".", ",", "?"])
     return " ".join(text) + "."
-
-
-def _speak(voice: str, text: str, speed: int, pitch: int, path: Path) -> None:
-    if voice in FLITE:
-        stretch = f"duration_stretch={170 / speed:.3f}"
-        command = ["flite", "-voice", voice, "--setf", stretch, "-t", text, "-o", str(path)]
-    else:
-        how = ["-v", voice, "-s", str(speed), "-p", str(pitch)]
-        command = ["espeak-ng", *how, "-w", str(path), text]
-    subprocess.run(command, check=True, capture_output=True)
-    write_wav(path, read_audio(path, RATE), RATE)  # espeak-ng speaks at 22,050 Hz

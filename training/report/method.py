@@ -43,11 +43,13 @@ def _training(study: Study) -> str:
 
 def _bases(study: Study) -> str:
     bases = [
-        f"{study.base_name(kind)} is {configuration(base[0].point)}"
+        f"{configuration(base[0].point)} ({study.base_name(kind)})"
         for kind in study.kinds
         if (base := study.base(kind))
     ]
-    return f"**Base points**, around which factors are changed: {'; '.join(bases) or 'none yet'}."
+    return (
+        f"**Base points**, around which the factors are changed: {'; '.join(bases) or 'none yet'}."
+    )
 
 
 def _noise(noise: SeedNoise) -> str:
