@@ -78,6 +78,19 @@ def test_a_whole_word_is_all_inside(length: int, margin: int, seed: int) -> None
 
 
 @settings(deadline=None)
+@given(st.integers(500, 20000), st.floats(0, 0.5), st.integers(0, 2**32))
+def test_what_has_left_the_window_is_the_word_s_beginning(
+    length: int, gone: float, seed: int
+) -> None:
+    window = np.zeros(RATE, np.float32)
+    begin, end = place_whole(window, word(length), random(seed), gone)
+    assert end - begin == length
+    if length < RATE:
+        assert -gone * length - 1 <= begin
+        assert end <= RATE
+
+
+@settings(deadline=None)
 @given(st.integers(500, 20000), st.integers(0, 4000), st.integers(0, 2**32))
 def test_of_a_part_less_than_half_is_inside(length: int, margin: int, seed: int) -> None:
     window = np.zeros(RATE, np.float32)

@@ -18,14 +18,17 @@ def add(window: FloatArray, samples: FloatArray, at: int) -> None:
         window[start:end] += samples[start - at : end - at]
 
 
-def place_whole(window: FloatArray, word: Word, random: np.random.Generator) -> tuple[int, int]:
+def place_whole(
+    window: FloatArray, word: Word, random: np.random.Generator, gone: float = 0.0
+) -> tuple[int, int]:
     """Put ``word`` somewhere with all its speech inside; where that begins and ends.
 
-    Speech that is longer than the window lies in its middle.
+    Up to the share ``gone`` of its speech may have left the window at its beginning: the word
+    was heard to its end. Speech that is longer than the window lies in its middle.
     """
     length = word.last - word.first
-    room = len(window) - length
-    begin = int(random.integers(room + 1)) if room > 0 else room // 2
+    room, before = len(window) - length, round(gone * length)
+    begin = int(random.integers(room + before + 1)) - before if room > 0 else room // 2
     add(window, fade(word.samples), begin - word.first)
     return begin, begin + length
 
