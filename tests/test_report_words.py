@@ -61,7 +61,7 @@ def test_the_best_is_the_data_s(full: list[Study]) -> None:
 
 def test_where_nothing_matters_everything_is_inside_the_noise(tmp_path: Path) -> None:
     studies = load_studies(make_study(tmp_path, flat, searched=2, limit=12))
-    assert seed_noise(studies[0]).df == 6
+    assert seed_noise(studies[0]).df == 4
     matter = answer(studies, "Which hyper-parameters matter")
     assert "range of" not in matter.replace("widest range", "")
     assert matter.count("none by more than the noise") == 3
