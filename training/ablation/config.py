@@ -11,7 +11,7 @@ from kws_edge.schema import parse
 from kws_edge.yaml_file import read_yaml
 from training.recipe.config import Recipe
 
-Value = bool | int | float | str | None | tuple[str, ...]
+Value = bool | int | float | str | None | tuple[str, ...] | tuple[dict[str, str], ...]
 Changes = dict[str, Value]
 
 
@@ -85,7 +85,9 @@ def _changed(ablation: Ablation, document: dict[str, Any], variant: Variant, see
         *parents, last = name.split(".")
         place = changed
         for parent in parents:
-            place = place.setdefault(parent, {})
+            if place.get(parent) is None:
+                place[parent] = {}
+            place = place[parent]
         place[last] = list(value) if isinstance(value, tuple) else value
     changed["name"] = f"{variant.name}-{seed}"
     try:
