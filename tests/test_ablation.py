@@ -47,6 +47,17 @@ def test_each_variant_changes_what_it_says_and_nothing_else(config: Path) -> Non
     assert (others[0].recipe.seed, others[0].recipe.schedule.seed) == (0, 1)
 
 
+def test_a_change_may_bring_what_the_base_goes_without(config: Path) -> None:
+    taught = {"name": "taught", "says": "", "change": {"teacher.network.width": 16}}
+    people = {"name": "people", "says": "", "change": {"sources": [{"folder": "people"}]}}
+    ablation = ablation_of(config, change={"teacher": None}, variants=[VARIANTS[0], taught, people])
+    base, learner, other, *_ = (trial.recipe for trial in trials_of(ablation))
+    assert base.teacher is None
+    assert learner.teacher and learner.teacher.network
+    assert learner.teacher.network.width == 16
+    assert [source.folder for source in other.sources] == [Path("people")]
+
+
 def test_a_change_of_what_is_not_there_is_named(config: Path) -> None:
     wrong = [*VARIANTS, {"name": "odd", "says": "", "change": {"network.wdith": 3}}]
     with pytest.raises(ConfigError, match=r"changed for odd: network.wdith: unknown, did you mean"):
