@@ -53,7 +53,8 @@ def test_a_change_may_bring_what_the_base_goes_without(config: Path) -> None:
     ablation = ablation_of(config, change={"teacher": None}, variants=[VARIANTS[0], taught, people])
     base, learner, other, *_ = (trial.recipe for trial in trials_of(ablation))
     assert base.teacher is None
-    assert learner.teacher and learner.teacher.network
+    assert learner.teacher
+    assert learner.teacher.network
     assert learner.teacher.network.width == 16
     assert [source.folder for source in other.sources] == [Path("people")]
 

@@ -166,6 +166,34 @@ def test_released_with_presets_and_listened_with(
     assert "is of mfcc-int8 (run" in again.stderr
 
 
+def test_what_it_made_of_streams_goes_into_card_and_manifest(
+    folder: Path, tmp_path: Path, model_path: Path
+) -> None:
+    def released(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return training("release", model_path, "--name", "tuned", "--output", tmp_path, *arguments)
+
+    (tmp_path / "README.md").write_text("# How\n")
+    made = training("evaluate-stream", model_path, folder / "room.wav", "--describe", "a room",
+                    "--detector", folder / "tuned" / "detector.yaml", "--preset", "eager",
+                    "--output", tmp_path)  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    path = tmp_path / "mfcc-int8-room.json"
+    report = json.loads(path.read_text())
+    result = released("--tuning", folder / "tuned", "--stream", path)
+    assert result.returncode == 0, result.stderr
+    figures = {m.name: m for m in read_model(tmp_path / "tuned.tflite").manifest.metrics}
+    assert figures["recall, preset eager"].value == pytest.approx(report["recall"], abs=1e-5)
+    assert figures["recall, preset eager"].count == report["spoken"] == 8
+    assert figures["false accepts per hour, preset eager"].count == report["false_accepts"]
+    card = (tmp_path / "tuned.md").read_text()
+    assert f"| a room | eager | {report['hits']} of 8, {report['recall']:.1%} (" in card
+    assert "its figures: [README.md](README.md)" in card
+    # the model's own settings are not those that the report was made with
+    refused = released("--stream", path)
+    assert refused.returncode == 65
+    assert "mfcc-int8-room.json: " in refused.stderr
+
+
 def test_the_network_is_asked_once_a_stream(folder: Path, tmp_path: Path) -> None:
     kept = {path: path.stat().st_mtime_ns for path in (folder / "cache").iterdir()}
     assert len(kept) == 2

@@ -6,9 +6,14 @@ from kws_edge.manifest import Manifest
 
 
 def card(
-    manifest: Manifest, size: int, results: list[dict[str, Any]], working_points: list[str]
+    manifest: Manifest,
+    size: int,
+    results: list[dict[str, Any]],
+    sections: list[str],
+    commands: str | None = None,
 ) -> str:
-    """The model card, in Markdown."""
+    """The model card, in Markdown. ``sections`` follow the figures; ``commands`` is the file
+    beside it that tells how the model and its figures are made."""
     features = manifest.features
     keywords = manifest.keywords
     mel = (
@@ -28,6 +33,10 @@ def card(
         f" {features.sample_rate} Hz.",
         f"- Made by run {manifest.run_id}, commit {manifest.git_commit}, on {manifest.created}.",
         f"- Data: {manifest.attribution}",
+        *(
+            [f"- The commands that made it and its figures: [{commands}]({commands})."]
+            * bool(commands)
+        ),
         "",
         "## Figures",
         "",
@@ -45,7 +54,7 @@ def card(
         lines += ["", f"Latency: batch 1, one thread, on {'; '.join(machines)}."]
     lines += _rejection(results)
     rejects = len(keywords) < len(manifest.labels)
-    lines += [*working_points, "", "## Limits", "", *(OPEN_SET if rejects else CLOSED_SET), *LIMITS]
+    lines += [*sections, "", "## Limits", "", *(OPEN_SET if rejects else CLOSED_SET), *LIMITS]
     return "\n".join(lines) + "\n"
 
 

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kws_edge.manifest import Measurement
+from kws_edge.config import DetectorOverrides
+from kws_edge.errors import DataError, Faults
+from kws_edge.manifest import Manifest, Measurement
 from kws_edge.model_file import pack_model, read_model
 from training.card import card
 from training.model_report import read_report
+from training.streams.card import stream_measurements, stream_section
 from training.tuning.card import TUNING, card_section
 from training.working_points import WorkingPoints, load_working_points
 
@@ -20,12 +23,14 @@ def release(
     name: str,
     points: WorkingPoints | None = None,
     tuning: Path | None = None,
+    streams: tuple[Path, ...] = (),
 ) -> Path:
     """Write ``output/name.tflite`` and ``output/name.md``.
 
     ``reports`` are the JSON files that ``evaluate`` made of this very model; their figures
     go into manifest and card. ``points`` replace the working point that it was converted
     with, and so do those in ``tuning``, a folder of ``tune``, whose figures and picture come too.
+    ``streams`` are JSON files of ``evaluate-stream``, made with the settings that it is given now.
     """
     file = read_model(model)
     results = [read_report(path, "evaluate", file.manifest) for path in reports]
@@ -33,23 +38,42 @@ def release(
     if tuning:
         points = load_working_points(tuning / "detector.yaml")
     points = points or WorkingPoints(file.manifest.detector, file.manifest.presets)
+    heard = [_heard(path, file.manifest, points) for path in streams]
     manifest = dataclasses.replace(
         file.manifest,
         name=name,
-        metrics=tuple(m for result in results for m in _measurements(result)),
+        metrics=(
+            *(m for result in results for m in _measurements(result)),
+            *(m for one in heard for m in stream_measurements(one)),
+        ),
         detector=points.detector,
         presets=points.presets,
     )
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.tflite"
     path.write_bytes(pack_model(manifest, file.flatbuffer))
-    working_points = []
+    sections = stream_section(heard)
     if tuning and report:
         picture = shutil.copyfile(tuning / "det.svg", output / f"{name}-det.svg")
-        working_points = ["", *card_section(report, picture.name)]
-    text = card(manifest, path.stat().st_size, results, working_points)
+        sections += ["", *card_section(report, picture.name)]
+    commands = "README.md" if (output / "README.md").exists() else None
+    text = card(manifest, path.stat().st_size, results, sections, commands)
     (output / f"{name}.md").write_text(text)
     return path
+
+
+def _heard(path: Path, manifest: Manifest, points: WorkingPoints) -> dict[str, Any]:
+    report = read_report(path, "evaluate-stream", manifest)
+    try:
+        config = DetectorOverrides(preset=report["preset"]).applied_to(
+            points.detector, points.presets
+        )
+        same = dataclasses.asdict(config) == report["detector"]
+    except (KeyError, Faults) as error:
+        raise DataError(f"{path}: not a report of 'evaluate-stream' ({error})") from error
+    if not same:
+        raise DataError(f"{path}: made with other detector settings than those that are released")
+    return report
 
 
 def _measurements(result: dict[str, Any]) -> list[Measurement]:

@@ -18,6 +18,7 @@ from kws_edge.shipped import find_model
 @click.option("--preset", help="Of the model, instead of its own detector settings.")
 @click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
 @click.option("--name", help="Of the report.  [default: that of the first stream]")
+@click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
 @click.option("--output", type=PATH, default=Path("evaluations"), show_default=True)
 def command(
     model: str,
@@ -25,6 +26,7 @@ def command(
     preset: str | None,
     detector: Path | None,
     name: str | None,
+    describe: str | None,
     output: Path,
 ) -> None:
     """Let MODEL (a file, or the name of one that ships) listen to STREAMS: sound files, and
@@ -45,8 +47,10 @@ def command(
         )
     except Faults as error:
         raise ConfigError(f"{detector or model}: {error}") from error
+    name = name or streams[0].stem
+    result["data"] = describe or name
     output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{result['model']}-{name or streams[0].stem}.json"
+    path = output / f"{result['model']}-{name}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     click.echo(f"{summary(result)}; {path}")
 

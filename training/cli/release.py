@@ -20,6 +20,8 @@ from kws_edge.errors import ConfigError, Faults
 )
 @click.option("--detector", type=PATH, help="Other detector settings, and presets (YAML).")
 @click.option("--tuning", type=PATH, help="Folder of 'tune': its settings, figures and picture.")
+@click.option("--stream", "streams", multiple=True, type=PATH,
+              help="A report of 'evaluate-stream'.")  # fmt: skip
 def command(
     model: Path,
     reports: tuple[Path, ...],
@@ -27,6 +29,7 @@ def command(
     output: Path,
     detector: Path | None,
     tuning: Path | None,
+    streams: tuple[Path, ...],
 ) -> None:
     """Put MODEL into OUTPUT with the figures of REPORTS (made by 'evaluate') and a card."""
     from training.release import release
@@ -36,6 +39,6 @@ def command(
         raise click.UsageError("--detector and --tuning exclude each other")
     points = load_working_points(detector) if detector else None
     try:
-        click.echo(release(model, reports, output, name or model.stem, points, tuning))
+        click.echo(release(model, reports, output, name or model.stem, points, tuning, streams))
     except Faults as error:
         raise ConfigError(f"{detector or tuning}: {error}") from error
