@@ -41,6 +41,7 @@ class DetectorOverrides:
     refractory_ms: float | None = None
     hop_ms: float | None = None
     gate_dbfs: float | Literal["off"] | None = None
+    repeat_ms: float | Literal["off"] | None = None
 
     def applied_to(
         self, base: DetectorConfig, presets: Mapping[str, DetectorConfig]

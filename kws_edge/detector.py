@@ -22,7 +22,10 @@ class DetectorConfig:
 
     ``threshold`` (0 to 1) holds for every keyword that ``thresholds`` does not name;
     times are in ms: ``hop_ms`` between two decisions, ``smoothing_ms`` over which
-    posteriors are averaged, ``refractory_ms`` after a detection without another. Where nothing
+    posteriors are averaged, ``refractory_ms`` after a detection without another. A keyword that
+    stays above its threshold is told once, or again after every ``repeat_ms``: a word said twice
+    in a row may leave no dip between, and no single one is whole in two windows so far apart.
+    Where nothing
     reaches ``gate_dbfs`` (RMS of 20 ms, dB of full scale) no decision is made: see
     `kws_edge.gate`.
     """
@@ -33,6 +36,7 @@ class DetectorConfig:
     hop_ms: float = 100.0
     thresholds: dict[str, float] = field(default_factory=dict)
     gate_dbfs: float | Literal["off"] = "off"
+    repeat_ms: float | Literal["off"] = "off"
 
     def __post_init__(self) -> None:
         faults = []
@@ -43,6 +47,8 @@ class DetectorConfig:
             faults.append(f"smoothing_ms: {self.smoothing_ms} is below 0")
         if self.refractory_ms < 0:
             faults.append(f"refractory_ms: {self.refractory_ms} is below 0")
+        if self.repeat_ms != "off" and not self.repeat_ms > 0:
+            faults.append(f"repeat_ms: {self.repeat_ms} is not above 0, or 'off'")
         if self.hop_ms <= 0:
             faults.append(f"hop_ms: {self.hop_ms} is not above 0")
         if self.gate_dbfs != "off" and not self.gate_dbfs < 0:  # nor nan
@@ -125,6 +131,7 @@ class Detector:
         self._first: int | None = None
         self._quiet_until = 0
         self._held: int | None = None  # the label that fired and has not let go since
+        self._told = 0  # when it fired last
 
     def push(self, sample: int, posteriors: FloatArray) -> Detection | None:
         """Take the ``posteriors [labels]`` of the window that ends at ``sample``."""
@@ -163,11 +170,17 @@ class Detector:
         score = float(smoothed[best])
         if score < self._thresholds[best] or sample < self._quiet_until:
             return None
-        if best == self._held:  # one long word, or a noise that stays, is one detection
+        if best == self._held and not self._repeated(sample):
             return None
-        self._held = best
+        self._held, self._told = best, sample
         self._quiet_until = sample + self._samples(self.config.refractory_ms)
         return Detection(self._labels[best], score, sample, sample / self._rate)
+
+    def _repeated(self, sample: int) -> bool:
+        """Whether what is held has stayed for longer than one word; by default never, so that a
+        noise that stays is one detection."""
+        repeat = self.config.repeat_ms
+        return repeat != "off" and sample - self._told >= self._samples(repeat)
 
     def _smoothed(self, sample: int) -> FloatArray | None:
         """Mean over the last ``smoothing_ms``; None until so much has been heard."""

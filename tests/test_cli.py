@@ -134,7 +134,8 @@ def test_info(run_command: Command, model_path: Path) -> None:
     assert "49 x 10" in result.stdout
     with zipfile.ZipFile(model_path) as archive:
         packed = json.loads(archive.read("manifest.json"))
-    packed["detector"] = {"gate_dbfs": "off", **packed["detector"]}  # as files without it are read
+    # as files without them are read
+    packed["detector"] = {"gate_dbfs": "off", "repeat_ms": "off", **packed["detector"]}
     assert json.loads(run_command("info", model_path, "--json").stdout) == packed
 
 

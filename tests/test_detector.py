@@ -61,6 +61,20 @@ def test_refractory_time_and_release() -> None:
     assert [d.label for d in detect(words, refractory_ms=400)] == ["yes", "no"]
 
 
+def test_a_word_said_twice_without_a_dip_is_told_twice_if_asked() -> None:
+    twice = [QUIET] * 3 + [posteriors("yes")] * 15 + [QUIET] * 3
+    assert len(detect(twice)) == 1
+    first, second = detect(twice, repeat_ms=1000)
+    assert (first.label, second.label) == ("yes", "yes")
+    assert second.sample == first.sample + 10 * HOP
+    assert len(detect([QUIET] * 3 + [posteriors("yes")] * 9 + [QUIET] * 3, repeat_ms=1000)) == 1
+    # let go, it is the refractory time alone that counts
+    again = [posteriors("yes")] * 3 + [QUIET] * 5 + [posteriors("yes")] * 3
+    assert len(detect(again, repeat_ms=5000, refractory_ms=500)) == 2
+    with pytest.raises(Faults, match=r"repeat_ms: 0 is not above 0, or 'off'"):
+        DetectorConfig(repeat_ms=0)
+
+
 def test_thresholds_by_word() -> None:
     words = [posteriors("yes", 0.85)] * 4 + [QUIET] * 9 + [posteriors("no", 0.85)] * 4
     assert [d.label for d in detect(words)] == ["yes", "no"]

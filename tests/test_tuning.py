@@ -55,6 +55,7 @@ def decisions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:  # type: ignore
         smoothing_ms=st.sampled_from([0, 50, 100, 150, 300, 1000]),
         refractory_ms=st.sampled_from([0, 100, 250, 750, 3000]),
         hop_ms=st.sampled_from([50, 100, 200]),
+        repeat_ms=st.sampled_from(["off", 400, 800, 1000]),
         thresholds=st.dictionaries(st.sampled_from(["yes", "no"]), st.floats(0.2, 1)),
     ),
 )
@@ -70,7 +71,8 @@ def test_the_replay_is_the_detector(
     thresholds = np.array([
         *(config.thresholds.get(word, config.threshold) for word in ("yes", "no")), np.inf, np.inf
     ])  # fmt: skip
-    rows = replay(smoothed, thresholds, round(config.refractory_ms * 16))
+    repeat = np.inf if config.repeat_ms == "off" else config.repeat_ms * 16
+    rows = replay(smoothed, thresholds, round(config.refractory_ms * 16), repeat)
     found: list[Detection] = [detection for detection in pushed if detection]
     assert detections(smoothed, rows, LABELS, RATE) == found
 
@@ -129,7 +131,7 @@ def test_targets_are_kept_and_ordered(folder: Path) -> None:
 def test_the_curve(folder: Path) -> None:
     with (folder / "tuned" / "det.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * 1 * 64
+    assert len(rows) == 2 * 1 * 2 * 64
     for row in rows:
         assert 0 <= float(row["false_reject_rate_lower"]) <= float(row["false_reject_rate"])
         per_hour = float(row["false_accepts_per_hour"])

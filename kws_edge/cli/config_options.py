@@ -21,6 +21,7 @@ SHORT = {
     "detector.refractory_ms": ["--refractory-ms"],
     "detector.hop_ms": ["--hop-ms"],
     "detector.gate_dbfs": ["--gate-dbfs"],
+    "detector.repeat_ms": ["--repeat-ms"],
 }
 
 

@@ -55,8 +55,9 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
 
 def _settings(d: DetectorConfig) -> str:
     gate = "no gate" if d.gate_dbfs == "off" else f"gate at {d.gate_dbfs:g} dBFS"
+    repeat = "" if d.repeat_ms == "off" else f", repeated after {d.repeat_ms:g} ms"
     own = "".join(f", {word} {value:g}" for word, value in d.thresholds.items())
     return (
         f"threshold {d.threshold:g}{own}, smoothing {d.smoothing_ms:g} ms, refractory"
-        f" {d.refractory_ms:g} ms, a decision every {d.hop_ms:g} ms, {gate}"
+        f" {d.refractory_ms:g} ms{repeat}, a decision every {d.hop_ms:g} ms, {gate}"
     )

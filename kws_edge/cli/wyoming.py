@@ -21,11 +21,13 @@ from kws_edge.wake_server.endpoint import Endpoint
 MAX_NAME = 63  # bytes, of a service in DNS
 
 
-def _level(_context: click.Context, _: click.Parameter, value: str | None) -> float | str | None:
+def _number_or_off(
+    _context: click.Context, _: click.Parameter, value: str | None
+) -> float | str | None:
     try:
         return value if value in (None, "off") else float(value)
     except ValueError:
-        raise click.BadParameter(f"{value!r} is neither a level in dBFS nor off") from None
+        raise click.BadParameter(f"{value!r} is neither a number nor off") from None
 
 
 @click.command()
@@ -40,8 +42,10 @@ def _level(_context: click.Context, _: click.Parameter, value: str | None) -> fl
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
 @click.option("--refractory-ms", type=float, help="Pause after a detection.")
 @click.option("--hop-ms", type=float, help="Time between two decisions.")
-@click.option("--gate-dbfs", callback=_level, metavar="LEVEL",
+@click.option("--gate-dbfs", callback=_number_or_off, metavar="LEVEL",
               help="Rest while the room is below this level; off: never.")  # fmt: skip
+@click.option("--repeat-ms", callback=_number_or_off, metavar="MS",
+              help="Tell a keyword that stays again after this time; off: never.")  # fmt: skip
 @click.option("--language", "languages", multiple=True, default=["en"], show_default=True,
               help="Of the keywords, as clients are told. May be repeated.")  # fmt: skip
 @click.option("--max-clients", type=click.IntRange(min=1), default=16, show_default=True,

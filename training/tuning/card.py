@@ -21,13 +21,18 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
         f" {some['spoken']} keywords in {positive}; false accepts over {some['hours']:.2f} h of"
         f" {negative}. Figures of the streams that they were chosen on flatter.",
         "",
-        "| name | target, false accepts per hour | threshold | smoothing, refractory (ms) | false"
-        " accepts per hour (95 %) | recall (95 %) | latency, median ms |",
+        "| name | target, false accepts per hour | threshold | smoothing, refractory, repeat (ms) |"
+        " false accepts per hour (95 %) | recall (95 %) | latency, median ms |",
         "|---|---|---|---|---|---|---|",
         *rows,
         "",
         f"![False rejects over false accepts per hour]({picture})",
     ]
+
+
+def number_or_off(value: float | str) -> str:
+    """As people write it."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _listed(streams: list[dict[str, Any]]) -> str:
@@ -47,7 +52,8 @@ def _row(name: str, point: dict[str, Any]) -> str:
     target = f"{point['target']['false_accepts_per_hour']:g}{'' if point['met'] else ', not met'}"
     return (
         f"| {name} | {target} | {detector['threshold']:g}{own} | {detector['smoothing_ms']:g},"
-        f" {detector['refractory_ms']:g} | {point['false_accepts_per_hour']:.2f}"
+        f" {detector['refractory_ms']:g}, {number_or_off(detector['repeat_ms'])} |"
+        f" {point['false_accepts_per_hour']:.2f}"
         f" ({point['false_accepts_per_hour_lower']:.2f} to"
         f" {point['false_accepts_per_hour_upper']:.2f}) | {point['recall']:.1%}"
         f" ({point['recall_lower']:.1%} to {point['recall_upper']:.1%}) |"

@@ -81,8 +81,9 @@ class Bench:
         others, latency = 0, list[float]()
         thresholds = self.thresholds(config)
         refractory = round(config.refractory_ms * self.rate / 1000)
+        repeat = np.inf if config.repeat_ms == "off" else round(config.repeat_ms * self.rate / 1000)
         for stream, part in zip(self.streams, smoothed, strict=True):
-            result = self._score(stream, part, replay(part, thresholds, refractory))
+            result = self._score(stream, part, replay(part, thresholds, refractory, repeat))
             wrong = self._by_word([(d.label, stream.half(d.time_s)) for d in result.false_accepts])
             if stream.negative:
                 false_accepts += wrong

@@ -14,11 +14,16 @@ SHORTEST, LONGEST = (0xBD, 0xC6, 0xCF), (0x3B, 0x44, 0x4D)
 
 
 def draw_det(tuning: Tuning, points: dict[str, Any]) -> str:
-    """A line a smoothing time at the default's refractory time, over the thresholds; the
+    """A line a smoothing time at the default's other times, over the thresholds; the
     working points with their 95 % intervals. Both axes are logarithmic."""
     spoken, hours = int(tuning.bench.spoken.sum()), tuning.bench.hours
-    refractory = tuning.choices[0].row.config.refractory_ms
-    rows = [row for row in tuning.rows if row.config.refractory_ms == refractory]
+    chosen = tuning.choices[0].row.config
+    rows = [
+        row
+        for row in tuning.rows
+        if (row.config.refractory_ms, row.config.repeat_ms)
+        == (chosen.refractory_ms, chosen.repeat_ms)
+    ]
     most = max(row.false_accepts for row in rows) + 1
     x = svg.Scale(0.5 / hours, 1.1 * most / hours, LEFT + ZERO, WIDTH - RIGHT, log=True)
     fewest = max(0.5, 0.7 * min(row.misses for row in rows))  # none is drawn as half a miss
@@ -36,7 +41,8 @@ def draw_det(tuning: Tuning, points: dict[str, Any]) -> str:
         body += _legend(LEFT + 88 * number, 20, name, POINTS[name])
     title = f"{tuning.file.manifest.name}: DET, {spoken} keywords, {hours:.2f} h of negatives"
     body.append(svg.text(WIDTH - RIGHT, 20, title, anchor="end", size=11, colour=svg.GREY))
-    smoothing = f"lines: smoothing; refractory {refractory:g} ms"
+    repeat = "" if chosen.repeat_ms == "off" else f", repeat {chosen.repeat_ms:g} ms"
+    smoothing = f"lines: smoothing; refractory {chosen.refractory_ms:g} ms{repeat}"
     body.append(svg.text(WIDTH - RIGHT, 56, smoothing, anchor="end", size=11, colour=svg.GREY))
     return svg.picture(WIDTH, HEIGHT, title, body)
 

@@ -26,7 +26,7 @@ from kws_edge.tables import FloatArray
 from training.streams.files import StreamFile
 
 # what is chosen here; the rest of a detector's settings may change what the network is asked
-CHOSEN = ("threshold", "thresholds", "smoothing_ms", "refractory_ms")
+CHOSEN = ("threshold", "thresholds", "smoothing_ms", "refractory_ms", "repeat_ms")
 
 
 @dataclass(frozen=True)

@@ -50,24 +50,27 @@ def smooth(
     return Smoothed(samples[heard], scores, best, scores[np.arange(len(scores)), best])
 
 
-def replay(smoothed: Smoothed, thresholds: Floats, refractory: int) -> Ints:
+def replay(smoothed: Smoothed, thresholds: Floats, refractory: int, repeat: float = np.inf) -> Ints:
     """The decisions (rows of ``smoothed``) at which a keyword is detected.
 
-    ``thresholds [labels]``, infinite where a label is no keyword; ``refractory`` in samples.
+    ``thresholds [labels]``, infinite where a label is no keyword; ``refractory`` and ``repeat``
+    in samples, the latter infinite where nothing is told again.
     """
     candidates = np.flatnonzero(smoothed.highest >= thresholds[smoothed.best])
     places = smoothed.samples[candidates].tolist()
     labels = smoothed.best[candidates].tolist()
     fired: list[int] = []
     held, since, quiet_until = -1, 0, 0  # the label that fired, and has not let go since a row
+    told = 0
     for row, sample, label in zip(candidates.tolist(), places, labels, strict=True):
         if sample < quiet_until:
             continue
         if label == held and not (smoothed.scores[since:row, held] < thresholds[held]).any():
             since = row
-            continue
+            if sample - told < repeat:
+                continue
         fired.append(row)
-        held, since, quiet_until = label, row, sample + refractory
+        held, since, told, quiet_until = label, row, sample, sample + refractory
     return np.array(fired, np.int64)
 
 

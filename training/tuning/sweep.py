@@ -1,16 +1,18 @@
-"""Every setting tried: one threshold for all words, smoothing and refractory time."""
+"""Every setting tried: one threshold for all words, smoothing, refractory and repeat time."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from kws_edge.detector import DetectorConfig
 from training.tuning.count import Bench, Counts
 
+Repeat = float | Literal["off"]
 LOWEST, HIGHEST, STEPS = 0.3, 0.9999, 64
 
 
@@ -32,7 +34,9 @@ class Row:
     def same_times(self, other: "Row") -> bool:
         """Whether only the threshold is another."""
         a, b = self.config, other.config
-        return (a.smoothing_ms, a.refractory_ms) == (b.smoothing_ms, b.refractory_ms)
+        return (a.smoothing_ms, a.refractory_ms, a.repeat_ms) == (
+            b.smoothing_ms, b.refractory_ms, b.repeat_ms
+        )  # fmt: skip
 
 
 def threshold_grid() -> list[float]:
@@ -45,17 +49,18 @@ def sweep(
     bench: Bench,
     smoothing_ms: Sequence[float],
     refractory_ms: Sequence[float],
+    repeat_ms: Sequence[Repeat],
     progress: Callable[[Sequence[float]], Iterable[Any]] = iter,
 ) -> list[Row]:
-    """All combinations, by smoothing, refractory time and threshold."""
+    """All combinations, by smoothing, refractory time, repeat time and threshold."""
     rows = []
     for smoothing in progress(smoothing_ms):
         smoothed = bench.smoothed(smoothing)
-        for refractory in refractory_ms:
-            for threshold in threshold_grid():
-                config = dataclasses.replace(
-                    bench.base, threshold=threshold, thresholds={}, smoothing_ms=smoothing,
-                    refractory_ms=refractory,
-                )  # fmt: skip
-                rows.append(Row(config, bench.count(smoothed, config)))
+        times = itertools.product(refractory_ms, repeat_ms, threshold_grid())
+        for refractory, repeat, threshold in times:
+            config = dataclasses.replace(
+                bench.base, threshold=threshold, thresholds={}, smoothing_ms=smoothing,
+                refractory_ms=refractory, repeat_ms=repeat,
+            )  # fmt: skip
+            rows.append(Row(config, bench.count(smoothed, config)))
     return rows

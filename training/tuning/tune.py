@@ -20,7 +20,7 @@ from training.streams.hear import Heard
 from training.tuning.choose import Choice, Target, choose
 from training.tuning.count import Bench, Material
 from training.tuning.posteriors import Posteriors, posteriors_of
-from training.tuning.sweep import Row, sweep
+from training.tuning.sweep import Repeat, Row, sweep
 
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
 
@@ -31,6 +31,8 @@ class Grid:
 
     smoothing_ms: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0)
     refractory_ms: tuple[float, ...] = (250.0, 500.0, 750.0, 1000.0)
+    # a word of 0.2 s is whole for 0.8 s; a shorter time would tell short words twice
+    repeat_ms: tuple[Repeat, ...] = ("off", 800.0)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def tune(
     if not bench.spoken.any():
         raise DataError(f"{positives[0].path}: no keyword of the model is spoken in the positives"
                         f" ({', '.join(bench.keywords)})")  # fmt: skip
-    rows = sweep(bench, grid.smoothing_ms, grid.refractory_ms, progress)
+    rows = sweep(bench, grid.smoothing_ms, grid.refractory_ms, grid.repeat_ms, progress)
     return Tuning(file, bench, tuple(rows), tuple(choose(bench, rows, t) for t in targets))
 
 

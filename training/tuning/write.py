@@ -10,7 +10,7 @@ import yaml
 
 from kws_edge.interpreter import interpreter_name
 from training.statistics import poisson_interval, wilson_interval
-from training.tuning.card import TUNING
+from training.tuning.card import TUNING, number_or_off
 from training.tuning.choose import Choice
 from training.tuning.own import FEWEST
 from training.tuning.picture import draw_det
@@ -18,9 +18,9 @@ from training.tuning.sweep import Row
 from training.tuning.tune import Tuning, working_point
 
 COLUMNS = (
-    "smoothing_ms", "refractory_ms", "threshold", "false_accepts", "false_accepts_per_hour",
-    "false_accepts_per_hour_lower", "false_accepts_per_hour_upper", "misses",
-    "false_reject_rate", "false_reject_rate_lower", "false_reject_rate_upper",
+    "smoothing_ms", "refractory_ms", "repeat_ms", "threshold", "false_accepts",
+    "false_accepts_per_hour", "false_accepts_per_hour_lower", "false_accepts_per_hour_upper",
+    "misses", "false_reject_rate", "false_reject_rate_lower", "false_reject_rate_upper",
     "false_accepts_in_positives", "latency_ms",
 )  # fmt: skip
 
@@ -96,8 +96,9 @@ def line(name: str, point: dict[str, Any]) -> str:
         f"{name}: threshold {detector['threshold']:g}"
         + "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
         + f", smoothing {detector['smoothing_ms']:g} ms, refractory"
-        f" {detector['refractory_ms']:g} ms: {point['false_accepts']} false accepts in"
-        f" {point['hours']:.2f} h, {point['false_accepts_per_hour']:.2f} per hour"
+        f" {detector['refractory_ms']:g} ms, repeat {number_or_off(detector['repeat_ms'])}:"
+        f" {point['false_accepts']} false accepts in {point['hours']:.2f} h,"
+        f" {point['false_accepts_per_hour']:.2f} per hour"
         f" ({point['false_accepts_per_hour_lower']:.2f} to"
         f" {point['false_accepts_per_hour_upper']:.2f}; target {target:g}"
         f"{'' if point['met'] else ', NOT met'}{shortfall}), recall {point['recall']:.1%}"
@@ -118,7 +119,8 @@ def _columns(row: Row, spoken: int, hours: float) -> list[float | int | str]:
     rejects = (row.misses / spoken, *wilson_interval(row.misses, spoken))
     false = (row.false_accepts, *poisson_interval(row.false_accepts))
     return [
-        config.smoothing_ms, config.refractory_ms, config.threshold, row.false_accepts,
+        config.smoothing_ms, config.refractory_ms, config.repeat_ms, config.threshold,
+        row.false_accepts,
         *(round(value / hours, 4) for value in false), row.misses,
         *(round(value, 5) for value in rejects), counts.others,
         round(counts.latency_ms, 1) if row.misses < spoken else "",
