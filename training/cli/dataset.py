@@ -103,6 +103,37 @@ def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Par
 
 
 @command.command()
+@click.argument("output", type=PATH)
+@click.argument("folders", nargs=-1, required=True, type=PATH)
+@click.option("--word", "words", multiple=True, default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
+              show_default=True, help="A word that must not be heard in it; given once for"
+              " each.")  # fmt: skip
+@click.option(
+    "--texts",
+    type=PATH,
+    default=Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"),
+    show_default=True,
+    help="What they say.",
+)
+@click.option("--least-seconds", type=click.FloatRange(0), default=0, show_default=True,
+              help="Leave out what is shorter.")  # fmt: skip
+def prompts(
+    output: Path,
+    folders: tuple[Path, ...],
+    words: tuple[str, ...],
+    texts: Path,
+    least_seconds: float,
+) -> None:
+    """Make running speech without keywords in OUTPUT, from Asterisk's prompts in FOLDERS, each of
+    one voice: /usr/share/asterisk/sounds/fr_CA_f_June."""
+    from training.dataset.prompts import join_prompts
+
+    for folder in folders:
+        made = list(join_prompts(folder, output, texts, words, least_seconds))
+        click.echo(f"{folder.name}: {len(made)} recordings in {output}")
+
+
+@command.command()
 @data_option
 @click.option("--output", type=PATH, help="Write a CSV of all clips.")
 def index(data: Path, output: Path | None) -> None:

@@ -1,0 +1,85 @@
+"""Running speech of people: the prompts of telephone exchanges, which Debian packages.
+
+Synthetic voices are told from people by their sound alone, so a network that knows no other
+speech takes people's sentences for keywords. Asterisk's prompts are an hour and more of them,
+in several languages, at 16 kHz (G.722), with an English text for each that shows which hold a
+keyword.
+"""
+
+import gzip
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from kws_edge.audio import write_wav
+from kws_edge.errors import DataError, MissingFileError
+from kws_edge.tables import FloatArray
+from training.augmentation import RATE
+
+PAUSE_S = 0.4
+LEAST_S = 15.0  # of a recording: several prompts, one after another
+SUFFIX = ".g722"
+
+
+def join_prompts(
+    folder: Path, output: Path, texts: Path, words: Collection[str], least_seconds: float = 0.0
+) -> Iterator[Path]:
+    """Write the prompts below ``folder`` (of one voice), those of at least ``least_seconds``, as
+    ``output/<voice>_nohash_<n>.wav`` of about 15 s. Yields each.
+
+    Left out is what has one of ``words`` in its English text, in every language ("no" is the
+    same in several), and what has no text. Raises `MissingFileError`, and `DataError` for a
+    folder without prompts and for a file that is none.
+    """
+    harmless = {name for name, text in _texts(texts).items() if not _spoken(text) & {*words}}
+    files = sorted(folder.rglob(f"*{SUFFIX}"))
+    if not files:
+        raise DataError(f"{folder}: no {SUFFIX} files; apt install asterisk-core-sounds-fr-g722")
+    output.mkdir(parents=True, exist_ok=True)
+    pieces: list[FloatArray] = []
+    number = 0
+    for path in files:
+        if path.relative_to(folder).with_suffix("").as_posix() not in harmless:
+            continue
+        samples = _decoded(path)
+        if len(samples) < max(least_seconds, 0.1) * RATE:
+            continue
+        pieces += [samples, np.zeros(round(PAUSE_S * RATE), np.float32)]
+        if sum(map(len, pieces)) >= LEAST_S * RATE:
+            yield _written(output / f"{folder.name}_nohash_{number}.wav", pieces)
+            pieces, number = [], number + 1
+    if sum(map(len, pieces)) >= RATE:
+        yield _written(output / f"{folder.name}_nohash_{number}.wav", pieces)
+
+
+def _texts(path: Path) -> dict[str, str]:
+    """``name: text`` a line; comments begin with a semicolon."""
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    except OSError as error:
+        reason = error.strerror or error
+        raise MissingFileError(f"{path}: {reason}; apt install asterisk-core-sounds-en") from error
+    parts = [line.split(":", 1) for line in lines if ":" in line and not line.startswith(";")]
+    return {name.strip(): text for name, text in parts}
+
+
+def _spoken(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))
+
+
+def _decoded(path: Path) -> FloatArray:
+    try:
+        with av.open(str(path), format="g722") as file:
+            blocks = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
+    except av.FFmpegError as error:
+        raise DataError(f"{path}: {error}") from error
+    joined = np.concatenate([np.empty(0, np.int16), *blocks])
+    return joined.astype(np.float32) / 2**15
+
+
+def _written(path: Path, pieces: list[FloatArray]) -> Path:
+    write_wav(path, np.concatenate(pieces), RATE)
+    return path
