@@ -8,6 +8,7 @@ keyword.
 
 import gzip
 import re
+import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -59,9 +60,12 @@ def _texts(path: Path) -> dict[str, str]:
     """``name: text`` a line; comments begin with a semicolon."""
     try:
         lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a gzip file of texts ({error})") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise MissingFileError(f"{path}: {reason}; apt install asterisk-core-sounds-en") from error
+        raise MissingFileError(
+            f"{path}: {error.strerror}; apt install asterisk-core-sounds-en"
+        ) from error
     parts = [line.split(":", 1) for line in lines if ":" in line and not line.startswith(";")]
     return {name.strip(): text for name, text in parts}
 
