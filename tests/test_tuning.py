@@ -181,13 +181,15 @@ def test_what_it_made_of_streams_goes_into_card_and_manifest(
     assert made.returncode == 0, made.stderr
     path = tmp_path / "mfcc-int8-room.json"
     report = json.loads(path.read_text())
-    result = released("--tuning", folder / "tuned", "--stream", path)
+    result = released("--tuning", folder / "tuned", "--stream", path, "--credit", "And Ann's.")
     assert result.returncode == 0, result.stderr
     figures = {m.name: m for m in read_model(tmp_path / "tuned.tflite").manifest.metrics}
     assert figures["recall, preset eager"].value == pytest.approx(report["recall"], abs=1e-5)
     assert figures["recall, preset eager"].count == report["spoken"] == 8
     assert figures["false accepts per hour, preset eager"].count == report["false_accepts"]
+    assert read_model(tmp_path / "tuned.tflite").manifest.attribution.endswith("4.0. And Ann's.")
     card = (tmp_path / "tuned.md").read_text()
+    assert "CC BY 4.0. And Ann's.\n" in card
     assert f"| a room | eager | {report['hits']} of 8, {report['recall']:.1%} (" in card
     assert "its figures: [README.md](README.md)" in card
     # the model's own settings are not those that the report was made with

@@ -24,6 +24,7 @@ def release(
     points: WorkingPoints | None = None,
     tuning: Path | None = None,
     streams: tuple[Path, ...] = (),
+    credit: tuple[str, ...] = (),
 ) -> Path:
     """Write ``output/name.tflite`` and ``output/name.md``.
 
@@ -31,6 +32,7 @@ def release(
     go into manifest and card. ``points`` replace the working point that it was converted
     with, and so do those in ``tuning``, a folder of ``tune``, whose figures and picture come too.
     ``streams`` are JSON files of ``evaluate-stream``, made with the settings that it is given now.
+    ``credit`` names other data that it was trained on, after the attribution that it has.
     """
     file = read_model(model)
     results = [read_report(path, "evaluate", file.manifest) for path in reports]
@@ -46,6 +48,7 @@ def release(
             *(m for result in results for m in _measurements(result)),
             *(m for one in heard for m in stream_measurements(one)),
         ),
+        attribution=" ".join([file.manifest.attribution, *credit]),
         detector=points.detector,
         presets=points.presets,
     )

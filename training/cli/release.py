@@ -20,6 +20,7 @@ from kws_edge.errors import ConfigError, Faults
 )
 @click.option("--detector", type=PATH, help="Other detector settings, and presets (YAML).")
 @click.option("--tuning", type=PATH, help="Folder of 'tune': its settings, figures and picture.")
+@click.option("--credit", multiple=True, help="Whose other data it was trained on, in words.")
 @click.option("--stream", "streams", multiple=True, type=PATH,
               help="A report of 'evaluate-stream'.")  # fmt: skip
 def command(
@@ -29,6 +30,7 @@ def command(
     output: Path,
     detector: Path | None,
     tuning: Path | None,
+    credit: tuple[str, ...],
     streams: tuple[Path, ...],
 ) -> None:
     """Put MODEL into OUTPUT with the figures of REPORTS (made by 'evaluate') and a card."""
@@ -39,6 +41,8 @@ def command(
         raise click.UsageError("--detector and --tuning exclude each other")
     points = load_working_points(detector) if detector else None
     try:
-        click.echo(release(model, reports, output, name or model.stem, points, tuning, streams))
+        click.echo(
+            release(model, reports, output, name or model.stem, points, tuning, streams, credit)
+        )
     except Faults as error:
         raise ConfigError(f"{detector or tuning}: {error}") from error
