@@ -35,8 +35,10 @@ class Result:
 
 
 def digest_of(recipe: Recipe) -> str:
-    """12 hexadecimal digits of all that a recipe says but its name."""
+    """12 hexadecimal digits of all that a recipe says of its training: not its name, nor how the
+    detector decides."""
     document = _said(as_document(dataclasses.replace(recipe, name="-")))
+    del document["detector"]
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
 
