@@ -43,7 +43,10 @@ def digest_of(recipe: Recipe) -> str:
 
 
 def _said(value: Any) -> Any:
-    """Without what is none or empty: a setting that recipes get later changes no digest."""
+    """Without what is none or empty: a setting that recipes get later changes no digest. Nor
+    does 2 for 2.0."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     if not isinstance(value, dict):
         return value
     said = {name: _said(one) for name, one in value.items()}
