@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kws_edge.errors import MissingFileError
 
-DEFAULT_MODEL = "mfcc-int8"
+DEFAULT_MODEL = "small-int8"
 
 
 def find_model(name: str | Path = "default") -> Path:

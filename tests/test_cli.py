@@ -35,7 +35,7 @@ def test_predict_json(run_command: Command, word_file: Path) -> None:
     found = json.loads(line)
     assert set(found) == {"path", "label", "score", "posteriors"}
     assert found["path"] == str(word_file)
-    assert list(found["posteriors"]) == LABELS
+    assert list(found["posteriors"]) == [*LABELS, "_unknown_", "_silence_"]
     assert sum(found["posteriors"].values()) == pytest.approx(1, abs=0.05)
     assert found["score"] == max(found["posteriors"].values())
     assert found["posteriors"][found["label"]] == found["score"]

@@ -63,7 +63,8 @@ def make_daemon(
     path: Path, witness: Witness, caplog: pytest.LogCaptureFixture
 ) -> tuple[Daemon, Metrics]:
     def read() -> Config:
-        return load_config(path, environment={}).config
+        # a model that fires often, every 100 ms, whatever the default is
+        return load_config(path, {"model": "mfcc-int8"}, environment={}).config
 
     caplog.set_level("INFO")
     config = read()

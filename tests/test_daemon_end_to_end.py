@@ -88,7 +88,7 @@ def check(
     figures: str,
 ) -> None:
     heard = [event for event in events if event["type"] == "detection"]
-    assert len(heard) >= 8
+    assert len(heard) >= 5
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["type"] == "stopped"
     # the same events in the same order everywhere

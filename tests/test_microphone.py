@@ -65,7 +65,7 @@ def test_words_played_to_the_microphone_are_spotted(
     # decisions fall at other samples of the words than offline, so that one on the edge
     # of the threshold may differ
     common = sum(min(heard.count(label), offline.count(label)) for label in set(offline))
-    assert len(offline) >= 8
+    assert len(offline) >= 5
     assert common >= len(offline) - 2, (heard, offline)
     assert len(heard) <= len(offline) + 2, (heard, offline)
 

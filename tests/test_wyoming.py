@@ -12,7 +12,7 @@ from conftest import Command
 from wyoming.event import Event
 from wyoming.info import Describe, Info
 from wyoming.wake import Detect, Detection
-from wyoming_server import Server, answer, connected, demo_pcm, heard, stream, told
+from wyoming_server import MODEL, Server, answer, connected, demo_pcm, heard, stream, told
 
 from kws_edge import __version__
 from kws_edge.audio import read_audio, to_pcm16
@@ -35,7 +35,7 @@ def demo() -> bytes:
 
 def listened(run_command: Command, path: Path) -> Heard:
     """What ``listen --input`` spots: keyword and time in ms."""
-    result = run_command("listen", "--input", path, "--json")
+    result = run_command("listen", "--input", path, "--json", *MODEL)
     assert result.returncode == 0, result.stderr
     events = [json.loads(line) for line in result.stdout.splitlines()]
     return [(event["label"], round(event["time_s"] * 1000)) for event in events]

@@ -35,8 +35,9 @@ class Choice:
 
 
 def choose(bench: Bench, rows: Sequence[Row], target: Target) -> Choice:
-    """The setting with the fewest misses within the target; where none is within it, that with
-    the fewest false accepts."""
+    """Of the settings within the target that with the fewest errors among words: misses, and
+    what is told twice or as another word. Where none is within it, the one with the fewest false
+    accepts."""
     allowed = math.floor(target.false_accepts_per_hour * bench.hours + 1e-9)
     within = [row for row in rows if row.false_accepts <= allowed]
     met = bool(within)
@@ -78,4 +79,5 @@ def _with_own_thresholds(bench: Bench, rows: Sequence[Row], choice: Choice) -> C
 def _order(row: Row) -> tuple[float, ...]:
     """Of equals the highest threshold: it leaves most room for what the streams do not hold."""
     counts = row.counts
-    return row.misses, row.false_accepts, counts.others, -row.config.threshold, counts.latency_ms
+    errors = row.misses + counts.others
+    return errors, row.misses, row.false_accepts, -row.config.threshold, counts.latency_ms
