@@ -18,5 +18,5 @@ def test_the_page_is_made_of_the_results(tmp_path: Path) -> None:
     made = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert made
     for name, content in made.items():
-        committed = [path for path in DOCS.rglob(name)]
+        committed = list(DOCS.rglob(name))
         assert [path.read_bytes() for path in committed] == [content], name

@@ -81,7 +81,9 @@ def test_in_the_daemons_configuration(model: Path, tmp_path: Path, run_command: 
     assert "detector.preset: the model has no 'loud' (quiet, eager)" in result.stderr
 
 
-@pytest.mark.parametrize("command", [["listen", "--demo", "-m", "mfcc-int8"], ["wyoming", "-m", "mfcc-int8"]])
+@pytest.mark.parametrize(
+    "command", [["listen", "--demo", "-m", "mfcc-int8"], ["wyoming", "-m", "mfcc-int8"]]
+)
 def test_a_model_without_presets(command: list[str], run_command: Command) -> None:
     result = run_command(*command, "--preset", "quiet")
     assert result.returncode == 78
