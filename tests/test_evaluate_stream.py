@@ -57,7 +57,7 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def listened(run_command: Command, *arguments: object) -> list[tuple[object, ...]]:
-    result = run_command("listen", "--json", *arguments)
+    result = run_command("listen", "--json", "-m", "mfcc-int8", *arguments)
     assert result.returncode == 0, result.stderr
     events = [json.loads(line) for line in result.stdout.splitlines()]
     return [(event["label"], event["sample"], event["score"]) for event in events]
@@ -84,7 +84,8 @@ def test_the_command(streams: Path, tmp_path: Path, run_command: Command) -> Non
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "mfcc-int8-room.json").read_text())
     labels = streams / "room.labels.txt"
-    told = run_command("listen", "--input", streams / "room.wav", "--labels", labels)
+    told = run_command("listen", "-m", "mfcc-int8", "--input", streams / "room.wav", "--labels",
+                       labels)  # fmt: skip
     assert f"spotted {report['hits']} of 8" in told.stdout
     assert f"and {report['false_accepts']} times where no such" in told.stdout
     assert report["spoken"] == 8

@@ -29,6 +29,9 @@ extract = importlib.import_module("training.features").extract
 RATE, SAMPLES = 16000, 16000
 MAX, P99_9 = 1e-3, 1e-4  # after the log
 CAP = 5  # times the above
+# TensorFlow's own FFT loses a digit where its length is no power of two: 224 samples, a band that
+# is all but empty, 0.0099 from exact arithmetic (ours 0.0008)
+CAP_OTHER_LENGTHS = 20
 FIXED = (
     FeatureConfig("log_mel"),
     FeatureConfig("log_mel", RATE, 30.0, 10.0, "power_of_two", 40, 20.0, 7600.0, 1e-3),
@@ -125,7 +128,9 @@ def assert_parity(batch: FloatArray, config: FeatureConfig) -> None:
     for percentile, tolerance in ((100, MAX), (99.9, P99_9)):
         strays = np.percentile(np.abs(single - double), percentile)
         assert np.percentile(np.abs(features - double), percentile) <= tolerance
-        allowed = min(tolerance + strays, CAP * tolerance)
+        power_of_two = config.fft_samples & (config.fft_samples - 1) == 0
+        cap = CAP if power_of_two else CAP_OTHER_LENGTHS
+        allowed = min(tolerance + strays, cap * tolerance)
         assert np.percentile(np.abs(features - single), percentile) <= allowed
 
 

@@ -51,7 +51,7 @@ def background(request: pytest.FixtureRequest, recordings: Path) -> FloatArray:
 
 
 def judge(folder: Path, clips: Clips, degrade: Callable[[FloatArray, int], FloatArray],
-          model: str = "default") -> dict[str, Any]:  # fmt: skip
+          model: str = "mfcc-int8") -> dict[str, Any]:  # fmt: skip
     for number, (clip, samples) in enumerate(clips):
         target = folder / clip.label / clip.path.name
         target.parent.mkdir(parents=True, exist_ok=True)
