@@ -25,8 +25,7 @@ class DetectorConfig:
     posteriors are averaged, ``refractory_ms`` after a detection without another. A keyword that
     stays above its threshold is told once, or again after every ``repeat_ms``: a word said twice
     in a row may leave no dip between, and no single one is whole in two windows so far apart.
-    Where nothing
-    reaches ``gate_dbfs`` (RMS of 20 ms, dB of full scale) no decision is made: see
+    Where nothing reaches ``gate_dbfs`` (RMS of 20 ms, dB of full scale) no decision is made: see
     `kws_edge.gate`.
     """
 

@@ -43,17 +43,32 @@ def stream_measurements(report: dict[str, Any]) -> list[Measurement]:
     ]
 
 
-def _row(report: dict[str, Any]) -> str:
-    recall, latency = "", report["latency_ms"]
-    if report["spoken"]:
-        recall = (
-            f"{report['hits']} of {report['spoken']}, {report['recall']:.1%}"
-            f" ({report['recall_lower']:.1%} to {report['recall_upper']:.1%})"
-        )
+def recall(figures: dict[str, Any]) -> str:
+    """With its interval, as a cell of a table; these figures, as those below, are of `figures`."""
     return (
-        f"| {report['data']} | {report['preset'] or 'default'} | {recall} |"
+        f"{figures['recall']:.1%} ({figures['recall_lower']:.1%} to {figures['recall_upper']:.1%})"
+    )
+
+
+def false_accepts_per_hour(figures: dict[str, Any]) -> str:
+    return (
+        f"{figures['false_accepts_per_hour']:.2f}"
+        f" ({figures['false_accepts_per_hour_lower']:.2f} to"
+        f" {figures['false_accepts_per_hour_upper']:.2f})"
+    )
+
+
+def median_latency(figures: dict[str, Any]) -> str:
+    latency = figures["latency_ms"]
+    return format(latency["median"], ".0f") if latency else ""
+
+
+def _row(report: dict[str, Any]) -> str:
+    heard = ""
+    if report["spoken"]:
+        heard = f"{report['hits']} of {report['spoken']}, {recall(report)}"
+    return (
+        f"| {report['data']} | {report['preset'] or 'default'} | {heard} |"
         f" {report['false_accepts']} in {report['hours']:.2f} h |"
-        f" {report['false_accepts_per_hour']:.2f} ({report['false_accepts_per_hour_lower']:.2f} to"
-        f" {report['false_accepts_per_hour_upper']:.2f}) |"
-        f" {format(latency['median'], '.0f') if latency else ''} |"
+        f" {false_accepts_per_hour(report)} | {median_latency(report)} |"
     )

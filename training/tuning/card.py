@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from training.streams.card import false_accepts_per_hour, median_latency, recall
+
 TUNING = "tuning.json"  # the report of `tune` in its folder
 MOST_NAMES = 6  # of one folder in a sentence
 
@@ -47,15 +49,11 @@ def _listed(streams: list[dict[str, Any]]) -> str:
 
 
 def _row(name: str, point: dict[str, Any]) -> str:
-    detector, latency = point["detector"], point["latency_ms"]
+    detector = point["detector"]
     own = "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
     target = f"{point['target']['false_accepts_per_hour']:g}{'' if point['met'] else ', not met'}"
     return (
         f"| {name} | {target} | {detector['threshold']:g}{own} | {detector['smoothing_ms']:g},"
         f" {detector['refractory_ms']:g}, {number_or_off(detector['repeat_ms'])} |"
-        f" {point['false_accepts_per_hour']:.2f}"
-        f" ({point['false_accepts_per_hour_lower']:.2f} to"
-        f" {point['false_accepts_per_hour_upper']:.2f}) | {point['recall']:.1%}"
-        f" ({point['recall_lower']:.1%} to {point['recall_upper']:.1%}) |"
-        f" {format(latency['median'], '.0f') if latency else ''} |"
+        f" {false_accepts_per_hour(point)} | {recall(point)} | {median_latency(point)} |"
     )
