@@ -16,6 +16,7 @@ from training.dataset import fetch as fetching
 from training.dataset import synthesize as synthesis
 from training.dataset.index import inspect, scan
 from training.dataset.leaks import find_leaks
+from training.dataset.queen import ARCHIVE
 from training.dataset.speak import speak_words
 from training.dataset.splits import PARTS, Method, Part, split_clips, write_lists
 
@@ -25,6 +26,14 @@ method_option = click.option(
     default="official",
     show_default=True,
     help="By the official speaker hash, by given lists, or at random.",
+)
+without_option = click.option(
+    "--word",
+    "words",
+    multiple=True,
+    default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
+    show_default=True,
+    help="A word that must not be heard in it; given once for each.",
 )
 seed_option = click.option("--seed", default=0, show_default=True, help="Of a random split.")
 
@@ -105,9 +114,7 @@ def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Par
 @command.command()
 @click.argument("output", type=PATH)
 @click.argument("folders", nargs=-1, required=True, type=PATH)
-@click.option("--word", "words", multiple=True, default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
-              show_default=True, help="A word that must not be heard in it; given once for"
-              " each.")  # fmt: skip
+@without_option
 @click.option(
     "--texts",
     type=PATH,
@@ -131,6 +138,22 @@ def prompts(
     for folder in folders:
         made = list(join_prompts(folder, output, texts, words, least_seconds))
         click.echo(f"{folder.name}: {len(made)} recordings in {output}")
+
+
+@command.command()
+@click.argument("output", type=PATH)
+@click.option(
+    "--archive", type=PATH, default=ARCHIVE, show_default=True, help="The game's one file."
+)
+@without_option
+@click.option("--seed", default=0, show_default=True, help="Of the upper bands.")
+def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
+    """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
+    Queen, a game that Debian has."""
+    from training.dataset.dialogue import join_dialogue
+
+    made = len(list(join_dialogue(archive, output, words, seed)))
+    click.echo(f"{output}: {made} recordings")
 
 
 @command.command()

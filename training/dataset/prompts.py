@@ -12,16 +12,11 @@ import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import av
-import numpy as np
-
-from kws_edge.audio import write_wav
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.tables import FloatArray
 from training.augmentation import RATE
+from training.dataset.running import decode, write_running
 
-PAUSE_S = 0.4
-LEAST_S = 15.0  # of a recording: several prompts, one after another
 SUFFIX = ".g722"
 
 
@@ -39,21 +34,15 @@ def join_prompts(
     files = sorted(folder.rglob(f"*{SUFFIX}"))
     if not files:
         raise DataError(f"{folder}: no {SUFFIX} files; apt install asterisk-core-sounds-fr-g722")
-    output.mkdir(parents=True, exist_ok=True)
-    pieces: list[FloatArray] = []
-    number = 0
-    for path in files:
-        if path.relative_to(folder).with_suffix("").as_posix() not in harmless:
-            continue
-        samples = _decoded(path)
-        if len(samples) < max(least_seconds, 0.1) * RATE:
-            continue
-        pieces += [samples, np.zeros(round(PAUSE_S * RATE), np.float32)]
-        if sum(map(len, pieces)) >= LEAST_S * RATE:
-            yield _written(output / f"{folder.name}_nohash_{number}.wav", pieces)
-            pieces, number = [], number + 1
-    if sum(map(len, pieces)) >= RATE:
-        yield _written(output / f"{folder.name}_nohash_{number}.wav", pieces)
+    kept = (
+        _decoded(path)
+        for path in files
+        if path.relative_to(folder).with_suffix("").as_posix() in harmless
+    )
+    least = max(least_seconds, 0.1) * RATE
+    yield from write_running(
+        output, folder.name, (samples for samples in kept if len(samples) >= least)
+    )
 
 
 def _texts(path: Path) -> dict[str, str]:
@@ -75,15 +64,4 @@ def _spoken(text: str) -> set[str]:
 
 
 def _decoded(path: Path) -> FloatArray:
-    try:
-        with av.open(str(path), format="g722") as file:
-            blocks = [frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)]
-    except av.FFmpegError as error:
-        raise DataError(f"{path}: {error}") from error
-    joined = np.concatenate([np.empty(0, np.int16), *blocks])
-    return joined.astype(np.float32) / 2**15
-
-
-def _written(path: Path, pieces: list[FloatArray]) -> Path:
-    write_wav(path, np.concatenate(pieces), RATE)
-    return path
+    return decode(str(path), str(path), "g722")
