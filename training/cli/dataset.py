@@ -10,15 +10,12 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.errors import DataError
+from training.cli import speech
 from training.cli.options import data_option, split_lists_option
-from training.config import MINI_SPEECH_COMMANDS
 from training.dataset import fetch as fetching
-from training.dataset import synthesize as synthesis
 from training.dataset.index import inspect, scan
 from training.dataset.leaks import find_leaks
-from training.dataset.queen import ARCHIVE
-from training.dataset.speak import speak_words
-from training.dataset.splits import PARTS, Method, Part, split_clips, write_lists
+from training.dataset.splits import PARTS, Method, split_clips, write_lists
 
 method_option = click.option(
     "--method",
@@ -27,20 +24,16 @@ method_option = click.option(
     show_default=True,
     help="By the official speaker hash, by given lists, or at random.",
 )
-without_option = click.option(
-    "--word",
-    "words",
-    multiple=True,
-    default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
-    show_default=True,
-    help="A word that must not be heard in it; given once for each.",
-)
 seed_option = click.option("--seed", default=0, show_default=True, help="Of a random split.")
 
 
 @click.group()
 def command() -> None:
     """Fetch, index, split and check the recordings."""
+
+
+for made in (speech.synthesize, speech.speak, speech.prompts, speech.dialogue):
+    command.add_command(made)
 
 
 @command.command()
@@ -68,92 +61,6 @@ def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         fetching.unpack(archive, folder, bar.update)
     click.echo(f"{target}: {len(scan(target))} clips")
-
-
-@command.command()
-@click.argument("output", type=PATH, default=Path("data/speech"))
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=40, show_default=True)
-@click.option(
-    "--word",
-    "words",
-    multiple=True,
-    default=MINI_SPEECH_COMMANDS,
-    show_default=True,
-    help="A word that must not be heard in it; given once for each.",
-)
-@click.option("--dictionary", type=PATH, default=synthesis.DICTIONARY, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
-def synthesize(
-    output: Path,
-    minutes: float,
-    words: tuple[str, ...],
-    dictionary: Path,
-    seed: int,
-    part: Part | None,
-) -> None:
-    """Make running speech without keywords in OUTPUT, by espeak-ng's and flite's voices."""
-    count = len(list(synthesis.synthesize(output, words, minutes, dictionary, seed, part)))
-    click.echo(f"{output}: {count} recordings, {minutes:g} minutes")
-
-
-@command.command()
-@click.argument("output", type=PATH)
-@click.argument("words", nargs=-1, required=True)
-@click.option(
-    "--count", type=click.IntRange(1), default=100, show_default=True, help="Of each word."
-)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
-def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Part | None) -> None:
-    """Let espeak-ng's and flite's voices say WORDS, into OUTPUT/<word>/."""
-    made = len(list(speak_words(output, words, count, seed, part)))
-    click.echo(f"{output}: {made} takes of {', '.join(words)}")
-
-
-@command.command()
-@click.argument("output", type=PATH)
-@click.argument("folders", nargs=-1, required=True, type=PATH)
-@without_option
-@click.option(
-    "--texts",
-    type=PATH,
-    default=Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"),
-    show_default=True,
-    help="What they say.",
-)
-@click.option("--least-seconds", type=click.FloatRange(0), default=0, show_default=True,
-              help="Leave out what is shorter.")  # fmt: skip
-def prompts(
-    output: Path,
-    folders: tuple[Path, ...],
-    words: tuple[str, ...],
-    texts: Path,
-    least_seconds: float,
-) -> None:
-    """Make running speech without keywords in OUTPUT, from Asterisk's prompts in FOLDERS, each of
-    one voice: /usr/share/asterisk/sounds/fr_CA_f_June."""
-    from training.dataset.prompts import join_prompts
-
-    for folder in folders:
-        made = list(join_prompts(folder, output, texts, words, least_seconds))
-        click.echo(f"{folder.name}: {len(made)} recordings in {output}")
-
-
-@command.command()
-@click.argument("output", type=PATH)
-@click.option(
-    "--archive", type=PATH, default=ARCHIVE, show_default=True, help="The game's one file."
-)
-@without_option
-@click.option("--seed", default=0, show_default=True, help="Of the upper bands.")
-def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
-    """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
-    Queen, a game that Debian has."""
-    from training.dataset.dialogue import join_dialogue
-
-    made = len(list(join_dialogue(archive, output, words, seed)))
-    click.echo(f"{output}: {made} recordings")
 
 
 @command.command()
