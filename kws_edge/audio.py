@@ -35,6 +35,22 @@ def level_dbfs(samples: FloatArray) -> float:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
+def audio_files(folder: Path) -> list[Path]:
+    """The sound files in ``folder`` and below it, sorted.
+
+    What starts with a dot is hidden, as in any shell; the recorder keeps raw takes there. Raises
+    `MissingFileError` where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise MissingFileError(f"{folder}: no such folder")
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and not any(part[0] == "." for part in path.relative_to(folder).parts)
+    )
+
+
 def open_audio(path: Path) -> Any:
     """An open `soundfile.SoundFile`.
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kws_edge.audio import (
+    audio_files,
     from_pcm16,
     level_dbfs,
     one_window,
@@ -74,6 +75,17 @@ def test_one_window_pads_at_the_end_or_takes_the_loudest() -> None:
     long = np.zeros(100, np.float32)
     long[60:70] = 0.5
     assert one_window(long, 10).tolist() == [0.5] * 10
+
+
+def test_files_of_a_folder_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b/2.ogg", "a.WAV", ".raw/3.wav", "b/.raw/4.wav", "b/.5.wav", "b/notes.txt"):
+        path = tmp_path / ".home" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    folder = tmp_path / ".home"  # that the folder itself is hidden was its user's choice
+    assert audio_files(folder) == [folder / "a.WAV", folder / "b" / "2.ogg"]
+    with pytest.raises(MissingFileError, match="none: no such folder"):
+        audio_files(folder / "none")
 
 
 def test_files_that_are_no_audio(tmp_path: Path) -> None:

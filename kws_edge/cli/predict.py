@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kws_edge.audio import AUDIO_SUFFIXES, one_window, read_audio
+from kws_edge.audio import AUDIO_SUFFIXES, audio_files, one_window, read_audio
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.errors import KwsEdgeError, MissingFileError
 from kws_edge.features import FrontEnd
@@ -63,18 +63,13 @@ def _expand(files: Iterable[Path]) -> Iterator[Path | KwsEdgeError]:
             yield path
             continue
         try:
-            inside = sorted(p for p in path.rglob("*") if _is_audio(p.relative_to(path)))
+            inside = audio_files(path)
         except OSError as error:
             yield MissingFileError(f"{path}: {error.strerror}")
             continue
         if not inside:
             yield MissingFileError(f"{path}: no {', '.join(AUDIO_SUFFIXES)} files in this folder")
         yield from inside
-
-
-def _is_audio(path: Path) -> bool:
-    """What starts with a dot is hidden, as in any shell; the recorder keeps raw takes there."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and not any(p[0] == "." for p in path.parts)
 
 
 def _with_progress(paths: list[Path | KwsEdgeError]) -> Iterator[Path | KwsEdgeError]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.audio import AUDIO_SUFFIXES, read_audio
+from kws_edge.audio import AUDIO_SUFFIXES, audio_files, read_audio
 from kws_edge.errors import DataError
 from kws_edge.tables import FloatArray
 from training.augmentation import RATE
@@ -71,9 +71,9 @@ def _without_rumble(response: np.ndarray[tuple[int, ...], np.dtype[np.float64]])
 def load_rooms(folder: Path) -> list[FloatArray]:
     """The recorded impulse responses in ``folder``, each from its largest sample on, size 1.
 
-    Raises `DataError` where there is none, or one that is silent.
+    Raises `MissingFileError`, and `DataError` where there is none, or one that is silent.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    paths = audio_files(folder)
     if not paths:
         raise DataError(f"{folder}: no impulse responses ({', '.join(AUDIO_SUFFIXES)})")
     return [_from_direct_sound(path) for path in paths]

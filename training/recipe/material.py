@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.audio import AUDIO_SUFFIXES, read_audio
-from kws_edge.errors import DataError, MissingFileError
+from kws_edge.audio import audio_files, read_audio
+from kws_edge.errors import DataError
 from kws_edge.tables import FloatArray
 from training.augmentation import RATE
 from training.dataset.index import Clip, scan, speaker_of
@@ -57,13 +57,13 @@ def find_recordings(recipe: Recipe, data: Path, split_lists: Path | None = None)
     for source in recipe.sources:
         for part, clips in _divided(source, data, split_lists).items():
             parts[part] += clips * (source.repeat if part == "training" else 1)
-    speech = [path for folder in recipe.speech for path in _audio_files(data / folder)]
+    speech = [path for folder in recipe.speech for path in audio_files(data / folder)]
     made = {part: _part(recipe, part, clips, speech) for part, clips in parts.items()}
     for part, found in made.items():
         missing = sorted(set(recipe.words) - {clip.label for clip in found.keywords})
         if missing:
             raise DataError(f"{data}: no clips of {', '.join(missing)} for {part}")
-    noise = [path for folder in recipe.noise for path in _audio_files(data / folder)]
+    noise = [path for folder in recipe.noise for path in audio_files(data / folder)]
     return Recordings(made["training"], made["validation"], tuple(noise))
 
 
@@ -119,12 +119,6 @@ def _part(recipe: Recipe, part: str, clips: Sequence[Clip], speech: Sequence[Pat
             if (official_part(speaker_of(path)) == "validation") == (part == "validation")
         ),
     )
-
-
-def _audio_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise MissingFileError(f"{folder}: no such folder")
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
 
 
 def _long_enough(samples: FloatArray) -> FloatArray:

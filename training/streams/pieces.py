@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.audio import AUDIO_SUFFIXES, one_window, read_audio
+from kws_edge.audio import AUDIO_SUFFIXES, audio_files, one_window, read_audio
 from kws_edge.detector import is_keyword
-from kws_edge.errors import DataError, MissingFileError
+from kws_edge.errors import DataError
 from kws_edge.tables import FloatArray
 from training.dataset.index import Clip, scan
 from training.dataset.splits import split_clips
@@ -80,10 +80,8 @@ def speech_piece(config: SpeechConfig, data: Path, rng: np.random.Generator) -> 
 
 
 def recordings(folder: Path) -> list[Path]:
-    """The sound files in a folder, sorted. Raises `MissingFileError`, `DataError`."""
-    if not folder.is_dir():
-        raise MissingFileError(f"{folder}: no such folder")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+    """The sound files in a folder, at least one. Raises `MissingFileError`, `DataError`."""
+    found = audio_files(folder)
     if not found:
         raise DataError(f"{folder}: no {', '.join(AUDIO_SUFFIXES)} files in this folder")
     return found
