@@ -124,10 +124,13 @@ def test_whatever_ends_it_files_are_whole(number: signal.Signals, tmp_path: Path
             stderr=subprocess.DEVNULL,
         )
         assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0, 0.3))
-        process.send_signal(number)
-        process.wait(timeout=60)
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(rng.uniform(0, 0.3))
+            process.send_signal(number)
+            process.wait(timeout=60)
+        finally:
+            process.kill()
     found = [name for name in files(tmp_path) if name.startswith("_silence_/") and "/." not in name]
     assert found
     for name in found:
