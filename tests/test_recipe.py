@@ -118,16 +118,24 @@ def test_teachers_may_be_runs_that_hear_and_tell_apart_the_same(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_run_teaches(data: Path, tmp_path: Path) -> None:
-    teacher = str(kept_run(tmp_path / "teacher", recipe()))
-    schedule = {**RECIPE["schedule"], "epochs": 1}  # type: ignore[dict-item]
-    losses = []
-    for share in (0.01, 0.01, 1.0):
-        what = recipe(schedule=schedule, teacher={"runs": [teacher], "share": share})
+    folder = kept_run(tmp_path / "teacher", recipe())
+    teacher = network(recipe().run())
+    dense = teacher.layers[-2]
+    kernel, _ = dense.get_weights()
+    dense.set_weights([np.zeros_like(kernel), np.array([0, 0, 0, 20])])
+    teacher.save_weights(folder / "network.weights.h5")  # sure of _silence_, whatever it hears
+
+    def taught(share: float) -> tuple[float, float]:
+        what = recipe(teacher={"runs": [str(folder)], "share": share})
         run = train_recipe(what, data, tmp_path / "runs", tmp_path / "cache", lambda _: None)
-        (row,) = csv.DictReader((run / "history.csv").open())
-        losses.append(float(row["loss"]))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)  # all by seed, the weights too
-    assert losses[2] != pytest.approx(losses[0], rel=0.02)  # other targets
+        *_, last = csv.DictReader((run / "history.csv").open())
+        metrics = json.loads((run / "metrics.json").read_text())
+        return float(last["loss"]), metrics["validation"]["open"]
+
+    loss, right = taught(0.01)
+    assert taught(0.01)[0] == pytest.approx(loss, rel=1e-3)  # all by seed, the weights too
+    assert right > 0
+    assert taught(1.0)[1] == 0  # as the teacher: no clip is silent
 
 
 @pytest.mark.slow
