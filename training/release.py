@@ -94,9 +94,9 @@ def _measurements(result: dict[str, Any]) -> list[Measurement]:
     return [
         Measurement(
             name=name,
-            value=round(of["share"], 5),
-            lower=round(of["lower"], 5),
-            upper=round(of["upper"], 5),
+            value=of["share"],
+            lower=of["lower"],
+            upper=of["upper"],
             count=of["clips"],
             data=result["data"],
         )

@@ -33,9 +33,9 @@ def stream_measurements(report: dict[str, Any]) -> list[Measurement]:
     return [
         Measurement(
             name=name.replace("_", " ") + preset,
-            value=round(report[name], 5),
-            lower=round(report[f"{name}_lower"], 5),
-            upper=round(report[f"{name}_upper"], 5),
+            value=report[name],
+            lower=report[f"{name}_lower"],
+            upper=report[f"{name}_upper"],
             count=report[count],
             data=report["data"],
         )
