@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from recipe_world import PITCHES, RATE, RECIPE, run_training, write_recordings
@@ -93,11 +94,11 @@ def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
     assert len(told) == 3  # other windows: drawn anew
 
 
-def kept_run(folder: Path, what: Recipe) -> Path:
-    """A run of ``what``, its network untrained."""
+def kept_run(folder: Path, what: Recipe, model: keras.Model | None = None) -> Path:
+    """A run of ``what``, its network untrained, or ``model``."""
     folder.mkdir()
     (folder / "recipe.yaml").write_text(json.dumps(as_document(what)))
-    network(what.run()).save_weights(folder / "network.weights.h5")
+    (model or network(what.run())).save_weights(folder / "network.weights.h5")
     return folder
 
 
@@ -118,15 +119,14 @@ def test_teachers_may_be_runs_that_hear_and_tell_apart_the_same(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_run_teaches(data: Path, tmp_path: Path) -> None:
-    folder = kept_run(tmp_path / "teacher", recipe())
-    teacher = network(recipe().run())
-    dense = teacher.layers[-2]
+    sure = network(recipe().run())  # of _silence_, whatever it hears
+    dense = sure.layers[-2]
     kernel, _ = dense.get_weights()
     dense.set_weights([np.zeros_like(kernel), np.array([0, 0, 0, 20])])
-    teacher.save_weights(folder / "network.weights.h5")  # sure of _silence_, whatever it hears
+    teacher = str(kept_run(tmp_path / "teacher", recipe(), sure))
 
     def taught(share: float) -> tuple[float, float]:
-        what = recipe(teacher={"runs": [str(folder)], "share": share})
+        what = recipe(teacher={"runs": [teacher], "share": share})
         run = train_recipe(what, data, tmp_path / "runs", tmp_path / "cache", lambda _: None)
         *_, last = csv.DictReader((run / "history.csv").open())
         metrics = json.loads((run / "metrics.json").read_text())
