@@ -30,20 +30,26 @@ INTERPRETERS = ("litert", "tflite-runtime")
 
 def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[str, Any]:
     """What a network is made of; its model files go to ``folder``, and are in the result."""
-    from kws_edge.audio import write_wav
-    from kws_edge.probe import probe_signal
-    from kws_edge.schema import parse
+    from kws_edge.audio.files import write_wav
+    from kws_edge.config.schema import parse
+    from kws_edge.model.probe import probe_signal
     from training.config import RunConfig
-    from training.convert import convert
-    from training.cost import multiply_accumulates
-    from training.dataset.index import scan
-    from training.streaming_network import chunk_of
+    from training.data.clips import scan
+    from training.export.convert import convert
+    from training.networks.cost import multiply_accumulates
+    from training.networks.streaming_form import chunk_of
 
     labels = [f"word{number}" for number in range(LABELS)]
-    config = parse(RunConfig, {
-        "name": f"{architecture}-{width}", "architecture": architecture, "labels": labels,
-        "width": width, "features": {**FEATURES, "frame_step_ms": step_ms},
-    })  # fmt: skip
+    config = parse(
+        RunConfig,
+        {
+            "name": f"{architecture}-{width}",
+            "architecture": architecture,
+            "labels": labels,
+            "width": width,
+            "features": {**FEATURES, "frame_step_ms": step_ms},
+        },
+    )
     sounds = folder / "sounds"
     (sounds / labels[0]).mkdir(parents=True, exist_ok=True)
     write_wav(sounds / labels[0] / "probe.wav", probe_signal(config.features), 16000)
@@ -51,12 +57,15 @@ def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[st
     model = _keep_untrained(config, run)
     files = {
         f"{form} {quantization}": convert(
-            run, quantization, tuple(scan(sounds)), folder,
+            run,
+            quantization,
+            tuple(scan(sounds)),
+            folder,
             chunk=chunk_of(config) if form == "streaming" else None,
         )
         for form in FORMS
         for quantization in QUANTIZATIONS
-    }  # fmt: skip
+    }
     return {
         "name": config.name,
         "parameters": model.count_params(),
@@ -70,10 +79,10 @@ def _keep_untrained(config: "RunConfig", run: Path) -> Any:
     """The network, which ``run`` then holds as if it were trained."""
     import keras
 
-    from training.network import network
-    from training.restore import ensure_saved_model
-    from training.run_folder import write_run_files
-    from training.trained import WEIGHTS
+    from training.networks.build import network
+    from training.train.restore import ensure_saved_model
+    from training.train.run import write_run_files
+    from training.train.trained import WEIGHTS
 
     keras.utils.set_random_seed(0)
     model = network(config)
@@ -105,8 +114,9 @@ def as_text(report: dict[str, Any]) -> str:
     rows = [["network", "parameters", "MMAC", *(f"KB {form}" for form in forms)]]
     for network in report["networks"]:
         sizes = [f"{network['kb'][form]:.1f}" for form in forms]
-        rows.append([network["name"], f"{network['parameters']}", f"{network['macs'] / 1e6:.2f}",
-                     *sizes])  # fmt: skip
+        rows.append(
+            [network["name"], f"{network['parameters']}", f"{network['macs'] / 1e6:.2f}", *sizes]
+        )
     lines += _table(rows)
     for interpreter, medians in report["median_ms"].items():
         rows = [[f"{interpreter}, ms", *forms]]

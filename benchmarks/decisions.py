@@ -9,16 +9,16 @@ import click
 import numpy as np
 
 from benchmarks.features import measure
-from kws_edge.features import FrontEnd
-from kws_edge.following import Follower
-from kws_edge.model import Classifier
-from kws_edge.probe import probe_signal
+from kws_edge.features.front_end import FrontEnd
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.probe import probe_signal
+from kws_edge.model.streaming_classifier import StreamingClassifier
 
 
 def decision(path: Path) -> Callable[[], object]:
     """A call that decides on a window, one chunk later each time where the model streams."""
     classifier = Classifier.load(path)
-    config, follow = classifier.manifest.features, Follower(classifier)
+    config, follow = classifier.manifest.features, StreamingClassifier(classifier)
     window = FrontEnd(config)(probe_signal(config))
     frames_seen = itertools.count(len(window), follow.chunk_frames)
     return lambda: follow(window, next(frames_seen))

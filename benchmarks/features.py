@@ -20,9 +20,9 @@ import numpy as np
 
 import kws_edge
 from benchmarks import machine
-from kws_edge.features import FeatureConfig, FloatArray, FrontEnd
-from kws_edge.probe import probe_signal
-from kws_edge.streaming import FeatureStream
+from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd
+from kws_edge.features.stream import FeatureStream
+from kws_edge.model.probe import probe_signal
 
 # 40 ms every 20 ms; 40 bands from 20 to 4000 Hz
 CONFIG = FeatureConfig("log_mel", 16000, 40.0, 20.0, "frame_length", 40, 20.0, 4000.0)
@@ -49,7 +49,7 @@ def tensorflow_peer(signal: FloatArray) -> Peer:
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
     import tensorflow as tf
 
-    from training.features import extract
+    from training.data.tf_features import extract
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -17,16 +17,16 @@ import click
 import numpy as np
 
 from benchmarks import machine
-from kws_edge.audio import one_window, read_audio
-from kws_edge.detector import Detection
-from kws_edge.pipeline import spot
-from kws_edge.scoring import SpokenWord, score
-from kws_edge.sources import Samples
+from kws_edge.audio.files import one_window, read_audio
+from kws_edge.detection.detector import Detection
+from kws_edge.detection.scoring import SpokenWord, score
+from kws_edge.engine import spot
+from kws_edge.sources.base import Samples
 from kws_edge.spotter import KeywordSpotter
-from kws_edge.tables import FloatArray
-from training.dataset.index import Clip, scan
-from training.dataset.splits import split_clips
-from training.field_test.measures import measure
+from kws_edge.types import FloatArray
+from training.data.clips import Clip, scan
+from training.data.splits import split_clips
+from training.evaluation.recordings.measures import measure
 
 RATE = 16000
 PAUSE = 2 * RATE

@@ -23,8 +23,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kws_edge.audio import one_window, read_audio, write_wav
-from kws_edge.shipped import shipped_models
+from kws_edge.audio.files import one_window, read_audio, write_wav
+from kws_edge.model.bundled import bundled_models
 
 PEER = """
 import sys, wave
@@ -74,12 +74,22 @@ def main(
         streams = make_streams(data, minutes, Path(folder))
         programs = {
             f"kws-edge {name}{note}": [
-                sys.executable, "-m", "kws_edge", "listen", "--json", "--hop-ms", str(hop_ms),
-                "--model", name, "--gate-dbfs", gate, "--input",
+                sys.executable,
+                "-m",
+                "kws_edge",
+                "listen",
+                "--json",
+                "--hop-ms",
+                str(hop_ms),
+                "--model",
+                name,
+                "--gate-dbfs",
+                gate,
+                "--input",
             ]
-            for name in shipped_models()
+            for name in bundled_models()
             for note, gate in (("", "off"), (", gate", str(gate_dbfs)))
-        }  # fmt: skip
+        }
         if _has_peer(peer_python):
             programs["pymicro-wakeword (1 word)"] = [peer_python, "-c", PEER]
         else:
@@ -90,8 +100,10 @@ def main(
                 costs[name].append(measure(command, streams))
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     print(f"{machine}, load {os.getloadavg()[0]:.1f}; {minutes:g} minutes of each")
-    print(f"gate at {gate_dbfs:g} dBFS, the quiet room at {ROOM_DBFS:g} dBFS, a word every"
-          f" {WORD_SECONDS} s; CPU in ms per second of audio")  # fmt: skip
+    print(
+        f"gate at {gate_dbfs:g} dBFS, the quiet room at {ROOM_DBFS:g} dBFS, a word every"
+        f" {WORD_SECONDS} s; CPU in ms per second of audio"
+    )
     print(f"{'':<32}{'speech':>10}{'quiet':>10}{'RSS MB':>10}{'start s':>10}")
     for name, found in costs.items():
         values = (

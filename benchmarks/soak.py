@@ -18,8 +18,8 @@ from typing import IO
 import click
 import numpy as np
 
-from kws_edge.audio import read_audio, to_pcm16
-from kws_edge.shipped import demo_recording
+from kws_edge.audio.files import read_audio, to_pcm16
+from kws_edge.model.bundled import demo_recording
 
 HOP = 1600  # samples between two decisions
 
@@ -77,10 +77,14 @@ def main(hours: float) -> None:
     print(
         f"{heard / 3600:.2f} h of audio in {seconds:.0f} s ({heard / seconds:.0f} times real time)"
     )
-    print(f"memory after a minute of it {after_a_minute} KB, at the end {last} KB: "
-          f"{last - after_a_minute:+d} KB")  # fmt: skip
-    print(f"{len(expected)} events in each of {loops} loops of {length} samples;"
-          f" {len(wrong)} loops with an event missing, added or moved by a sample")  # fmt: skip
+    print(
+        f"memory after a minute of it {after_a_minute} KB, at the end {last} KB: "
+        f"{last - after_a_minute:+d} KB"
+    )
+    print(
+        f"{len(expected)} events in each of {loops} loops of {length} samples;"
+        f" {len(wrong)} loops with an event missing, added or moved by a sample"
+    )
     sys.exit(1 if wrong or code else 0)
 
 

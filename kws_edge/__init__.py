@@ -6,12 +6,12 @@ for block in blocks:                     # float32 in [-1, 1), 16 kHz mono, any 
         print(detection.time_s, detection.label, detection.score)
 """
 
-from kws_edge.detector import Detection, DetectorConfig
+from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.errors import KwsEdgeError
-from kws_edge.features import FeatureConfig, FrontEnd
-from kws_edge.model import Classifier
+from kws_edge.features.front_end import FeatureConfig, FrontEnd
+from kws_edge.features.stream import FeatureStream
+from kws_edge.model.classifier import Classifier
 from kws_edge.spotter import KeywordSpotter
-from kws_edge.streaming import FeatureStream
 
 __version__ = "0.1.0"
 

@@ -51,8 +51,10 @@ class ConfigError(KwsEdgeError):
     exit_code = 78
 
 
-class Faults(ValueError):  # noqa: N818 - it is several
-    """Everything wrong with one value, collected so that it is reported at once."""
+class ValidationErrors(KwsEdgeError, ValueError):  # noqa: N818 - it is several
+    """Every fault of one value, collected so that one report names them all."""
+
+    exit_code = 78
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from kws_edge.detector import Detection
-from kws_edge.near_miss import NearMiss
+from kws_edge.detection.detector import Detection
+from kws_edge.detection.near_miss import NearMiss
 
 SCHEMA = 1
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Protocol
 
-from kws_edge.detector import is_keyword
+from kws_edge.detection.detector import is_keyword
 from kws_edge.events import Event
 
 # 0.1 ms to 100 ms: a decision is due every 20 to 100 ms, on machines from a laptop to a Pi Zero

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.detector import Detection, Detector, DetectorConfig
-from kws_edge.following import Follower
-from kws_edge.gate import IdleGate
-from kws_edge.history import History
-from kws_edge.model import Classifier
-from kws_edge.near_miss import NearMiss
-from kws_edge.shipped import find_model
-from kws_edge.streaming import FeatureStream
-from kws_edge.tables import FloatArray
+from kws_edge.audio.history import History
+from kws_edge.detection.detector import Detection, Detector, DetectorConfig
+from kws_edge.detection.energy_gate import IdleGate
+from kws_edge.detection.near_miss import NearMiss
+from kws_edge.features.stream import FeatureStream
+from kws_edge.model.bundled import find_model
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.streaming_classifier import StreamingClassifier
+from kws_edge.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class KeywordSpotter:
         self.features = manifest.features
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
-        self._follow = Follower(classifier)
+        self._follow = StreamingClassifier(classifier)
         self._near_miss = near_miss
         frames, _ = self.features.shape
         self._window = self.features.frame_length + (frames - 1) * self.features.frame_step
@@ -93,7 +93,7 @@ class KeywordSpotter:
         return detections
 
     def reconfigure(self, config: DetectorConfig) -> None:
-        """Detect by other settings from now on, without losing audio. Raises `Faults`."""
+        """Detect by other settings from now on, without losing audio. Raises `ValidationErrors`."""
         rate = self.features.sample_rate
         detector = Detector(self._classifier.manifest.labels, config, rate, self._near_miss)
         self.config, self._detector = config, detector

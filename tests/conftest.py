@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws_edge.audio import write_wav
-from kws_edge.shipped import find_model
-from kws_edge.tables import FloatArray
+from kws_edge.audio.files import write_wav
+from kws_edge.model.bundled import find_model
+from kws_edge.types import FloatArray
 
 ROOT = Path(__file__).parent.parent
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kws_edge.detector import DetectorConfig
-from kws_edge.errors import Faults
-from kws_edge.features import FeatureConfig
+from kws_edge.detection.detector import DetectorConfig
+from kws_edge.errors import ValidationErrors
+from kws_edge.features.front_end import FeatureConfig
 
 ArchitectureName = Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet", "ts_resnet"]
 MINI_SPEECH_COMMANDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
@@ -27,7 +27,7 @@ class OptimizerConfig:
             if getattr(self, name) <= 0
         ]
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
 
 @dataclass(frozen=True)
@@ -61,4 +61,4 @@ class RunConfig:
         if self.width is not None and self.width < 1:
             faults.append(f"width: {self.width} is not above 0")
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)

@@ -6,10 +6,10 @@ import json
 import click
 
 from kws_edge.cli.options import json_option, model_option, threads_option
-from kws_edge.interpreter import interpreter_name
-from kws_edge.latency import measure
-from kws_edge.model import Classifier
-from kws_edge.shipped import find_model
+from kws_edge.model.bundled import find_model
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.model.latency import measure
 
 DESCRIPTIONS = {
     "features": "features of a whole window",

@@ -3,10 +3,10 @@
 import click
 
 from kws_edge.cli.options import model_option, threads_option
-from kws_edge.interpreter import interpreter_name
-from kws_edge.model import Classifier
-from kws_edge.probe import run_probe
-from kws_edge.shipped import find_model
+from kws_edge.model.bundled import find_model
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.model.probe import run_probe
 
 
 @click.command()

@@ -9,10 +9,10 @@ import click
 import yaml
 
 from kws_edge.cli.config_options import config_options, loaded_config
-from kws_edge.errors import ConfigError, Faults
-from kws_edge.model_file import read_model
-from kws_edge.settings import Loaded, user_file
-from kws_edge.shipped import find_model
+from kws_edge.config.settings import Loaded, user_file
+from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.model.bundled import find_model
+from kws_edge.model.file import read_model
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 
@@ -79,7 +79,7 @@ def check_against_model(loaded: Loaded) -> None:
             for word in detector.thresholds
             if word not in known
         ]
-    except Faults as error:
+    except ValidationErrors as error:
         faults += [f"detector.{fault}" for fault in error.faults]
     if faults:
         where = f"{loaded.file}: " if loaded.file else ""

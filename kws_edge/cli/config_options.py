@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.settings import Loaded, load_config, settings
+from kws_edge.config.settings import Loaded, load_config, settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,9 +32,12 @@ def config_options(command: F) -> F:
         option = click.option(*names, metavar="VALUE", help=f"{setting.path}; {setting.variable}")
         command = option(command)
     file = click.option(
-        "--config", type=PATH, envvar="KWS_EDGE_CONFIG", show_envvar=True,
+        "--config",
+        type=PATH,
+        envvar="KWS_EDGE_CONFIG",
+        show_envvar=True,
         help="Configuration file (YAML), instead of the user's or the system's.",
-    )  # fmt: skip
+    )
     return file(command)
 
 

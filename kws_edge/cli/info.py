@@ -3,9 +3,9 @@
 import click
 
 from kws_edge.cli.options import json_option
-from kws_edge.detector import DetectorConfig
-from kws_edge.model_file import ModelFile, read_model
-from kws_edge.shipped import find_model, shipped_models
+from kws_edge.detection.detector import DetectorConfig
+from kws_edge.model.bundled import bundled_models, find_model
+from kws_edge.model.file import ModelFile, read_model
 
 
 @click.command()
@@ -40,7 +40,7 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
         ("detector", _settings(manifest.detector)),
-    ]  # fmt: skip
+    ]
     rows += [(f"preset {name}", _settings(preset)) for name, preset in manifest.presets.items()]
     if stream := manifest.streaming:
         chunk_ms = stream.chunk_frames * f.frame_step_ms
@@ -49,7 +49,7 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")
         for m in manifest.metrics
     ]
-    others = ", ".join(shipped_models())
+    others = ", ".join(bundled_models())
     return [*rows, ("data", manifest.attribution), ("shipped", others)]
 
 

@@ -10,19 +10,19 @@ import click
 
 from kws_edge.cli.config_options import config_options, loaded_config
 from kws_edge.cli.options import PATH, json_option
-from kws_edge.config import Config
-from kws_edge.detector import Detection
-from kws_edge.errors import ConfigError, Faults
+from kws_edge.config.config import Config
+from kws_edge.config.settings import Loaded
+from kws_edge.detection.detector import Detection
+from kws_edge.detection.scoring import SpokenWord, read_label_track, score
+from kws_edge.engine import spot
+from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.events import EventFactory
-from kws_edge.interpreter import interpreter_name
-from kws_edge.manifest import Manifest
-from kws_edge.model import Classifier
-from kws_edge.pipeline import spot
-from kws_edge.scoring import SpokenWord, read_label_track, score
-from kws_edge.settings import Loaded
-from kws_edge.shipped import demo_recording, find_model
-from kws_edge.sinks.jsonl import human_line
-from kws_edge.sources import AudioFile, AudioSource, Paced, RawPcm
+from kws_edge.model.bundled import demo_recording, find_model
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.model.manifest import Manifest
+from kws_edge.sinks.stdout import human_line
+from kws_edge.sources.base import AudioFile, AudioSource, Paced, RawPcm
 from kws_edge.spotter import KeywordSpotter
 
 
@@ -78,7 +78,7 @@ def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
         manifest = classifier.manifest
         detector = config.detector.applied_to(manifest.detector, manifest.presets)
         return KeywordSpotter(classifier, detector, near_miss=near_miss), manifest
-    except Faults as error:
+    except ValidationErrors as error:
         raise ConfigError(f"detector.{error}") from error
 
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import click
 
 from kws_edge.cli.listen import banner, make_spotter
-from kws_edge.config import Config
-from kws_edge.daemon import Daemon, Observer
-from kws_edge.live_view import LiveView
-from kws_edge.manifest import Manifest
+from kws_edge.config.config import Config
+from kws_edge.config.settings import Loaded
+from kws_edge.daemon.daemon import Daemon, Observer
+from kws_edge.daemon.live_view import LiveView
 from kws_edge.metrics import Metrics
-from kws_edge.microphone.reliable import ReliableMicrophone
-from kws_edge.settings import Loaded
-from kws_edge.sinks.build import Stdout, Surroundings
+from kws_edge.model.manifest import Manifest
+from kws_edge.sinks.build import SinkContext, Stdout
+from kws_edge.sources.reconnecting import ReconnectingMicrophone
 
 
 def listen_live(
@@ -38,7 +38,7 @@ def listen_live(
     around = _surroundings(config, manifest, stdout)
     daemon = Daemon(config, spotter, around, lambda: reload().config, observers)
     rate = spotter.features.sample_rate
-    with ReliableMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
+    with ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
         daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
 
 
@@ -46,13 +46,13 @@ def _can_move_the_cursor() -> bool:
     return "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _surroundings(config: Config, manifest: Manifest, stdout: Stdout | None) -> Surroundings:
+def _surroundings(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:
     rate, ring = manifest.features.sample_rate, None
     if config.triggers:
-        from kws_edge.sinks.triggers import ring_for
+        from kws_edge.sinks.wav_clips import ring_for
 
         ring = ring_for(config.triggers, rate)
-    return Surroundings(
+    return SinkContext(
         labels=manifest.labels,
         model_name=manifest.name,
         sample_rate=rate,

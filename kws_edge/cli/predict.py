@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kws_edge.audio import AUDIO_SUFFIXES, audio_files, one_window, read_audio
+from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.errors import KwsEdgeError, MissingFileError
-from kws_edge.features import FrontEnd
-from kws_edge.model import Classifier
-from kws_edge.shipped import find_model
+from kws_edge.features.front_end import FrontEnd
+from kws_edge.model.bundled import find_model
+from kws_edge.model.classifier import Classifier
 
 
 @click.command()

@@ -17,7 +17,7 @@ from kws_edge.cli.options import PATH, json_option
 from kws_edge.recorder.collection import Collection
 from kws_edge.recorder.sample_entry import NAME, Entry, check_name
 from kws_edge.recorder.screen import Screen
-from kws_edge.recorder.session import Session, SessionConfig, Studio
+from kws_edge.recorder.session import AudioIO, Session, SessionConfig
 from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, Timing
 
 SPECIAL_LABELS = (BACKGROUND, "_unknown_")
@@ -37,22 +37,49 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
 
 @click.command()
 @click.argument("labels", nargs=-1, required=True, callback=_names(SPECIAL_LABELS))
-@click.option("--count", "-n", type=click.IntRange(min=1), default=10, show_default=True,
-              help="Samples of each label in all; those there already count.")  # fmt: skip
+@click.option(
+    "--count",
+    "-n",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Samples of each label in all; those there already count.",
+)
 @click.option("--speaker", "-s", callback=_names(), help="Who speaks.  [default: your user name]")
-@click.option("--output", "-o", type=PATH, default="recordings", show_default=True,
-              help="Folder of the samples.")  # fmt: skip
+@click.option(
+    "--output",
+    "-o",
+    type=PATH,
+    default="recordings",
+    show_default=True,
+    help="Folder of the samples.",
+)
 @click.option("--device", "-d", help="Microphone: its index, name or part of it ('devices').")
-@click.option("--seconds", type=click.FloatRange(1, 60), default=2.5, show_default=True,
-              help="Time to speak in; the second with the word is kept.")  # fmt: skip
-@click.option("--countdown", type=click.FloatRange(0, 60), default=1.5, show_default=True,
-              help="Seconds of countdown.")  # fmt: skip
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 60),
+    default=2.5,
+    show_default=True,
+    help="Time to speak in; the second with the word is kept.",
+)
+@click.option(
+    "--countdown",
+    type=click.FloatRange(0, 60),
+    default=1.5,
+    show_default=True,
+    help="Seconds of countdown.",
+)
 @click.option("--seed", type=int, help="Shuffle the labels always alike.")
 @click.option("--in-order", is_flag=True, help="Ask for the labels in turn, unshuffled.")
 @click.option("--keep-raw", is_flag=True, help="Keep whole takes too, in OUTPUT/.raw.")
 @click.option("--yes", "accept", is_flag=True, help="Keep good takes without asking.")
-@click.option("--attempts", type=click.IntRange(min=1), default=5, show_default=True,
-              help="With --yes: give up after so many refused takes in a row.")  # fmt: skip
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="With --yes: give up after so many refused takes in a row.",
+)
 @json_option
 def command(
     labels: tuple[str, ...],
@@ -93,7 +120,7 @@ def command(
     return code
 
 
-def _microphone(studio: Studio) -> str:
+def _microphone(studio: AudioIO) -> str:
     return f"microphone '{studio.device}'" if studio.device else "the default microphone"
 
 
@@ -110,12 +137,12 @@ def _state(session: Session, config: SessionConfig) -> str:
     return counts + ("; done, --count asks for more" if done else "")
 
 
-def _studio(device: str | None) -> Studio:
-    from kws_edge.microphone.simple import Microphone
+def _studio(device: str | None) -> AudioIO:
     from kws_edge.recorder.playback import play
+    from kws_edge.sources.microphone import Microphone
 
     chosen = int(device) if device is not None and device.isdecimal() else device
-    return Studio(lambda: Microphone(SAMPLE_RATE, chosen), _device_name(chosen), play)
+    return AudioIO(lambda: Microphone(SAMPLE_RATE, chosen), _device_name(chosen), play)
 
 
 def _device_name(device: int | str | None) -> str | None:

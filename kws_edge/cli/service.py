@@ -2,7 +2,7 @@
 
 import click
 
-from kws_edge.service import Service
+from kws_edge.daemon.service import Service
 
 user_option = click.option("--user", is_flag=True, help="Your own service, not the system's.")
 

@@ -8,15 +8,15 @@ import socket
 import click
 
 from kws_edge.cli.options import model_option, threads_option
-from kws_edge.config import DetectorOverrides
-from kws_edge.detector import DetectorConfig
-from kws_edge.errors import ConfigError, Faults
-from kws_edge.interpreter import interpreter_name
-from kws_edge.manifest import Manifest
-from kws_edge.model import Classifier
-from kws_edge.shipped import find_model
+from kws_edge.config.config import DetectorOverrides
+from kws_edge.detection.detector import DetectorConfig
+from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.model.bundled import find_model
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.model.manifest import Manifest
 from kws_edge.spotter import KeywordSpotter
-from kws_edge.wake_server.endpoint import Endpoint
+from kws_edge.wyoming.endpoint import Endpoint
 
 MAX_NAME = 63  # bytes, of a service in DNS
 
@@ -31,25 +31,53 @@ def _number_or_off(
 
 
 @click.command()
-@click.option("--uri", default="tcp://127.0.0.1:10400", show_default=True,
-              help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
-              " tcp://0.0.0.0:10400.")  # fmt: skip
-@click.option("--zeroconf", is_flag=False, flag_value="", metavar="[NAME]",
-              help="Announce the server in the local network, as NAME.")  # fmt: skip
+@click.option(
+    "--uri",
+    default="tcp://127.0.0.1:10400",
+    show_default=True,
+    help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
+    " tcp://0.0.0.0:10400.",
+)
+@click.option(
+    "--zeroconf",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Announce the server in the local network, as NAME.",
+)
 @model_option
 @click.option("--preset", help="Detector settings that the model has under this name.")
 @click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
 @click.option("--refractory-ms", type=float, help="Pause after a detection.")
 @click.option("--hop-ms", type=float, help="Time between two decisions.")
-@click.option("--gate-dbfs", callback=_number_or_off, metavar="LEVEL",
-              help="Rest while the room is below this level; off: never.")  # fmt: skip
-@click.option("--repeat-ms", callback=_number_or_off, metavar="MS",
-              help="Tell a keyword that stays again after this time; off: never.")  # fmt: skip
-@click.option("--language", "languages", multiple=True, default=["en"], show_default=True,
-              help="Of the keywords, as clients are told. May be repeated.")  # fmt: skip
-@click.option("--max-clients", type=click.IntRange(min=1), default=16, show_default=True,
-              help="More are refused.")  # fmt: skip
+@click.option(
+    "--gate-dbfs",
+    callback=_number_or_off,
+    metavar="LEVEL",
+    help="Rest while the room is below this level; off: never.",
+)
+@click.option(
+    "--repeat-ms",
+    callback=_number_or_off,
+    metavar="MS",
+    help="Tell a keyword that stays again after this time; off: never.",
+)
+@click.option(
+    "--language",
+    "languages",
+    multiple=True,
+    default=["en"],
+    show_default=True,
+    help="Of the keywords, as clients are told. May be repeated.",
+)
+@click.option(
+    "--max-clients",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="More are refused.",
+)
 @threads_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
 def command(
@@ -68,9 +96,9 @@ def command(
     each detection and each fault; SIGTERM or Ctrl-C ends.
     """
     _need("wyoming", "wyoming")
-    from kws_edge.wake_server.info import wake_info
-    from kws_edge.wake_server.server import WyomingServer
-    from kws_edge.wake_server.session import Session
+    from kws_edge.wyoming.info import wake_info
+    from kws_edge.wyoming.server import WyomingServer
+    from kws_edge.wyoming.session import Session
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
@@ -91,7 +119,7 @@ def _configured(classifier: Classifier, overrides: dict[str, str | float | None]
         given = DetectorOverrides(**overrides)  # type: ignore[arg-type]
         config = given.applied_to(manifest.detector, manifest.presets)
         return KeywordSpotter(classifier, config).config
-    except Faults as error:
+    except ValidationErrors as error:
         raise ConfigError(f"--{str(error).replace('_', '-')}") from error
 
 

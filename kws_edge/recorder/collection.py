@@ -12,14 +12,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from kws_edge.atomic import write_atomically
-from kws_edge.audio import read_audio, write_wav
+from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.errors import KwsEdgeError
+from kws_edge.files import write_atomically
 from kws_edge.recorder.quality import measure
 from kws_edge.recorder.sample_entry import Entry, SampleName
 from kws_edge.recorder.saving import append_line, uninterrupted
 from kws_edge.recorder.take import SAMPLE_RATE, Take
-from kws_edge.tables import FloatArray
+from kws_edge.types import FloatArray
 
 MANIFEST = "manifest.jsonl"
 RAW = ".raw"  # what starts with a dot is no label to training

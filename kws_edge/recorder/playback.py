@@ -1,8 +1,8 @@
 """Playing a take back."""
 
-from kws_edge.audio import resample
+from kws_edge.audio.files import resample
 from kws_edge.errors import AudioDeviceError
-from kws_edge.tables import FloatArray
+from kws_edge.types import FloatArray
 
 
 def play(samples: FloatArray, sample_rate: int) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kws_edge.audio import level_dbfs
-from kws_edge.recorder.trimming import Layout, Sound, find_sounds, without_rumble
-from kws_edge.tables import FloatArray
+from kws_edge.audio.files import level_dbfs
+from kws_edge.audio.speech_level import Layout, Sound, find_sounds, without_rumble
+from kws_edge.types import FloatArray
 
 # below: the features sink into the microphone's own noise, and the int16 steps into the word
 LEAST_LEVEL_DBFS = -45.0
@@ -93,8 +93,10 @@ def faults(
         return found
     measures, word = measure(samples, sample_rate, layout), layout.word
     if word is None:
-        return [f"silent: nothing louder than the noise ({measures.noise_dbfs:.0f} dBFS) was"
-                " heard; speak after 'now'"]  # fmt: skip
+        return [
+            f"silent: nothing louder than the noise ({measures.noise_dbfs:.0f} dBFS) was"
+            " heard; speak after 'now'"
+        ]
     return [
         *_clipped(measures.clipped_share),
         *_level(measures),
@@ -110,8 +112,10 @@ def background_faults(samples: FloatArray, sample_rate: int, lost: int = 0) -> l
 def unusable(samples: FloatArray, sample_rate: int, lost: int) -> list[str]:
     """What makes a take worthless whatever is in it."""
     if lost:
-        return [f"dropped: {lost / sample_rate:.2f} s of it never arrived; this machine is too"
-                " busy, or the microphone was lost"]  # fmt: skip
+        return [
+            f"dropped: {lost / sample_rate:.2f} s of it never arrived; this machine is too"
+            " busy, or the microphone was lost"
+        ]
     if samples.min() == samples.max():
         return ["silent: nothing but one constant value arrived; is the microphone muted or off?"]
     return []
@@ -120,17 +124,23 @@ def unusable(samples: FloatArray, sample_rate: int, lost: int) -> list[str]:
 def _clipped(share: float) -> list[str]:
     if share <= MOST_CLIPPED:
         return []
-    return [f"clipped: {100 * share:.1f} % of the samples are cut off at the top (at most"
-            f" {100 * MOST_CLIPPED:g} %); lower the gain or go further away"]  # fmt: skip
+    return [
+        f"clipped: {100 * share:.1f} % of the samples are cut off at the top (at most"
+        f" {100 * MOST_CLIPPED:g} %); lower the gain or go further away"
+    ]
 
 
 def _level(measures: Measures) -> list[str]:
     if measures.level_dbfs < LEAST_LEVEL_DBFS:
-        return [f"too quiet: the word is at {measures.level_dbfs:.0f} dBFS (at least"
-                f" {LEAST_LEVEL_DBFS:g}); come closer or raise the gain"]  # fmt: skip
+        return [
+            f"too quiet: the word is at {measures.level_dbfs:.0f} dBFS (at least"
+            f" {LEAST_LEVEL_DBFS:g}); come closer or raise the gain"
+        ]
     if measures.snr_db < LEAST_SNR_DB:
-        return [f"too noisy: the word is {measures.snr_db:.0f} dB above the noise (at least"
-                f" {LEAST_SNR_DB:g}); come closer or find a quieter place"]  # fmt: skip
+        return [
+            f"too noisy: the word is {measures.snr_db:.0f} dB above the noise (at least"
+            f" {LEAST_SNR_DB:g}); come closer or find a quieter place"
+        ]
     return []
 
 
@@ -141,8 +151,10 @@ def _place(word: Sound, layout: Layout, total: int, length: int, rate: int) -> l
     if word.end > total - edge:
         return ["cut off: the word went on at the end; speak sooner, or use --seconds"]
     if word.end - word.start > length:
-        return [f"too long: the word lasts {(word.end - word.start) / rate:.2f} s (at most"
-                f" {length / rate:g}); say it faster, and alone"]  # fmt: skip
+        return [
+            f"too long: the word lasts {(word.end - word.start) / rate:.2f} s (at most"
+            f" {length / rate:g}); say it faster, and alone"
+        ]
     start = (word.start + word.end - length) // 2
     if any(
         other is not word
@@ -150,6 +162,7 @@ def _place(word: Sound, layout: Layout, total: int, length: int, rate: int) -> l
         and other.energy > OTHER_SHARE * word.energy
         for other in layout.sounds
     ):
-        return ["not alone: there is another sound close to the word; say it once, and nothing"
-                " else"]  # fmt: skip
+        return [
+            "not alone: there is another sound close to the word; say it once, and nothing else"
+        ]
     return []

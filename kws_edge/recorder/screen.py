@@ -114,8 +114,11 @@ class Screen:
 
 def figures(measures: Measures) -> str:
     """Level, noise and length in a few words."""
-    parts = [f"level {measures.level_dbfs:.0f} dBFS", f"noise {measures.noise_dbfs:.0f} dBFS",
-             f"peak {measures.peak_dbfs:.0f} dBFS"]  # fmt: skip
+    parts = [
+        f"level {measures.level_dbfs:.0f} dBFS",
+        f"noise {measures.noise_dbfs:.0f} dBFS",
+        f"peak {measures.peak_dbfs:.0f} dBFS",
+    ]
     if measures.word:
         parts.insert(0, f"word {measures.word[1] - measures.word[0]:.2f} s")
     return ", ".join(parts)

@@ -10,8 +10,8 @@ from kws_edge.recorder.collection import Collection
 from kws_edge.recorder.sample_entry import Entry
 from kws_edge.recorder.screen import Screen
 from kws_edge.recorder.take import SAMPLE_RATE, Take, Timing, hear, judge
-from kws_edge.sources import AudioSource
-from kws_edge.tables import FloatArray
+from kws_edge.sources.base import AudioSource
+from kws_edge.types import FloatArray
 
 TO_SAY = {"_silence_": "say nothing, let the room be heard", "_unknown_": "say any other word"}
 OPENINGS = 3  # of the microphone for one take
@@ -35,7 +35,7 @@ class SessionConfig:
 
 
 @dataclass(frozen=True)
-class Studio:
+class AudioIO:
     """The way to a microphone (opened for each take alone) and to a loudspeaker."""
 
     microphone: Callable[[], AbstractContextManager[AudioSource]]
@@ -64,7 +64,7 @@ class Session:
     """One run of the recorder."""
 
     def __init__(
-        self, config: SessionConfig, collection: Collection, studio: Studio, screen: Screen
+        self, config: SessionConfig, collection: Collection, studio: AudioIO, screen: Screen
     ) -> None:
         self._config = config
         self._collection = collection

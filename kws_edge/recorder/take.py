@@ -5,12 +5,12 @@ from typing import Protocol
 
 import numpy as np
 
-from kws_edge.audio import level_dbfs
+from kws_edge.audio.files import level_dbfs
+from kws_edge.audio.speech_level import Layout, centred, find_sounds
 from kws_edge.errors import AudioDeviceError
 from kws_edge.recorder.quality import Measures, background_faults, faults, measure
-from kws_edge.recorder.trimming import Layout, centred, find_sounds
-from kws_edge.sources import AudioSource
-from kws_edge.tables import FloatArray
+from kws_edge.sources.base import AudioSource
+from kws_edge.types import FloatArray
 
 SAMPLE_RATE = 16000
 SAMPLE_SECONDS = 1.0  # what the models listen to at once

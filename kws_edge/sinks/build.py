@@ -4,15 +4,15 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from kws_edge.audio_ring import AudioRing
-from kws_edge.config import Config
-from kws_edge.detector import is_keyword
+from kws_edge.audio.ring import AudioRing
+from kws_edge.config.config import Config
+from kws_edge.config.schema import did_you_mean
+from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics
-from kws_edge.schema import did_you_mean
 from kws_edge.sinks.command import CommandSink
-from kws_edge.sinks.jsonl import StdoutSink
+from kws_edge.sinks.stdout import StdoutSink
 from kws_edge.sinks.worker import Sink, SinkWorker
 
 CLOSE_SECONDS = 0.8
@@ -29,7 +29,7 @@ class Stdout:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SinkContext:
     """What sinks need of the daemon. ``ring`` is only read where triggers are saved, and
     ``metrics`` only where they are served; ``stdout``: None for none."""
 
@@ -50,7 +50,7 @@ class SinkPlan:
     settings: Hashable
 
 
-def plan_sinks(config: Config, around: Surroundings) -> list[SinkPlan]:
+def plan_sinks(config: Config, around: SinkContext) -> list[SinkPlan]:
     """All sinks of a configuration, checked and not begun.
 
     Raises `ConfigError` where an extra is not installed, a keyword is none of the model's,
@@ -78,15 +78,15 @@ def plan_sinks(config: Config, around: Surroundings) -> list[SinkPlan]:
         served = PrometheusSink(config.metrics, around.metrics)
         plans.append(SinkPlan(served, 100, (config.metrics, around.metrics)))
     if config.triggers and around.ring:
-        from kws_edge.sinks.triggers import TriggersSink
+        from kws_edge.sinks.wav_clips import WavClipSink
 
-        triggers = TriggersSink(config.triggers, around.ring, around.sample_rate)
+        triggers = WavClipSink(config.triggers, around.ring, around.sample_rate)
         key = (config.triggers, around.ring)
         plans.append(SinkPlan(triggers, config.triggers.queue, key))
     return plans
 
 
-def build_sinks(config: Config, around: Surroundings) -> list[SinkWorker]:
+def build_sinks(config: Config, around: SinkContext) -> list[SinkWorker]:
     """The sinks of a configuration, at work. Raises as `plan_sinks`."""
     return [SinkWorker(plan.sink, plan.capacity) for plan in plan_sinks(config, around)]
 
@@ -108,7 +108,7 @@ def close_sinks(workers: Sequence[SinkWorker], timeout: float = CLOSE_SECONDS) -
 class Sinks:
     """The sinks of the daemon over its life. For one thread, but for `by_name`."""
 
-    def __init__(self, config: Config, around: Surroundings) -> None:
+    def __init__(self, config: Config, around: SinkContext) -> None:
         """Raises as `plan_sinks`; then nothing has begun."""
         self._workers: dict[Hashable, SinkWorker] = {}  # by the settings they were made from
         self.exchange(config, around)
@@ -122,7 +122,7 @@ class Sinks:
         """For `Metrics.sinks`."""
         return [(worker.sink.name, worker) for worker in self._workers.values()]
 
-    def exchange(self, config: Config, around: Surroundings) -> None:
+    def exchange(self, config: Config, around: SinkContext) -> None:
         """Go over to another configuration; what has not changed goes on undisturbed.
 
         Raises as `plan_sinks`, and then everything stays as it was. Waits up to
@@ -147,7 +147,9 @@ def _check_keywords(where: str, keywords: Sequence[str], labels: Sequence[str]) 
     known = [label for label in labels if is_keyword(label)]
     unknown = [word for word in keywords if word not in known]
     if unknown:
-        raise ConfigError("; ".join(
-            f"{where}: the model does not know {word!r}{did_you_mean(word, known)}"
-            for word in unknown
-        ))  # fmt: skip
+        raise ConfigError(
+            "; ".join(
+                f"{where}: the model does not know {word!r}{did_you_mean(word, known)}"
+                for word in unknown
+            )
+        )

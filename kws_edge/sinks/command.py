@@ -7,10 +7,10 @@ import signal
 import threading
 from collections.abc import Mapping
 
-from kws_edge.config import CommandConfig
+from kws_edge.config.config import CommandConfig
 from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event
-from kws_edge.sinks.child import OUTPUT_LIMIT, Child
+from kws_edge.sinks.child_process import OUTPUT_LIMIT, ChildProcess
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class CommandSink:
         self._config = config
         self._slots = threading.Semaphore(config.concurrency)
         self._ended = threading.Condition()  # and the lock of what follows
-        self._running: set[Child] = set()
+        self._running: set[ChildProcess] = set()
         self._aborted = False
 
     def open(self) -> None: ...
@@ -77,18 +77,20 @@ class CommandSink:
                 log.warning("%s: sent %s as the sink closes", self._config.run[0], number.name)
                 child.signal(number)
 
-    def _start(self, event: Event) -> Child:
+    def _start(self, event: Event) -> ChildProcess:
         with self._ended:
             if self._aborted:
                 raise KwsEdgeError("closed before the program was started")
             try:
-                child = Child(self._config.run, f"{event.to_json()}\n".encode(), environment(event))
+                child = ChildProcess(
+                    self._config.run, f"{event.to_json()}\n".encode(), environment(event)
+                )
             except OSError as error:
                 raise KwsEdgeError(f"cannot run {self._config.run[0]}: {error.strerror}") from error
             self._running.add(child)
         return child
 
-    def _attend(self, child: Child, event: Event) -> None:
+    def _attend(self, child: ChildProcess, event: Event) -> None:
         try:
             code, output = child.wait(self._config.timeout_seconds)
         finally:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kws_edge import __version__
-from kws_edge.detector import is_keyword
+from kws_edge.detection.detector import is_keyword
 
 # Home Assistant wants an event_type; what is no detection becomes empty, which it ignores.
 VALUE_TEMPLATE = (

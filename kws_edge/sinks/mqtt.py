@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from kws_edge.config import MqttConfig
+from kws_edge.config.config import MqttConfig
 from kws_edge.events import Event
 from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic
 from kws_edge.sinks.mqtt_client import (

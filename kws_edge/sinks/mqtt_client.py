@@ -5,10 +5,10 @@ import socket
 import ssl
 from typing import Any
 
-from kws_edge.config import MqttConfig
+from kws_edge.config.config import MqttConfig
 from kws_edge.errors import ConfigError
 from kws_edge.extras import import_extra
-from kws_edge.private_file import read_secret
+from kws_edge.files import read_secret
 
 ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
 RECONNECT_SECONDS = (1, 60)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kws_edge import __version__
-from kws_edge.config import MetricsConfig
+from kws_edge.config.config import MetricsConfig
 from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.extras import import_extra
@@ -90,14 +90,23 @@ class MetricsCollector:
         metrics = self._metrics
         for name, what, value in (
             ("audio_seconds", "Audio of the stream, lost audio included.", metrics.audio_seconds()),
-            ("audio_rested_seconds", "Silence in which the network rested.",
-             metrics.rested_seconds()),
-            ("audio_dropped_samples", "Samples that never reached the spotter.",
-             metrics.samples_dropped),
-            ("microphone_restarts", "Times the microphone came back after it was lost.",
-             metrics.microphone_restarts),
+            (
+                "audio_rested_seconds",
+                "Silence in which the network rested.",
+                metrics.rested_seconds(),
+            ),
+            (
+                "audio_dropped_samples",
+                "Samples that never reached the spotter.",
+                metrics.samples_dropped,
+            ),
+            (
+                "microphone_restarts",
+                "Times the microphone came back after it was lost.",
+                metrics.microphone_restarts,
+            ),
             ("config_reloads", "Times the configuration was read again.", metrics.reloads),
-        ):  # fmt: skip
+        ):
             yield CounterMetricFamily(f"kws_edge_{name}", what, value)
         state = GaugeMetricFamily(
             "kws_edge_microphone_state", "1 for the state the microphone is in.", labels=["state"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kws_edge.errors import ConfigError, Faults
-from kws_edge.schema import parse
-from kws_edge.yaml_file import read_yaml
-from training.recipe.config import Recipe
+from kws_edge.config.schema import parse
+from kws_edge.config.yaml_file import read_yaml
+from kws_edge.errors import ConfigError, ValidationErrors
+from training.train.recipe import Recipe
 
 Value = bool | int | float | str | None | tuple[str, ...] | tuple[dict[str, str], ...]
 Changes = dict[str, Value]
@@ -26,7 +26,7 @@ class Variant:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
-            raise Faults([f"name: {self.name!r} has more than a-z, 0-9, - and _"])
+            raise ValidationErrors([f"name: {self.name!r} has more than a-z, 0-9, - and _"])
 
     @property
     def is_network(self) -> bool:
@@ -53,7 +53,7 @@ class Ablation:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             faults.append("seeds: expected at least one, each once")
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
 
 @dataclass(frozen=True)
@@ -92,5 +92,5 @@ def _changed(ablation: Ablation, document: dict[str, Any], variant: Variant, see
     changed["name"] = f"{variant.name}-{seed}"
     try:
         return parse(Recipe, changed)
-    except Faults as error:
+    except ValidationErrors as error:
         raise ConfigError(f"{ablation.recipe}, changed for {variant.name}: {error}") from error

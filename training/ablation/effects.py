@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training.ablation.config import Ablation, Variant
 from training.ablation.trials import Result, Results
-from training.statistics import pooled_sd, student_quantile
+from training.stats import pooled_sd, student_quantile
 
 LEAST_DEGREES = 3  # below that an interval says nothing
 Measure = Callable[[Result], float]

@@ -57,16 +57,26 @@ def _networks(found: list[Tried], costs: Costs) -> Section:
             continue
         if cost:
             drawn.append((one, cost))
-        rows.append((
-            word(result.network),
-            number(result.parameters, ","),
-            number(result.multiply_accumulates / 1e6, ".2f"),
-            *_cost(cost),
-            *(number(100 * one.mean(measure), ".1f") for measure in MEASURES.values()),
-            number(len(one.results)),
-        ))  # fmt: skip
-    titles = ["network", "parameters", "MMAC", "KB, int8", "ms windowed", "ms streaming",
-              *(f"{name}, %" for name in MEASURES), "seeds"]  # fmt: skip
+        rows.append(
+            (
+                word(result.network),
+                number(result.parameters, ","),
+                number(result.multiply_accumulates / 1e6, ".2f"),
+                *_cost(cost),
+                *(number(100 * one.mean(measure), ".1f") for measure in MEASURES.values()),
+                number(len(one.results)),
+            )
+        )
+    titles = [
+        "network",
+        "parameters",
+        "MMAC",
+        "KB, int8",
+        "ms windowed",
+        "ms streaming",
+        *(f"{name}, %" for name in MEASURES),
+        "seeds",
+    ]
     columns = tuple(Column(title, number=place > 0) for place, title in enumerate(titles))
     caption = (
         f"Networks by width; ms of a decision without its features, {costs.interpreter}, one"
@@ -76,9 +86,13 @@ def _networks(found: list[Tried], costs: Costs) -> Section:
     if drawn:
         names = ", ".join(one.results[0].network for one, _ in drawn)
         blocks.append(
-            Figure("networks", draw_networks(drawn), "Accuracy against cost, means over seeds",
-                   f"Accuracy on drawn windows over KB, multiply-accumulates and ms of {names}")
-        )  # fmt: skip
+            Figure(
+                "networks",
+                draw_networks(drawn),
+                "Accuracy against cost, means over seeds",
+                f"Accuracy on drawn windows over KB, multiply-accumulates and ms of {names}",
+            )
+        )
     return Section("Networks", tuple(blocks))
 
 

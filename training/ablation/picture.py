@@ -43,9 +43,15 @@ def _frame(x: svg.Scale, y: svg.Scale, title: str, *, first: bool) -> list[str]:
     body.append(svg.text((x.start + x.end) / 2, HEIGHT - 12, title, anchor="middle", size=13))
     if first:
         body.append(
-            svg.text(15, (TOP + HEIGHT - BOTTOM) / 2, "accuracy on drawn windows (%)",
-                     anchor="middle", size=13, turned=True)
-        )  # fmt: skip
+            svg.text(
+                15,
+                (TOP + HEIGHT - BOTTOM) / 2,
+                "accuracy on drawn windows (%)",
+                anchor="middle",
+                size=13,
+                turned=True,
+            )
+        )
     return body
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws_edge.atomic import write_atomically
-from kws_edge.errors import DataError, Faults
-from kws_edge.schema import parse
+from kws_edge.config.schema import parse
+from kws_edge.errors import DataError, ValidationErrors
+from kws_edge.files import write_atomically
 from training.ablation.config import Trial
-from training.recipe.config import Recipe
-from training.recipe.validation import Measures
-from training.run_folder import as_document
+from training.train.recipe import Recipe
+from training.train.run import as_document
+from training.train.validation import Measures
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Results:
             return None
         try:
             return parse(Result, json.loads(path.read_text()))
-        except (ValueError, Faults) as error:
+        except (ValueError, ValidationErrors) as error:
             raise DataError(f"{path}: not the result of a trial ({error})") from error
 
     def has(self, trial: Trial) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.yaml_file import load
+from kws_edge.config.yaml_file import load
 from training.cli.options import recipe_data_option, split_lists_option, windows_cache_option
 
 
@@ -13,10 +13,20 @@ from training.cli.options import recipe_data_option, split_lists_option, windows
 @click.argument("config", type=PATH)
 @recipe_data_option
 @split_lists_option
-@click.option("--results", type=PATH, default=Path("docs/models"), show_default=True,
-              help="Where the figures of each trial are kept.")  # fmt: skip
-@click.option("--output", type=PATH, default=Path("saved_models/ablation"), show_default=True,
-              help="Where the runs' folders are made.")  # fmt: skip
+@click.option(
+    "--results",
+    type=PATH,
+    default=Path("docs/models"),
+    show_default=True,
+    help="Where the figures of each trial are kept.",
+)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("saved_models/ablation"),
+    show_default=True,
+    help="Where the runs' folders are made.",
+)
 @windows_cache_option
 def command(
     config: Path, data: Path, split_lists: Path | None, results: Path, output: Path, cache: Path
@@ -30,8 +40,10 @@ def command(
     from training.ablation.trials import Results, run_trials
 
     trials = trials_of(load(config, Ablation))
-    from training.recipe.log import RunLog
-    from training.recipe.train import train_recipe  # TensorFlow takes seconds: after the checks
+    from training.train.log import RunLog
+    from training.train.train_recipe import (
+        train_recipe,  # TensorFlow takes seconds: after the checks
+    )
 
     log = RunLog()
     done = run_trials(

@@ -6,13 +6,19 @@ import click
 
 from kws_edge.cli.options import PATH
 from training.cli.options import recipe_data_option, windows_cache_option
-from training.recipe.log import RunLog
+from training.train.log import RunLog
 
 
 @click.command()
 @click.argument("recordings", type=PATH)
-@click.option("--from", "start", type=PATH, default=Path("training/released/small"),
-              show_default=True, help="The run to begin from.")  # fmt: skip
+@click.option(
+    "--from",
+    "start",
+    type=PATH,
+    default=Path("training/released/small"),
+    show_default=True,
+    help="The run to begin from.",
+)
 @click.option("--only", is_flag=True, help="Know the words of RECORDINGS and no others.")
 @click.option("--name", default="own", show_default=True, help="Of the new model.")
 @recipe_data_option
@@ -28,17 +34,18 @@ def command(
     recordings in --data are used beside them, so that it forgets nothing. Every fifth take is
     not trained on, and measured before and after.
     """
-    from training.recipe.adapt import adapted_recipe, summary
-    from training.recipe.compare import compare
-    from training.recipe.start import Start
-    from training.recipe.train import train_recipe
+    from training.train.adapt import adapted_recipe, summary
+    from training.train.compare import compare
+    from training.train.start import Start
+    from training.train.train_recipe import train_recipe
 
     begin = Start.read(start)
     recipe = adapted_recipe(begin, recordings, name, only)
     log = RunLog()
     log(summary(begin, recipe, recordings))
-    run = train_recipe(recipe, data, output, cache, log,
-                       prepare=lambda model: begin.give_to(model, recipe.labels))  # fmt: skip
+    run = train_recipe(
+        recipe, data, output, cache, log, prepare=lambda model: begin.give_to(model, recipe.labels)
+    )
     for line in compare(begin, Start(recipe, run), data, recordings):
         log(line)
     log.write(run)

@@ -55,11 +55,11 @@ def command(
     """
     if chunk_ms is not None and not streaming:
         raise click.UsageError("--chunk-ms is for --streaming.")
-    from training.check_model import check_model
-    from training.convert import QUANTIZATIONS, convert, read_run
-    from training.recipe.split import split_of_run
-    from training.restore import ensure_saved_model
-    from training.streaming_network import chunk_of
+    from training.data.run_split import split_of_run
+    from training.export.check import check_model
+    from training.export.convert import QUANTIZATIONS, convert, read_run
+    from training.networks.streaming_form import chunk_of
+    from training.train.restore import ensure_saved_model
 
     config, _ = read_run(run)
     chunk = chunk_of(config, chunk_ms) if streaming else None

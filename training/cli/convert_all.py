@@ -36,7 +36,7 @@ def command(
     from training.study.trials import complete, with_network
 
     there, finished = list(with_network(results, networks)), len(complete(results))
-    from training.convert import read_run  # TensorFlow takes seconds: after the checks
+    from training.export.convert import read_run  # TensorFlow takes seconds: after the checks
     from training.study.convert_all import Conversion, Splits
     from training.study.results import model_name
 

@@ -12,10 +12,10 @@ from kws_edge.cli.options import PATH
 from kws_edge.errors import DataError
 from training.cli import speech
 from training.cli.options import data_option, split_lists_option
-from training.dataset import fetch as fetching
-from training.dataset.index import inspect, scan
-from training.dataset.leaks import find_leaks
-from training.dataset.splits import PARTS, Method, split_clips, write_lists
+from training.data.clips import inspect, scan
+from training.data.leaks import find_leaks
+from training.data.sources import fetch as fetching
+from training.data.splits import PARTS, Method, split_clips, write_lists
 
 method_option = click.option(
     "--method",

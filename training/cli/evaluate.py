@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.detector import is_keyword
-from kws_edge.model_file import read_model
+from kws_edge.detection.detector import is_keyword
+from kws_edge.model.file import read_model
 from training.cli.options import data_option, split_lists_option
-from training.dataset.index import Clip, scan
-from training.dataset.splits import PARTS, split_clips
+from training.data.clips import Clip, scan
+from training.data.splits import PARTS, split_clips
 
 
 @click.command()
@@ -35,8 +35,13 @@ from training.dataset.splits import PARTS, split_clips
 )
 @click.option("--describe", help="The data in words, for the report.  [default: folder and part]")
 @click.option("--other", "others", multiple=True, help="A folder of words that it must not know.")
-@click.option("--repetitions", type=click.IntRange(min=10), default=200, show_default=True,
-              help="Of each latency.")  # fmt: skip
+@click.option(
+    "--repetitions",
+    type=click.IntRange(min=10),
+    default=200,
+    show_default=True,
+    help="Of each latency.",
+)
 @click.option(
     "--output",
     type=PATH,
@@ -63,7 +68,7 @@ def command(
     KWS_EDGE_INTERPRETER names. Writes OUTPUT/<model>.json (accuracy with a 95 % interval,
     latency, size) and the confusion matrix as .csv and .png.
     """
-    from training.evaluate import evaluate, write_report
+    from training.evaluation.clips import evaluate, write_report
 
     for model in models:
         labels = read_model(model).manifest.labels

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.config import DetectorOverrides
-from kws_edge.errors import ConfigError, Faults
-from kws_edge.shipped import find_model
+from kws_edge.config.config import DetectorOverrides
+from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.model.bundled import find_model
 
 
 @click.command()
@@ -36,16 +36,16 @@ def command(
     a file without one holds no keyword. Writes OUTPUT/<model>-<name>.json: recall, false
     accepts per hour, latency, each word, each error.
     """
-    from training.streams.evaluate import evaluate_streams
-    from training.streams.files import find_streams
-    from training.working_points import load_working_points
+    from training.evaluation.streams.evaluate import evaluate_streams
+    from training.evaluation.streams.files import find_streams
+    from training.release.operating_points import load_operating_points
 
-    points = load_working_points(detector) if detector else None
+    points = load_operating_points(detector) if detector else None
     try:
         result = evaluate_streams(
             find_model(model), find_streams(streams), DetectorOverrides(preset=preset), points
         )
-    except Faults as error:
+    except ValidationErrors as error:
         raise ConfigError(f"{detector or model}: {error}") from error
     name = name or streams[0].stem
     result["data"] = describe or name

@@ -8,8 +8,8 @@ import click
 
 from kws_edge.cli.options import PATH
 from training.cli.options import data_option
-from training.dataset.index import Clip
-from training.field_test.reference import SHIPPED, measure_reference, save_reference
+from training.data.clips import Clip
+from training.evaluation.recordings.reference import SHIPPED, measure_reference, save_reference
 
 
 @click.command()

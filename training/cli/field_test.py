@@ -6,9 +6,9 @@ import click
 
 from kws_edge.cli.options import PATH, model_option
 from kws_edge.errors import KwsEdgeError
-from kws_edge.shipped import find_model
+from kws_edge.model.bundled import find_model
 from training.cli.field_reference import with_progress
-from training.field_test.reference import (
+from training.evaluation.recordings.reference import (
     SHIPPED,
     Reference,
     load_reference,
@@ -38,8 +38,8 @@ def command(folder: Path, model: str, reference: Path | None, output: Path | Non
     A file that cannot be used is reported, the rest still done; the exit code is then that of
     the last such fault.
     """
-    from training.field_test.verdict import field_test
-    from training.field_test.write import write_verdict
+    from training.evaluation.recordings.verdict import field_test
+    from training.evaluation.recordings.write import write_verdict
 
     faults: list[KwsEdgeError] = []
 

@@ -10,10 +10,20 @@ from training.cli.study_options import models_option, results_option
 @click.command()
 @results_option
 @models_option
-@click.option("--rounds", type=click.IntRange(1), default=40, show_default=True,
-              help="Over all models, in an order drawn anew.")  # fmt: skip
-@click.option("--calls", type=click.IntRange(1), default=5, show_default=True,
-              help="Decisions counted in each turn of a model.")  # fmt: skip
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Over all models, in an order drawn anew.",
+)
+@click.option(
+    "--calls",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Decisions counted in each turn of a model.",
+)
 def command(results: Path, models: Path, rounds: int, calls: int) -> None:
     """Time a decision of every model that convert-all made: features, network and both.
 

@@ -5,14 +5,19 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
-from kws_edge.yaml_file import load
 
 
 @click.command()
 @click.argument("config", type=PATH)
-@click.option("--results", type=PATH, default=Path("docs/models"), show_default=True,
-              help="Where ablate keeps its figures, and costs.json lies.")  # fmt: skip
+@click.option(
+    "--results",
+    type=PATH,
+    default=Path("docs/models"),
+    show_default=True,
+    help="Where ablate keeps its figures, and costs.json lies.",
+)
 @click.option("--output", type=PATH, default=Path("docs/models.md"), show_default=True)
 def command(config: Path, results: Path, output: Path) -> None:
     """Write tables and a picture of the trials of CONFIG (YAML), as far as they are done.

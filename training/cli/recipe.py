@@ -6,18 +6,23 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.yaml_file import load
+from kws_edge.config.yaml_file import load
 from training.cli.options import recipe_data_option, split_lists_option, windows_cache_option
-from training.recipe.config import Recipe
-from training.recipe.log import RunLog
+from training.train.log import RunLog
+from training.train.recipe import Recipe
 
 
 @click.command()
 @click.argument("recipe", type=PATH)
 @recipe_data_option
 @split_lists_option
-@click.option("--output", type=PATH, default=Path("saved_models"), show_default=True,
-              help="Where the run's folder is made.")  # fmt: skip
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("saved_models"),
+    show_default=True,
+    help="Where the run's folder is made.",
+)
 @windows_cache_option
 @click.option("--seed", type=int, help="Another seed than the recipe's.")
 def command(
@@ -38,7 +43,9 @@ def command(
     what = load(recipe, Recipe)
     if seed is not None:
         what = dataclasses.replace(what, seed=seed)
-    from training.recipe.train import train_recipe  # TensorFlow takes seconds: after the checks
+    from training.train.train_recipe import (
+        train_recipe,  # TensorFlow takes seconds: after the checks
+    )
 
     log = RunLog()
     folder = train_recipe(what, data, output, cache, log, split_lists)

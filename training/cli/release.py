@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.errors import ConfigError, Faults
+from kws_edge.errors import ConfigError, ValidationErrors
 
 
 @click.command()
@@ -21,8 +21,9 @@ from kws_edge.errors import ConfigError, Faults
 @click.option("--detector", type=PATH, help="Other detector settings, and presets (YAML).")
 @click.option("--tuning", type=PATH, help="Folder of 'tune': its settings, figures and picture.")
 @click.option("--credit", multiple=True, help="Whose other data it was trained on, in words.")
-@click.option("--stream", "streams", multiple=True, type=PATH,
-              help="A report of 'evaluate-stream'.")  # fmt: skip
+@click.option(
+    "--stream", "streams", multiple=True, type=PATH, help="A report of 'evaluate-stream'."
+)
 def command(
     model: Path,
     reports: tuple[Path, ...],
@@ -34,15 +35,15 @@ def command(
     streams: tuple[Path, ...],
 ) -> None:
     """Put MODEL into OUTPUT with the figures of REPORTS (made by 'evaluate') and a card."""
-    from training.release import release
-    from training.working_points import load_working_points
+    from training.release.operating_points import load_operating_points
+    from training.release.release import release
 
     if detector and tuning:
         raise click.UsageError("--detector and --tuning exclude each other")
-    points = load_working_points(detector) if detector else None
+    points = load_operating_points(detector) if detector else None
     try:
         click.echo(
             release(model, reports, output, name or model.stem, points, tuning, streams, credit)
         )
-    except Faults as error:
+    except ValidationErrors as error:
         raise ConfigError(f"{detector or tuning}: {error}") from error

@@ -6,10 +6,10 @@ import click
 
 from kws_edge.cli.options import PATH
 from training.config import MINI_SPEECH_COMMANDS
-from training.dataset import synthesize as synthesis
-from training.dataset.queen import ARCHIVE
-from training.dataset.speak import speak_words
-from training.dataset.splits import PARTS, Part
+from training.data.sources import synthesize as synthesis
+from training.data.sources.queen import ARCHIVE
+from training.data.sources.speak import speak_words
+from training.data.splits import PARTS, Part
 
 without_option = click.option(
     "--word",
@@ -73,8 +73,13 @@ def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Par
     show_default=True,
     help="What they say.",
 )
-@click.option("--least-seconds", type=click.FloatRange(0), default=0, show_default=True,
-              help="Leave out what is shorter.")  # fmt: skip
+@click.option(
+    "--least-seconds",
+    type=click.FloatRange(0),
+    default=0,
+    show_default=True,
+    help="Leave out what is shorter.",
+)
 def prompts(
     output: Path,
     folders: tuple[Path, ...],
@@ -84,7 +89,7 @@ def prompts(
 ) -> None:
     """Make running speech without keywords in OUTPUT, from Asterisk's prompts in FOLDERS, each of
     one voice: /usr/share/asterisk/sounds/fr_CA_f_June."""
-    from training.dataset.prompts import join_prompts
+    from training.data.sources.prompts import join_prompts
 
     for folder in folders:
         made = list(join_prompts(folder, output, texts, words, least_seconds))
@@ -101,7 +106,7 @@ def prompts(
 def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
     """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
     Queen, a game that Debian has."""
-    from training.dataset.dialogue import join_dialogue
+    from training.data.sources.dialogue import join_dialogue
 
     made = len(list(join_dialogue(archive, output, words, seed)))
     click.echo(f"{output}: {made} recordings")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.yaml_file import load
+from kws_edge.config.yaml_file import load
 
 
 def default_folder() -> Path:
@@ -35,15 +35,17 @@ def make(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     Writes OUTPUT/<name>.wav and the label track OUTPUT/<name>.labels.txt (Audacity's: start,
     end, label). The same description and files give the same stream, bit for bit.
     """
-    from training.field_test.levels import RATE
-    from training.streams.compose import compose
-    from training.streams.config import StreamConfig
-    from training.streams.files import write_stream
+    from training.evaluation.recordings.levels import RATE
+    from training.evaluation.streams.compose import compose
+    from training.evaluation.streams.config import StreamConfig
+    from training.evaluation.streams.files import write_stream
 
     for path in configs:
         config = load(path, StreamConfig)
         stream = compose(config, data)
         written = write_stream(stream, config.name, output)
         labels = {word.label for word in stream.words}
-        click.echo(f"{written}: {len(stream.samples) / RATE:.1f} s, {len(stream.words)} words"
-                   f" of {len(labels)} labels")  # fmt: skip
+        click.echo(
+            f"{written}: {len(stream.samples) / RATE:.1f} s, {len(stream.words)} words"
+            f" of {len(labels)} labels"
+        )

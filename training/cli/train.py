@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.yaml_file import load
+from kws_edge.config.yaml_file import load
 from training.cli.options import data_option, split_lists_option
 from training.config import RunConfig
 
@@ -38,13 +38,13 @@ def command(
     if seed is not None:
         run = dataclasses.replace(run, seed=seed)
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        from training.train_features import train_features
+        from training.train.train_features import train_features
 
         folder = train_features(
             run, data, output, Path(".cache/features"), split_lists=split_lists, report=_report
         )
     else:
-        from training.train import train  # TensorFlow takes seconds: after the checks
+        from training.train.train import train  # TensorFlow takes seconds: after the checks
 
         folder = train(
             run, data, output, split_lists=split_lists, verbose=1 if sys.stderr.isatty() else 2

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.shipped import find_model
+from kws_edge.model.bundled import find_model
 
 RATE = click.FloatRange(min=0, min_open=True)
 MS = click.FloatRange(min=0)
@@ -16,22 +16,53 @@ MS = click.FloatRange(min=0)
 
 @click.command()
 @click.argument("model")
-@click.option("--positives", "-p", type=PATH, multiple=True, required=True,
-              help="A stream with its label track, or a folder of them: its words count."
-              " May be repeated.")  # fmt: skip
-@click.option("--negatives", "-n", type=PATH, multiple=True, required=True,
-              help="A stream, or a folder of them: its false accepts count, and its hours."
-              " One that is also among --positives counts for both. May be repeated.")  # fmt: skip
-@click.option("--false-accepts-per-hour", type=RATE, default=0.5, show_default=True,
-              help="Most of the working point that the model will have.")  # fmt: skip
-@click.option("--quiet", type=RATE, default=0.1, show_default=True,
-              help="Most false accepts per hour of the preset 'quiet'.")  # fmt: skip
-@click.option("--eager", type=RATE, default=5.0, show_default=True,
-              help="Most false accepts per hour of the preset 'eager'.")  # fmt: skip
+@click.option(
+    "--positives",
+    "-p",
+    type=PATH,
+    multiple=True,
+    required=True,
+    help="A stream with its label track, or a folder of them: its words count. May be repeated.",
+)
+@click.option(
+    "--negatives",
+    "-n",
+    type=PATH,
+    multiple=True,
+    required=True,
+    help="A stream, or a folder of them: its false accepts count, and its hours."
+    " One that is also among --positives counts for both. May be repeated.",
+)
+@click.option(
+    "--false-accepts-per-hour",
+    type=RATE,
+    default=0.5,
+    show_default=True,
+    help="Most of the working point that the model will have.",
+)
+@click.option(
+    "--quiet",
+    type=RATE,
+    default=0.1,
+    show_default=True,
+    help="Most false accepts per hour of the preset 'quiet'.",
+)
+@click.option(
+    "--eager",
+    type=RATE,
+    default=5.0,
+    show_default=True,
+    help="Most false accepts per hour of the preset 'eager'.",
+)
 @click.option("--smoothing-ms", type=MS, multiple=True, help="Tried.  [default: 100 to 500]")
 @click.option("--refractory-ms", type=MS, multiple=True, help="Tried.  [default: 250 to 1000]")
-@click.option("--cache", type=PATH, default=Path(".cache/posteriors"), show_default=True,
-              help="Where what the network said is kept.")  # fmt: skip
+@click.option(
+    "--cache",
+    type=PATH,
+    default=Path(".cache/posteriors"),
+    show_default=True,
+    help="Where what the network said is kept.",
+)
 @click.option("--output", type=PATH, help="[default: tuning/<model>]")
 def command(
     model: str,
@@ -52,11 +83,11 @@ def command(
     tuning.json (figures with 95 % intervals, and what stands behind them), det.csv (all that
     was tried) and det.svg.
     """
-    from kws_edge.model_file import read_model
-    from training.streams.files import find_streams
-    from training.tuning.choose import Target
-    from training.tuning.tune import Grid, tune
-    from training.tuning.write import write_tuning
+    from kws_edge.model.file import read_model
+    from training.evaluation.streams.files import find_streams
+    from training.evaluation.tuning.choose import Target
+    from training.evaluation.tuning.tune import Grid, tune
+    from training.evaluation.tuning.write import write_tuning
 
     if not quiet <= false_accepts_per_hour <= eager:
         raise click.UsageError("expected --quiet <= --false-accepts-per-hour <= --eager")

@@ -8,7 +8,7 @@ import numpy as np
 from training.report.noise import Difference, SeedNoise, by_clips
 from training.report.run import Run
 from training.report.score import Score
-from training.statistics import student_quantile
+from training.stats import student_quantile
 
 
 def mean_validation(runs: Sequence[Run]) -> float:

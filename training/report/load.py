@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError, MissingFileError
-from kws_edge.yaml_file import load
 from training.report.run import Run
 from training.study.results import (
     QUANTIZATIONS,
@@ -92,8 +92,9 @@ def load_studies(results: Path) -> list[Study]:
         raise DataError(f"{results}: no finished trial; make some with: python -m training sweep")
     absent = sorted({record.sweep for record in complete} - set(sweeps))
     if absent:
-        raise DataError(f"{results}: no {absent[0]}.yaml, the sweep that {len(complete)} trials"
-                        " are of")  # fmt: skip
+        raise DataError(
+            f"{results}: no {absent[0]}.yaml, the sweep that {len(complete)} trials are of"
+        )
     path = timings_path(results)
     timings = get(path, Timings) if path.exists() else None
     runs = [_run(results, record, sweeps[record.sweep], timings) for record in complete]

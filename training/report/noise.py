@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from training.report.load import Study
 from training.report.score import Score, points
-from training.statistics import mcnemar_p, newcombe_interval, pooled_sd
+from training.stats import mcnemar_p, newcombe_interval, pooled_sd
 
 LEVEL = 0.05
 SIMULATED = 40_000

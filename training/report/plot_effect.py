@@ -30,10 +30,16 @@ def draw_effect(effects: Sequence[Effect], seeds: dict[str, list[Run]]) -> str:
         if effect.base in effect.runs:
             x = places(values.index(effect.base)) + aside
             body += [
-                svg.marker("", x + 10, y(100 * run.validation.value), svg.COLOUR[effect.kind],
-                           size=2, tip=f"seed {run.record.seed}")
+                svg.marker(
+                    "",
+                    x + 10,
+                    y(100 * run.validation.value),
+                    svg.COLOUR[effect.kind],
+                    size=2,
+                    tip=f"seed {run.record.seed}",
+                )
                 for run in seeds.get(effect.kind, [])[1:]
-            ]  # fmt: skip
+            ]
     title = f"Validation accuracy by {PARAMETER[parameter]}"
     return svg.picture(WIDTH, HEIGHT, title, body)
 
@@ -62,16 +68,27 @@ def _axes(parameter: str, values: list[float], places: svg.Scale, y: svg.Scale) 
         body.append(svg.text(LEFT - 6, y(tick) + 4, f"{tick:g}", anchor="end", colour=svg.GREY))
     for number, found in enumerate(values):
         body.append(
-            svg.text(places(number), HEIGHT - BOTTOM + 16, value(parameter, found),
-                     anchor="middle", colour=svg.GREY)
-        )  # fmt: skip
+            svg.text(
+                places(number),
+                HEIGHT - BOTTOM + 16,
+                value(parameter, found),
+                anchor="middle",
+                colour=svg.GREY,
+            )
+        )
     unit = f" ({UNIT[parameter]})" if parameter in UNIT else ""
     title = f"{PARAMETER[parameter]}{unit}"
     body.append(svg.text((LEFT + WIDTH) / 2, HEIGHT - 10, title, anchor="middle", size=13))
     body.append(
-        svg.text(15, (TOP + HEIGHT - BOTTOM) / 2, "validation accuracy (%)", anchor="middle",
-                 size=13, turned=True)
-    )  # fmt: skip
+        svg.text(
+            15,
+            (TOP + HEIGHT - BOTTOM) / 2,
+            "validation accuracy (%)",
+            anchor="middle",
+            size=13,
+            turned=True,
+        )
+    )
     return body
 
 

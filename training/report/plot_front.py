@@ -44,9 +44,15 @@ def _axes(x: svg.Scale, y: svg.Scale, title: str) -> list[str]:
     middle = (LEFT + WIDTH - RIGHT) / 2
     body.append(svg.text(middle, HEIGHT - 10, title, anchor="middle", size=13))
     body.append(
-        svg.text(15, (TOP + HEIGHT - BOTTOM) / 2, "validation accuracy (%, log of errors)",
-                 anchor="middle", size=13, turned=True)
-    )  # fmt: skip
+        svg.text(
+            15,
+            (TOP + HEIGHT - BOTTOM) / 2,
+            "validation accuracy (%, log of errors)",
+            anchor="middle",
+            size=13,
+            turned=True,
+        )
+    )
     return body
 
 

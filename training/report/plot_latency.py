@@ -47,9 +47,14 @@ def draw_latency(found: list[Bar]) -> str:
         svg.text(LEFT + 17, 20, "pre-processing"),
         svg.box(LEFT + 120, 10, 12, 12, MODEL),
         svg.text(LEFT + 137, 20, "model"),
-        svg.text((LEFT + WIDTH - RIGHT) / 2, height - 6, "median of a decision (ms)",
-                 anchor="middle", size=13),
-    ]  # fmt: skip
+        svg.text(
+            (LEFT + WIDTH - RIGHT) / 2,
+            height - 6,
+            "median of a decision (ms)",
+            anchor="middle",
+            size=13,
+        ),
+    ]
     for tick in x.ticks():
         body.append(svg.line(x(tick), TOP, x(tick), bottom))
         body.append(svg.text(x(tick), bottom + 15, f"{tick:g}", anchor="middle", colour=svg.GREY))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.statistics import wilson_interval
+from training.stats import wilson_interval
 from training.study.outcome import Outcome
 
 

@@ -83,9 +83,16 @@ def error_scale_of(values: Sequence[float], start: float, end: float) -> ErrorSc
 
 
 def text(
-    x: float, y: float, content: str, *, anchor: str = "start", size: float = 12,
-    colour: str = INK, weight: int = 400, turned: bool = False,
-) -> str:  # fmt: skip
+    x: float,
+    y: float,
+    content: str,
+    *,
+    anchor: str = "start",
+    size: float = 12,
+    colour: str = INK,
+    weight: int = 400,
+    turned: bool = False,
+) -> str:
     turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}"'
@@ -94,9 +101,14 @@ def text(
 
 
 def line(
-    x1: float, y1: float, x2: float, y2: float, colour: str = PALE, width: float = 1,
+    x1: float,
+    y1: float,
+    x2: float,
+    y2: float,
+    colour: str = PALE,
+    width: float = 1,
     dash: str = "",
-) -> str:  # fmt: skip
+) -> str:
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"'
@@ -116,9 +128,15 @@ def box(x: float, y: float, width: float, height: float, fill: str) -> str:
 
 
 def marker(
-    shape: str, x: float, y: float, colour: str, *, size: float = 4, strong: bool = True,
+    shape: str,
+    x: float,
+    y: float,
+    colour: str,
+    *,
+    size: float = 4,
+    strong: bool = True,
     tip: str = "",
-) -> str:  # fmt: skip
+) -> str:
     """``float32`` a circle, ``dynamic`` a square, ``int8`` a triangle."""
     style = f'fill="{colour}" fill-opacity="{0.95 if strong else 0.4}"'
     if strong:

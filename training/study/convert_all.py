@@ -11,19 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from kws_edge.errors import ModelError
-from kws_edge.interpreter import CHOICE_VARIABLE, interpreter_name
-from kws_edge.model import Classifier
-from kws_edge.model_file import read_model
-from kws_edge.tables import FloatArray
-from training.check_model import available_interpreters, judge
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import read_model
+from kws_edge.model.interpreter import CHOICE_VARIABLE, interpreter_name
+from kws_edge.types import FloatArray
 from training.config import RunConfig
-from training.convert import convert, read_run
-from training.data import load_split
-from training.dataset.index import Clip
-from training.dataset.splits import Split
-from training.hear import features_of, posteriors_of
-from training.provenance import git_commit
-from training.restore import ensure_saved_model, restored_network
+from training.data.clips import Clip
+from training.data.loading import load_split
+from training.data.splits import Split
+from training.evaluation.predict import features_of, posteriors_of
+from training.export.check import available_interpreters, judge
+from training.export.convert import convert, read_run
 from training.study.outcome import outcome_of
 from training.study.results import (
     QUANTIZATIONS,
@@ -36,6 +34,8 @@ from training.study.results import (
 )
 from training.study.store import put
 from training.sweep.records import now
+from training.train.provenance import git_commit
+from training.train.restore import ensure_saved_model, restored_network
 
 VALIDATION = {"official": "validation part", "lists": "validation part of the lists"}
 LARGEST = re.compile(r"difference (?P<difference>\S+), .*\((?P<interpreter>[^()]*)\)")
@@ -114,8 +114,9 @@ def _elsewhere(path: Path, interpreter: str) -> Iterator[Agreement]:
         if not found:
             lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
             raise ModelError(f"{path}: the runtime failed with {name}: {lines[-1]}")
-        yield Agreement(found["interpreter"], "probe", float(found["difference"]),
-                        result.returncode == 0)  # fmt: skip
+        yield Agreement(
+            found["interpreter"], "probe", float(found["difference"]), result.returncode == 0
+        )
 
 
 class Splits:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.errors import DataError, ModelError
-from kws_edge.model_file import ModelFile, read_model
+from kws_edge.model.file import ModelFile, read_model
 from training.study.results import (
     QUANTIZATIONS,
     Converted,
@@ -47,6 +47,7 @@ def _model_files(results: Path, models: Path) -> Iterator[StudyModel]:
                 continue
             converted, file = get(known, Converted), read_model(path)
             if file.manifest.flatbuffer.sha256 != converted.sha256:
-                raise ModelError(f"{path}: is not the model that {known} tells of; remove it,"
-                                 " and convert again")  # fmt: skip
+                raise ModelError(
+                    f"{path}: is not the model that {known} tells of; remove it, and convert again"
+                )
             yield StudyModel(name, record, converted, file)

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.features import FrontEnd
-from kws_edge.interpreter import interpreter_name
-from kws_edge.latency import Latency
-from kws_edge.model import Classifier
-from kws_edge.model_file import read_model
-from kws_edge.probe import probe_signal
-from training.provenance import git_commit, machine
+from kws_edge.features.front_end import FrontEnd
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import read_model
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.model.latency import Latency
+from kws_edge.model.probe import probe_signal
 from training.study.results import Timing, Timings
 from training.sweep.records import now
+from training.train.provenance import git_commit, machine
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Times = list[tuple[float, float]]  # ms of the features and of the network, a pair a decision
@@ -39,7 +39,7 @@ class Plan:
 
 
 def latency_all(plan: Plan) -> Timings:
-    """Measure. Faults of a model file are raised here as they were there."""
+    """Measure. ValidationErrors of a model file are raised here as they were there."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:

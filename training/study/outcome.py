@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.errors import Faults
-from training.dataset.index import Clip
-from training.statistics import wilson_interval
+from kws_edge.errors import ValidationErrors
+from training.data.clips import Clip
+from training.stats import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Outcome:
         elif not set(self.correct) <= set("0123456789abcdef"):
             faults.append("correct: not hexadecimal")
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
     def right(self) -> npt.NDArray[np.bool_]:
         """Was each clip heard as what it is? ``[clips]``"""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kws_edge.latency import Latency
+from kws_edge.model.latency import Latency
 from training.study.outcome import Outcome
 
 Quantization = Literal["float32", "dynamic", "int8"]

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kws_edge.atomic import write_atomically
-from kws_edge.errors import DataError, Faults, MissingFileError
-from kws_edge.schema import parse
+from kws_edge.config.schema import parse
+from kws_edge.errors import DataError, MissingFileError, ValidationErrors
+from kws_edge.files import write_atomically
 
 T = TypeVar("T")
 
@@ -25,5 +25,5 @@ def get(path: Path, cls: type[T]) -> T:
         return parse(cls, json.loads(path.read_text()))
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
-    except (ValueError, Faults) as error:
+    except (ValueError, ValidationErrors) as error:
         raise DataError(f"{path}: {error}") from error

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws_edge.interpreter import interpreter_name
-from kws_edge.model import Classifier
-from kws_edge.tables import FloatArray
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.types import FloatArray
 from training.config import MINI_SPEECH_COMMANDS
-from training.dataset.index import Clip, scan
-from training.dataset.splits import split_clips
-from training.feature_cache import relevant
-from training.hear import features_of, posteriors_of
-from training.provenance import git_commit
+from training.data.cache import relevant
+from training.data.clips import Clip, scan
+from training.data.splits import split_clips
+from training.evaluation.predict import features_of, posteriors_of
 from training.study.files import StudyModel
 from training.study.outcome import outcome_of
 from training.study.results import Tested, tested_path
 from training.study.store import get, put
 from training.sweep.records import now
+from training.train.provenance import git_commit
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kws_edge.errors import Faults
+from kws_edge.errors import ValidationErrors
 from training.config import MINI_SPEECH_COMMANDS, OptimizerConfig
 from training.sweep.point import HYPER_PARAMETERS, Point
 
@@ -44,7 +44,7 @@ class RangeConfig:
         if self.high < self.low:
             faults.append(f"high: {self.high} is below low ({self.low})")
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class SearchSpace:
             if not getattr(found, end).is_integer()
         ]
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
     def choices(self) -> dict[str, RangeConfig | tuple[Any, ...]]:
         """Those that are searched, by name."""
@@ -97,7 +97,7 @@ class SearchConfig:
         if not self.objectives or len(set(self.objectives)) != len(self.objectives):
             faults.append("objectives: expected at least one, each once")
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Resources:
             if getattr(self, name) < 0
         ]
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
 
 BASE_NAME = "the base point"
@@ -156,10 +156,10 @@ class SweepConfig:
             ]
         try:
             self.base.features()
-        except Faults as error:
+        except ValidationErrors as error:
             faults += [f"base.{fault}" for fault in error.faults]
         if faults:
-            raise Faults(faults)
+            raise ValidationErrors(faults)
 
     def training(self) -> dict[str, Any]:
         """What a run takes from the sweep besides its front end and seed."""

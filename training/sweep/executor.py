@@ -7,7 +7,7 @@ from typing import Protocol
 
 from training.config import RunConfig
 from training.sweep.trial import Trial
-from training.trained import Trained
+from training.train.trained import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Finished:
 
     trial: Trial
     run: RunConfig
-    outcome: Trained | Failure
+    outcome: TrainingResult | Failure
 
 
 @dataclass(frozen=True)

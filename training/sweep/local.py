@@ -13,13 +13,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from training.config import RunConfig
-from training.dataset.splits import Split
-from training.feature_cache import cached_arrays
+from training.data.cache import cached_arrays
+from training.data.splits import Split
 from training.sweep.executor import Epoch, Failure, Finished, one_line
 from training.sweep.trial import Trial
-from training.trained import Trained
+from training.train.trained import TrainingResult
 
-Message = tuple[int, float] | Trained | Failure
+Message = tuple[int, float] | TrainingResult | Failure
 
 
 class LocalExecutor:

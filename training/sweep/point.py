@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from kws_edge.features import FeatureConfig, Kind
+from kws_edge.features.front_end import FeatureConfig, Kind
 
 # What can be swept. The rest of a point stays as the sweep's base has it.
 HYPER_PARAMETERS = (
@@ -24,7 +24,7 @@ class Point:
 
     The FFT is as long as the frame, zero-padded to ``min_fft_length`` samples where the
     frame is shorter: 8 ms are 128 samples, too few for 40 mel bands. A point may describe a
-    front end that does not exist; `features` then raises `Faults`.
+    front end that does not exist; `features` then raises `ValidationErrors`.
     """
 
     kind: Kind
@@ -40,7 +40,7 @@ class Point:
     window_ms: float = 1000.0
 
     def features(self) -> FeatureConfig:
-        """The front end. Raises `Faults` where there is none such."""
+        """The front end. Raises `ValidationErrors` where there is none such."""
         frame_length = round(self.frame_length_ms * self.sample_rate / 1000)
         return FeatureConfig(
             kind=self.kind,

@@ -11,12 +11,12 @@ import kws_edge
 import training
 from kws_edge.errors import ConfigError, KwsEdgeError
 from training.config import RunConfig
-from training.dataset.splits import Split
-from training.feature_cache import Arrays, Examples, cached_arrays
+from training.data.cache import Arrays, Examples, cached_arrays
+from training.data.splits import Split
 from training.sweep.config import Resources
 from training.sweep.executor import Failure, Finished, one_line
 from training.sweep.trial import Trial
-from training.trained import Trained
+from training.train.trained import TrainingResult
 
 
 class RayExecutor:
@@ -60,7 +60,7 @@ class RayExecutor:
         (reference,), _ = self._ray.wait(list(self._running), num_returns=1)
         trial, run = self._running.pop(reference)
         try:
-            outcome: Trained | Failure = self._ray.get(reference)
+            outcome: TrainingResult | Failure = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:  # lost more often than it may be
             outcome = Failure(one_line(error))
         return Finished(trial, run, outcome)
@@ -118,7 +118,7 @@ def _in_memory(arrays: Arrays) -> Arrays:
     return Arrays(plain(arrays.training), plain(arrays.validation))
 
 
-def _work(run: RunConfig, arrays: Arrays) -> Trained | Failure:
+def _work(run: RunConfig, arrays: Arrays) -> TrainingResult | Failure:
     """One trial, on a node of the cluster."""
     try:
         from training.sweep.work import work

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from kws_edge.atomic import write_atomically
 from kws_edge.errors import DataError
+from kws_edge.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kws_edge.errors import Faults
+from kws_edge.errors import ValidationErrors
 from training.config import RunConfig
-from training.provenance import git_commit
-from training.run_folder import as_document, write_run_files
 from training.sweep.config import SweepConfig
 from training.sweep.executor import Epoch, Executor, Failure, Finished
 from training.sweep.plans import Plan
 from training.sweep.progress import Progress
 from training.sweep.records import Record, Records, now
 from training.sweep.trial import Trial, network_folder, run_config
-from training.trained import WEIGHTS, Trained
+from training.train.provenance import git_commit
+from training.train.run import as_document, write_run_files
+from training.train.trained import WEIGHTS, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Sweep:
         while trial := plan.next():
             try:
                 run = run_config(self.config, trial)
-            except Faults as error:
+            except ValidationErrors as error:
                 record = self._record(plan, trial, None, Failure(str(error)))
                 self._keep(plan, trial, record, progress)
                 continue
@@ -64,7 +64,7 @@ class Sweep:
 
     def _finish(self, plan: Plan, event: Finished, progress: Progress) -> None:
         record = self._record(plan, event.trial, event.run, event.outcome)
-        if isinstance(event.outcome, Trained):
+        if isinstance(event.outcome, TrainingResult):
             keep_network(network_folder(self.models, record.key), event.run, event.outcome, record)
         self._keep(plan, event.trial, record, progress)
 
@@ -75,11 +75,11 @@ class Sweep:
         progress.finished(trial, record, plan.tally())
 
     def _record(
-        self, plan: Plan, trial: Trial, run: RunConfig | None, outcome: Trained | Failure
+        self, plan: Plan, trial: Trial, run: RunConfig | None, outcome: TrainingResult | Failure
     ) -> Record:
         failed = isinstance(outcome, Failure)
         metrics: dict[str, Any] = {}
-        if isinstance(outcome, Trained):
+        if isinstance(outcome, TrainingResult):
             metrics = {**outcome.metrics, "git_commit": self._commits.pop(trial.key)}
         return Record(
             key=trial.key,
@@ -97,7 +97,7 @@ class Sweep:
         )
 
 
-def keep_network(folder: Path, run: RunConfig, trained: Trained, record: Record) -> None:
+def keep_network(folder: Path, run: RunConfig, trained: TrainingResult, record: Record) -> None:
     """The trained network's folder, as ``train`` makes it but with weights alone."""
     partial = folder.with_name(f".{folder.name}.partial")
     for old in (partial, folder):  # of a run whose record was never written

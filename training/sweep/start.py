@@ -8,11 +8,11 @@ from typing import Literal
 
 from optuna.storages import BaseStorage
 
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError
-from kws_edge.yaml_file import load
 from training.config import RunConfig
-from training.data import fingerprint, load_split
-from training.dataset.splits import Split
+from training.data.loading import fingerprint, load_split
+from training.data.splits import Split
 from training.sweep.config import SweepConfig
 from training.sweep.executor import Executor
 from training.sweep.factor_plan import FactorPlan

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws_edge.errors import Faults
+from kws_edge.errors import ValidationErrors
 from training.config import RunConfig
 from training.sweep.config import SweepConfig
 from training.sweep.point import Point
@@ -35,7 +35,7 @@ class Trial:
         """
         try:
             frames, width = self.point.features().shape
-        except Faults:
+        except ValidationErrors:
             return 0.0
         return float(frames * width)
 
@@ -48,7 +48,7 @@ def make_trial(config: SweepConfig, point: Point, seed: int) -> Trial:
 
 
 def run_config(config: SweepConfig, trial: Trial) -> RunConfig:
-    """The run, never to see the testing part. Raises `Faults` where no such front end is."""
+    """The run, never to see the testing part. Raises `ValidationErrors`."""
     return RunConfig(
         name=trial.key,
         features=trial.point.features(),

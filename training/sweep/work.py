@@ -3,13 +3,13 @@
 import platform
 
 from training.config import RunConfig
-from training.cost import estimated_latency_ms, features_ms, size_kb
-from training.feature_cache import Arrays
-from training.fit import Report, fit
-from training.trained import Trained
+from training.data.cache import Arrays
+from training.networks.cost import estimated_latency_ms, features_ms, size_kb
+from training.train.fit import Report, fit
+from training.train.trained import TrainingResult
 
 
-def work(config: RunConfig, arrays: Arrays, report: Report | None = None) -> Trained:
+def work(config: RunConfig, arrays: Arrays, report: Report | None = None) -> TrainingResult:
     """Train, and measure or estimate what the result costs on the machine that did it."""
     trained = fit(config, arrays, report)
     front_end = features_ms(config.features)

@@ -1,0 +1,1 @@
+"""Audio files, sample buffers, and where the speech in a recording is."""

@@ -1,0 +1,1 @@
+"""Configuration: dataclasses, a strict parser, and what it reads (file, variables, flags)."""

@@ -1,0 +1,160 @@
+"""Mappings from YAML or JSON into frozen dataclasses, strictly and with all faults at once.
+
+Supported field types: bool, int, float, str, Path, Literal, dataclasses, ``tuple[X, ...]``,
+``dict[str, X]`` and unions of these. Nothing is coerced but int to float.
+"""
+
+import dataclasses
+import difflib
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kws_edge.errors import ValidationErrors
+
+T = TypeVar("T")
+
+
+def parse(cls: type[T], value: object, path: str = "") -> T:
+    """Build ``cls`` (a dataclass) from a mapping.
+
+    Raises `ValidationErrors` naming each field by its dotted ``path``: unknown keys (with the
+    nearest known one), missing keys, wrong types, and what ``__post_init__`` refuses.
+    """
+    faults: list[str] = []
+    result = _convert(cls, value, path, faults)
+    if faults:
+        raise ValidationErrors(faults)
+    return typing.cast(T, result)
+
+
+def _convert(kind: Any, value: object, path: str, faults: list[str]) -> object:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(typing.cast(type, kind), value, path, faults)
+    if origin is typing.Literal:
+        return _literal(kind, value, path, faults)
+    if origin in (typing.Union, types.UnionType):
+        return _union(kind, value, path, faults)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            faults.append(_expected(kind, value, path))
+            return None
+        item = typing.get_args(kind)[0]
+        return tuple(_convert(item, v, f"{path}[{i}]", faults) for i, v in enumerate(value))
+    if origin is dict:
+        return _mapping(kind, value, path, faults)
+    return _scalar(kind, value, path, faults)
+
+
+def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object:
+    if not isinstance(value, dict):
+        faults.append(_expected(cls, value, path))
+        return None
+    before = len(faults)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    for key in value:
+        if key not in fields:
+            faults.append(f"{_join(path, key)}: unknown{did_you_mean(str(key), fields)}")
+    arguments = {}
+    for name, field in fields.items():
+        if name in value:
+            arguments[name] = _convert(hints[name], value[name], _join(path, name), faults)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            faults.append(f"{_join(path, name)}: missing")
+    if len(faults) > before:
+        return None
+    try:
+        return cls(**arguments)
+    except ValidationErrors as error:
+        faults.extend(_join(path, fault) for fault in error.faults)
+        return None
+
+
+def _mapping(kind: Any, value: object, path: str, faults: list[str]) -> object:
+    item = typing.get_args(kind)[1]
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        faults.append(_expected(kind, value, path))
+        return None
+    return {key: _convert(item, v, _join(path, key), faults) for key, v in value.items()}
+
+
+def _literal(kind: Any, value: object, path: str, faults: list[str]) -> object:
+    choices = typing.get_args(kind)
+    if value in choices and type(value) in {type(choice) for choice in choices}:
+        return value
+    listed = ", ".join(str(choice) for choice in choices)
+    hint = did_you_mean(str(value), [str(choice) for choice in choices])
+    faults.append(f"{path}: found {value!r}, expected one of {listed}{hint}")
+    return None
+
+
+def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
+    alternatives = typing.get_args(kind)
+    mappings = [a for a in alternatives if dataclasses.is_dataclass(a)]
+    if isinstance(value, dict) and len(mappings) == 1:
+        # only one can be meant: its own faults say more than that none fits
+        return _convert(mappings[0], value, path, faults)
+    for alternative in alternatives:
+        attempt: list[str] = []
+        result = _convert(alternative, value, path, attempt)
+        if not attempt:
+            return result
+    faults.append(_expected(kind, value, path))
+    return None
+
+
+def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
+    if kind is type(None) and value is None:
+        return None
+    if kind is float and type(value) in (int, float):
+        number = typing.cast(float, value)
+        if abs(number) <= sys.float_info.max:  # neither nan, inf, nor an int beyond it
+            return float(number)
+    elif kind in (bool, int, str) and type(value) is kind:
+        return value
+    elif kind is Path and type(value) is str and value:
+        return Path(value).expanduser()
+    faults.append(_expected(kind, value, path))
+    return None
+
+
+def _expected(kind: Any, value: object, path: str) -> str:
+    return f"{path or 'top level'}: found {_shown(value)}, expected {_type_name(kind)}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
+
+
+def _type_name(kind: Any) -> str:
+    if dataclasses.is_dataclass(kind) or kind is dict or typing.get_origin(kind) is dict:
+        return "a mapping"
+    if typing.get_origin(kind) is tuple:
+        return f"a list of {_type_name(typing.get_args(kind)[0])}"
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return " or ".join(_type_name(k) for k in typing.get_args(kind))
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(repr(choice) for choice in typing.get_args(kind))
+    names = {
+        float: "a finite number",
+        int: "an integer",
+        str: "text",
+        Path: "a path",
+        bool: "true or false",
+    }
+    return names.get(kind, "nothing")
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """``", did you mean X?"`` for the nearest known word, or an empty string."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def _join(path: str, name: object) -> str:
+    return f"{path}.{name}" if path else str(name)

@@ -1,0 +1,1 @@
+"""The service: engine, signals, reload, systemd, live view."""

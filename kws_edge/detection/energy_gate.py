@@ -1,0 +1,68 @@
+"""The idle gate: while a room is silent, the classifier rests.
+
+Silence is a level: no block of 20 ms of all that the next decision depends on reaches it.
+Its clock is the stream's, and it looks at the same samples whatever blocks they came in.
+"""
+
+import numpy as np
+
+from kws_edge.audio.history import History
+from kws_edge.types import FloatArray
+
+BLOCK_SECONDS = 0.02
+MAINS_HERTZ = (50.0, 60.0, 100.0, 120.0)  # the hum of both systems, and of their rectifiers
+
+
+class IdleGate:
+    """Closed where nothing as loud as ``level_dbfs`` lies in the last ``reach`` samples."""
+
+    def __init__(self, level_dbfs: float, reach: int, sample_rate: int) -> None:
+        self._power = 10 ** (level_dbfs / 10)
+        self._reach = reach
+        self._length = round(BLOCK_SECONDS * sample_rate)
+        self._hum = hum_basis(self._length, sample_rate)
+        self.reset(0)
+
+    def reset(self, sample: int) -> None:
+        """Start afresh at ``sample``, as after a gap in the audio."""
+        self._measured = sample
+        self._loud: int | None = None  # the end of the last loud block
+
+    def is_open(self, history: History) -> bool:
+        """Whether the last ``reach`` samples, or as many as there are since `reset`, hold a
+        loud block. ``history`` keeps at least so many; each sample is measured once."""
+        end = history.end
+        start = min(max(self._measured, end - self._reach), end - self._length)
+        samples = history.read(start, end)
+        self._measured = end
+        loud = powers(samples, self._length, self._hum) >= self._power  # [blocks]
+        if loud.any():
+            later = int(np.argmax(loud[::-1])) * self._length
+            self._loud = end - min(later, len(samples) - self._length)
+        return self._loud is not None and end - self._loud < self._reach
+
+
+def powers(samples: FloatArray, length: int, hum: FloatArray) -> FloatArray:
+    """Mean squares ``[blocks]`` of ``samples [n]``, n >= length, in blocks of ``length``.
+
+    The last block ends with the samples, the first begins with them and may overlap the next.
+    What the columns of ``hum`` (see `hum_basis`) account for is no sound.
+    """
+    over = len(samples) % length
+    blocks = samples[over:].reshape(-1, length)  # [blocks, length]
+    if over:
+        blocks = np.concatenate([samples[None, :length], blocks])
+    rest = blocks - (blocks @ hum) @ hum.T
+    result: FloatArray = np.einsum("ij,ij->i", rest, rest) / np.float32(length)
+    return result
+
+
+def hum_basis(length: int, sample_rate: int) -> FloatArray:
+    """Orthonormal columns ``[length, 9]`` that span a constant and sines of `MAINS_HERTZ`.
+
+    A least-squares fit of them takes an offset and hum out of a block, in whatever phase, and
+    with it (by 20 dB or more) whatever lies below 140 Hz; from 200 Hz on 1 dB at most is lost.
+    """
+    phase = 2 * np.pi * np.outer(np.arange(length) / sample_rate, MAINS_HERTZ)  # [length, 4]
+    columns = np.hstack([np.ones((length, 1)), np.sin(phase), np.cos(phase)])
+    return np.linalg.qr(columns)[0].astype(np.float32)

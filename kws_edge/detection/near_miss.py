@@ -1,0 +1,76 @@
+"""Words that were nearly spotted: what to listen to when a threshold is to be chosen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kws_edge.types import FloatArray
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """A smoothed posterior that rose near its threshold and fell again: ``score`` (0 to 1) is
+    its peak, ``sample`` the end of the window where it peaked, ``time_s`` the same in seconds
+    of the stream."""
+
+    label: str
+    score: float
+    sample: int
+    time_s: float
+
+
+@dataclass
+class _Rise:
+    """A label's score at or above its floor: the peak so far, and whether it may still become
+    a near miss."""
+
+    began: int
+    score: float
+    sample: int
+    open: bool
+
+
+class NearMissTracker:
+    """Follows the smoothed posteriors of a `Detector`.
+
+    A near miss begins when a label's score reaches ``ratio`` (0 to 1) of its threshold, and is
+    told when it falls below that, or after ``longest`` samples; a noise that stays is told
+    once. It is none when the threshold was reached or any word was detected meanwhile.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        thresholds: Sequence[float],
+        ratio: float,
+        longest: int,
+        sample_rate: int,
+    ) -> None:
+        self._labels = labels
+        self._thresholds = thresholds  # infinite where a label is no keyword
+        self._ratio = ratio
+        self._longest = longest
+        self._rate = sample_rate
+        self.reset()
+
+    def reset(self) -> None:
+        """Start afresh, as after a gap in the audio."""
+        self._rises: dict[int, _Rise] = {}
+
+    def push(self, sample: int, smoothed: FloatArray, spotted: bool) -> list[NearMiss]:
+        """Take the scores ``[labels]``; ``spotted``: a word was detected, or the pause after
+        one is not over."""
+        found = []
+        scores = zip(self._labels, self._thresholds, smoothed.tolist(), strict=True)
+        for index, (label, threshold, score) in enumerate(scores):
+            if score < threshold * self._ratio:
+                rise, over = self._rises.pop(index, None), True
+            else:
+                rise = self._rises.setdefault(index, _Rise(sample, 0.0, sample, open=True))
+                over = sample - rise.began >= self._longest
+                rise.open = rise.open and not spotted and score < threshold
+                if score > rise.score:
+                    rise.score, rise.sample = score, sample
+            if rise and over and rise.open:
+                rise.open = False
+                found.append(NearMiss(label, rise.score, rise.sample, rise.sample / self._rate))
+        return found

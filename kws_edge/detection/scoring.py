@@ -1,0 +1,78 @@
+"""What was said against what was spotted: label tracks and their comparison."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws_edge.detection.detector import Detection
+from kws_edge.errors import DataError, MissingFileError
+
+TOLERANCE_S = 0.75  # a window of 1 s that looks past the word's end by half, and smoothing
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word of a label track, from ``start`` to ``end`` in seconds."""
+
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """``hits`` and ``misses`` are of keywords, ``false_accepts`` of anything else."""
+
+    hits: tuple[tuple[SpokenWord, Detection], ...]
+    misses: tuple[SpokenWord, ...]
+    false_accepts: tuple[Detection, ...]
+
+
+def read_label_track(path: Path) -> list[SpokenWord]:
+    """An Audacity label track: ``start<TAB>end<TAB>label`` a line, in seconds."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise MissingFileError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text") from error
+    words = []
+    for number, line in enumerate(lines, 1):
+        try:
+            start, end, label = line.split("\t")
+            words.append(SpokenWord(float(start), float(end), label.strip()))
+        except ValueError:
+            raise DataError(
+                f"{path}, line {number}: expected start, end and label with tabs between"
+            ) from None
+    return words
+
+
+def score(
+    detections: Sequence[Detection],
+    spoken: Sequence[SpokenWord],
+    keywords: Sequence[str],
+    tolerance: float = TOLERANCE_S,
+) -> Score:
+    """Match detections to spoken keywords, in order of time, each at most once.
+
+    A detection is a hit if its label is spoken and its window ended between the word's
+    start and ``tolerance`` seconds after the word's end.
+    """
+    waiting: dict[str, deque[SpokenWord]] = {label: deque() for label in keywords}
+    for word in sorted(spoken, key=lambda word: word.start):
+        if word.label in waiting:
+            waiting[word.label].append(word)
+    hits, misses, false_accepts = [], [], []
+    for detection in sorted(detections, key=lambda detection: detection.sample):
+        words = waiting.get(detection.label, deque())
+        while words and words[0].end + tolerance < detection.time_s:
+            misses.append(words.popleft())
+        if words and words[0].start <= detection.time_s:
+            hits.append((words.popleft(), detection))
+        else:
+            false_accepts.append(detection)
+    misses += [word for words in waiting.values() for word in words]
+    misses.sort(key=lambda word: word.start)
+    return Score(tuple(hits), tuple(misses), tuple(false_accepts))

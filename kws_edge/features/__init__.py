@@ -1,0 +1,1 @@
+"""Spectrogram, log-Mel and MFCC, for whole windows and for streams."""

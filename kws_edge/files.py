@@ -1,0 +1,81 @@
+"""Files that are complete or absent, and files that only their owner may read."""
+
+import os
+import stat
+from pathlib import Path
+
+from kws_edge.errors import ConfigError
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Write ``data`` under another name in the same folder, then rename. Raises `OSError`.
+
+    The other name starts with a dot and does not end as ``path`` does, so that nobody takes
+    what a power cut leaves for the file. ``mode`` are its rights, less the umask's.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.unlink(missing_ok=True)  # of a process that had this number before
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_secret(path: Path, where: str) -> str:
+    """The text of a file that others may not read, without the space around it.
+
+    Raises `ConfigError`, beginning with the setting ``where``. What systemd hands over
+    (``LoadCredential=``) is trusted: its access control shows as rights of a group.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077 and not _is_credential(path):
+                raise ConfigError(
+                    f"{where}: {path} is open to others (mode {mode:03o}); chmod 600 {path}"
+                )
+            return file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
+        raise ConfigError(f"{where}: {path}: {reason}") from error
+
+
+def private_folder(path: Path, where: str) -> None:
+    """Make the folder, for its owner alone, if it is not there.
+
+    Raises `ConfigError` where it cannot be made or written, or is open to others: it may
+    be one that is used for more, so its rights are not changed here.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise ConfigError(f"{where}: {path}: {error.strerror}") from error
+    if mode & 0o077:
+        raise ConfigError(
+            f"{where}: {path} is open to others (mode {mode:03o}); chmod 700 {path},"
+            " or name a folder that is not there yet"
+        )
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError(f"{where}: {path}: may not be written to")
+
+
+def _is_credential(path: Path) -> bool:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and path.resolve().is_relative_to(Path(str(folder)).resolve())

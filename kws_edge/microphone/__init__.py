@@ -1,1 +1,0 @@
-"""Microphones: opened in whatever format they do, lost and found again."""

@@ -1,0 +1,1 @@
+"""The one-file model: flatbuffer, manifest, interpreter, classifier."""

@@ -1,0 +1,124 @@
+"""The model file: a TFLite flatbuffer with a zip appended that holds ``manifest.json``.
+
+So TFLite Metadata does it for label files: TFLite interpreters ignore what follows the
+flatbuffer, and ``unzip -p model.tflite manifest.json`` prints the manifest.
+"""
+
+import dataclasses
+import hashlib
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from kws_edge.errors import MissingFileError, ModelError, ValidationErrors
+from kws_edge.model.manifest import Manifest
+
+MANIFEST = "manifest.json"
+MAX_FILE_BYTES = 64 * 2**20
+MAX_MANIFEST_BYTES = 2**20
+TFLITE_IDENTIFIER = b"TFL3"  # at byte 4 of every TFLite flatbuffer
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """A model file that has been read and verified."""
+
+    path: Path
+    manifest: Manifest
+    flatbuffer: bytes = dataclasses.field(repr=False)
+    size: int
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read and verify a model file, before any of it is given to an interpreter.
+
+    Raises `MissingFileError` where it cannot be read and `ModelError`, naming the file and
+    the field, where anything in it is missing, odd, unknown or damaged.
+    """
+    content = _read(path)
+    try:
+        manifest = Manifest.from_json(_manifest_bytes(content))
+        flatbuffer = content[: manifest.flatbuffer.size]
+        _verify(manifest, content)
+    except ValidationErrors as error:
+        raise ModelError(f"{path}: {error}") from error
+    return ModelFile(path, manifest, flatbuffer, len(content))
+
+
+def pack_model(manifest: Manifest, flatbuffer: bytes) -> bytes:
+    """The content of a model file; size and SHA-256 in the manifest are those of the network."""
+    described = dataclasses.replace(
+        manifest.flatbuffer,
+        size=len(flatbuffer),
+        sha256=hashlib.sha256(flatbuffer).hexdigest(),
+    )
+    text = dataclasses.replace(manifest, flatbuffer=described).to_json()
+    buffer = io.BytesIO(flatbuffer)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        # a fixed date, so that the same model is the same file
+        entry = zipfile.ZipInfo(MANIFEST, date_time=(1980, 1, 1, 0, 0, 0))
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, text)
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise MissingFileError(f"{path}: is a folder, expected a model file (.tflite)")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise MissingFileError(f"{path}: {error.strerror}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ModelError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB, not a keyword model")
+    return content
+
+
+def _manifest_bytes(content: bytes) -> bytes:
+    if content[4:8] != TFLITE_IDENTIFIER:
+        raise ValidationErrors(["not a TFLite model (no TFL3 at byte 4)"])
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.namelist() != [MANIFEST]:
+                raise ValidationErrors(
+                    [f"holds {', '.join(archive.namelist())}, expected {MANIFEST} alone"]
+                )
+            entry = archive.getinfo(MANIFEST)
+            if entry.file_size > MAX_MANIFEST_BYTES:
+                raise ValidationErrors([f"{MANIFEST}: larger than {MAX_MANIFEST_BYTES >> 20} MiB"])
+            return archive.read(MANIFEST)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise ValidationErrors(
+            [
+                f"no {MANIFEST} at its end ({error}): the file is cut short, or a plain TFLite"
+                " model that 'python -m training convert' has not described"
+            ]
+        ) from error
+    except ValidationErrors:
+        raise
+    except (zlib.error, struct.error, RuntimeError, EOFError, OSError, ValueError) as error:
+        # what zipfile makes of damaged fields: encryption, unknown compression, bad offsets
+        raise ValidationErrors([f"{MANIFEST}: damaged ({error})"]) from error
+
+
+def _verify(manifest: Manifest, content: bytes) -> None:
+    described = manifest.flatbuffer
+    if not 8 <= described.size < len(content):
+        raise ValidationErrors(
+            [f"flatbuffer.size: {described.size} bytes of a file of {len(content)}"]
+        )
+    digest = hashlib.sha256(content[: described.size]).hexdigest()
+    if digest != described.sha256:
+        raise ValidationErrors(
+            [
+                f"flatbuffer.sha256: found {digest[:12]}..., expected "
+                f"{described.sha256[:12]}...: the file is damaged"
+            ]
+        )
+    if content[described.size : described.size + 4] != b"PK\x03\x04":
+        raise ValidationErrors(
+            [f"flatbuffer.size: the manifest does not follow byte {described.size}"]
+        )

@@ -1,0 +1,61 @@
+"""A signal made by formula, so that any device can check what it computes.
+
+A model's manifest holds the posteriors expected for it; the signal itself needs no file.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kws_edge.features.front_end import FeatureConfig, FrontEnd
+from kws_edge.model.classifier import Classifier
+from kws_edge.types import FloatArray
+
+
+def probe_signal(config: FeatureConfig) -> FloatArray:
+    """One window of a rising, speech-like buzz with noise: float32 in [-1, 1), ``[samples]``.
+
+    Sines and a 32-bit linear congruential generator (Numerical Recipes), so that the same
+    samples come out everywhere; all mel bands are excited at changing levels.
+    """
+    n = np.arange(config.window_samples)
+    t = n / config.sample_rate
+    pitch = 2 * np.pi * (110 * t + 40 * t**2)  # phase of a voice rising from 110 Hz
+    harmonics = np.arange(1, 33)[:, None]  # [32, 1]
+    formant = np.exp(-(((harmonics * (110 + 80 * t) - 600 - 1500 * t) / 700) ** 2))
+    voice = np.sum(formant * np.sin(harmonics * pitch), axis=0)  # [samples]
+    envelope = np.sin(np.pi * np.clip((t - 0.2) / 0.6, 0, 1)) ** 2
+    state, noise = 12345, np.empty(len(n))
+    for index in range(len(n)):
+        state = (1664525 * state + 1013904223) % 2**32
+        noise[index] = state / 2**31 - 1
+    signal: FloatArray = (0.08 * envelope * voice + 0.004 * noise).astype(np.float32)
+    return signal
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What this device computed, and how far that is from what the model's maker did."""
+
+    posteriors: FloatArray
+    difference: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return self.difference <= self.tolerance
+
+
+def run_probe(classifier: Classifier) -> ProbeResult:
+    """Compute the posteriors of the probe signal and compare them with the manifest's."""
+    manifest = classifier.manifest
+    posteriors = probe_posteriors(classifier)
+    expected = np.array(manifest.probe.posteriors, np.float32)
+    difference = float(np.max(np.abs(posteriors - expected)))
+    return ProbeResult(posteriors, difference, manifest.probe.tolerance)
+
+
+def probe_posteriors(classifier: Classifier) -> FloatArray:
+    """The posteriors ``[labels]`` of the probe signal."""
+    features = classifier.manifest.features
+    return classifier(FrontEnd(features)(probe_signal(features)))

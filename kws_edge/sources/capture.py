@@ -1,0 +1,120 @@
+"""One open stream of PortAudio: a callback that only copies into a bounded queue."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from kws_edge.config.config import MicrophoneConfig
+from kws_edge.sources.base import BLOCK_SECONDS
+from kws_edge.sources.capture_format import CaptureFormat, choose_format
+from kws_edge.sources.clock import Instant, now
+from kws_edge.sources.devices import Device, cannot_open, find_device, input_devices, works
+from kws_edge.sources.portaudio import import_sounddevice
+
+
+class Packet(NamedTuple):
+    """What one callback got: ``data`` is int16, interleaved, ``frames`` long.
+
+    ``dropped`` frames found the queue full just before it.
+    """
+
+    source: "Capture"
+    data: bytes
+    frames: int
+    dropped: int
+    overflow: bool
+    at: Instant
+
+
+@dataclass
+class CaptureCounts:
+    """Counted by the callback, over all the streams that were given the object."""
+
+    overflows: int = 0
+    underflows: int = 0
+    blocks_dropped: int = 0
+
+
+class Capture:
+    """Opens the configured device; once started, puts a `Packet` for each callback.
+
+    ``put`` and ``full`` belong to the queue, ``finished`` tells of the stream's end; all
+    are called in PortAudio's thread and must not wait.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        config: MicrophoneConfig,
+        put: Callable[[Packet], None],
+        full: Callable[[], bool],
+        finished: Callable[[], None],
+        clock: Callable[[], Instant] = now,
+        counts: CaptureCounts | None = None,
+    ) -> None:
+        """Raises `AudioDeviceError` where there is no such device or it does not open."""
+        self._put, self._full, self._clock = put, full, clock
+        self._counts = counts or CaptureCounts()
+        self._dropped = 0
+        self.device = find_device(config.device, input_devices())
+        self.format = _format(self.device, sample_rate, config)
+        self.last_heard: float | None = None  # on the monotonic clock
+        sounddevice = import_sounddevice()
+        try:
+            self._stream = sounddevice.RawInputStream(
+                samplerate=self.format.sample_rate,
+                blocksize=round(BLOCK_SECONDS * self.format.sample_rate),
+                device=self.device.index,
+                channels=self.format.channels,
+                dtype="int16",
+                callback=self._callback,
+                finished_callback=finished,
+            )
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise cannot_open(config.device, error) from error
+
+    def __str__(self) -> str:
+        return f"{self.device.name}, {self.format}"
+
+    @property
+    def active(self) -> bool:
+        """Whether PortAudio has not given the stream up."""
+        return bool(self._stream.active)
+
+    def close(self) -> None:
+        """May wait for as long as the sound server does not answer."""
+        self._stream.close()
+
+    def _callback(self, data: Any, frames: int, _time: Any, status: Any) -> None:
+        self.last_heard = time.monotonic()
+        overflow = status.input_overflow
+        self._counts.overflows += overflow
+        self._counts.underflows += status.input_underflow
+        if self._full():
+            self._counts.blocks_dropped += 1
+            self._dropped += frames
+            return
+        self._put(Packet(self, bytes(data), frames, self._dropped, overflow, self._clock()))
+        self._dropped = 0
+
+
+def _format(device: Device, sample_rate: int, config: MicrophoneConfig) -> CaptureFormat:
+    wanted = device.name if config.device is None else config.device
+    if fault := device.fault():
+        raise cannot_open(config.device, fault)
+    if config.channel != "mix" and config.channel >= device.channels:
+        raise cannot_open(
+            wanted, f"channel {config.channel} is not there: {device.channels} in all, from 0"
+        )
+    chosen = choose_format(
+        lambda rate, channels: works(device, rate, channels),
+        sample_rate,
+        device.channels,
+        device.sample_rate,
+        config.channel,
+    )
+    if chosen is None:
+        raise cannot_open(wanted, f"it does no sample rate of {sample_rate} Hz or more")
+    return chosen

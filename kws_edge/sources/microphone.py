@@ -1,0 +1,78 @@
+"""The microphone, through PortAudio, for as long as it is there."""
+
+import queue
+from collections.abc import Iterator
+from types import TracebackType
+
+from kws_edge.config.config import MicrophoneConfig
+from kws_edge.errors import AudioDeviceError
+from kws_edge.sources.base import BLOCK_SECONDS, Block
+from kws_edge.sources.block_maker import BlockAssembler
+from kws_edge.sources.capture import Capture, CaptureCounts, Packet
+from kws_edge.sources.supervisor import STALL_SECONDS
+
+
+class Microphone:
+    """Blocks from an input device, as a context manager; an error when it goes away.
+
+    For short sessions with somebody there, as recording; `ReconnectingMicrophone` is the one
+    that stays.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        device: int | str | None = None,
+        config: MicrophoneConfig | None = None,
+    ) -> None:
+        self._rate = sample_rate
+        self._config = config or MicrophoneConfig(device=device)
+        self._queue: queue.SimpleQueue[Packet | None] = queue.SimpleQueue()
+        self._limit = round(self._config.queue_seconds / BLOCK_SECONDS)
+        self._counts = CaptureCounts()
+        self.samples_lost = 0
+
+    @property
+    def overflows(self) -> int:
+        """How often the sound system dropped audio before it reached this program."""
+        return self._counts.overflows
+
+    def __enter__(self) -> "Microphone":
+        """Open and start. Raises `AudioDeviceError` with what to do about it."""
+        self._capture = Capture(
+            self._rate,
+            self._config,
+            self._queue.put,
+            full=lambda: self._queue.qsize() >= self._limit,
+            finished=lambda: self._queue.put(None),
+            counts=self._counts,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._capture.close()
+
+    def __str__(self) -> str:
+        return str(self._capture)
+
+    def blocks(self) -> Iterator[Block]:
+        """Raises `AudioDeviceError` when the device stops giving audio."""
+        maker = BlockAssembler(self._capture.format, self._rate, self._config)
+        while True:
+            try:
+                packet = self._queue.get(timeout=STALL_SECONDS)
+            except queue.Empty:
+                packet = None
+            if packet is None:
+                raise AudioDeviceError(
+                    "no audio from the microphone any more: was it unplugged, or the sound"
+                    " server stopped?"
+                )
+            for block in maker.blocks(packet):
+                self.samples_lost += block.lost
+                yield block

@@ -1,0 +1,111 @@
+"""Metrics fetched over HTTP and read with Prometheus's own parser."""
+
+import re
+import sys
+import urllib.request
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sink_parts import Collecting, detections, wait_for
+from test_events import one_of_each
+
+from kws_edge.config.config import MetricsConfig
+from kws_edge.errors import ConfigError
+from kws_edge.metrics import INFERENCE_BOUNDS, Metrics
+from kws_edge.sinks.prometheus import PrometheusSink
+from kws_edge.sinks.worker import SinkWorker
+
+
+def fetch(port: int) -> tuple[dict[str, float], dict[str, str]]:
+    """Samples by name and labels, and types by name."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as response:
+        text = response.read().decode()
+    families = list(text_string_to_metric_families(text))
+    samples = {
+        sample.name + "".join(f",{k}={v}" for k, v in sorted(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+    return samples, {family.name: family.type for family in families}
+
+
+def served(metrics: Metrics) -> tuple[SinkWorker, PrometheusSink]:
+    sink = PrometheusSink(MetricsConfig(port=0), metrics)
+    worker = SinkWorker(sink)
+    wait_for(lambda: sink.port, "the server")
+    return worker, sink
+
+
+def test_all_figures() -> None:
+    collecting = SinkWorker(Collecting("file"))
+    for event in detections(3):
+        collecting.put(event)
+    wait_for(lambda: collecting.handled == 3, "the sink")
+    metrics = Metrics(
+        "mfcc-int8",
+        ["yes", "non-fumeur é", "_silence_"],
+        lambda: 12.5,
+        lambda: [("file", collecting), ("commands[0]", collecting)],
+        rested_seconds=lambda: 7.5,
+    )
+    for event in one_of_each()[:-1]:
+        metrics.count(event)
+    for seconds in (0.00005, 0.002, 0.003, 1.0):
+        metrics.inference.observe(seconds)
+    worker, sink = served(metrics)
+    samples, types = fetch(sink.port)
+    assert samples["kws_edge_detections_total,keyword=yes"] == 1
+    assert samples["kws_edge_detections_total,keyword=non-fumeur é"] == 0
+    assert samples["kws_edge_near_misses_total,keyword=non-fumeur é"] == 1
+    assert not any("_silence_" in name for name in samples)
+    assert samples["kws_edge_audio_seconds_total"] == 12.5
+    assert samples["kws_edge_audio_rested_seconds_total"] == 7.5
+    assert samples["kws_edge_audio_dropped_samples_total"] == 16000
+    assert samples["kws_edge_microphone_restarts_total"] == 1
+    assert [
+        samples[f"kws_edge_microphone_state,state={s}"] for s in ("open", "lost", "silent")
+    ] == [1, 0, 0]
+    assert samples["kws_edge_inference_seconds_count"] == 4
+    assert samples["kws_edge_inference_seconds_sum"] == pytest.approx(1.00505)
+    assert samples["kws_edge_inference_seconds_bucket,le=0.0001"] == 1
+    assert samples["kws_edge_inference_seconds_bucket,le=0.002"] == 2
+    assert samples["kws_edge_inference_seconds_bucket,le=+Inf"] == 4
+    assert samples["kws_edge_sink_events_total,outcome=handled,sink=file"] == 3
+    assert samples["kws_edge_sink_events_total,outcome=dropped,sink=file"] == 0
+    assert samples["kws_edge_sink_queue_length,sink=commands[0]"] == 0
+    assert samples["process_resident_memory_bytes"] > 1e6
+    assert any(name.startswith("kws_edge_build_info,model=mfcc-int8") for name in samples)
+
+    assert types["kws_edge_inference_seconds"] == "histogram"
+    assert types["kws_edge_detections"] == "counter"
+    assert all(re.fullmatch("(kws_edge|process)_[a-z_]+", name) for name in types)
+    metrics.count(one_of_each()[1])
+    assert fetch(sink.port)[0]["kws_edge_detections_total,keyword=yes"] == 2
+    assert worker.close(30)
+    with pytest.raises(OSError, match="refused"):
+        fetch(sink.port)
+    collecting.close(30)
+
+
+def test_buckets_are_cumulative() -> None:
+    metrics = Metrics("m", ["yes"])
+    for bound in INFERENCE_BOUNDS:
+        metrics.inference.observe(bound)  # at or below: in its bucket
+    assert metrics.inference.cumulative == [*range(1, 11), 10]
+
+
+def test_a_port_that_is_taken_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    worker, sink = served(Metrics("m", ["yes"]))
+    second = SinkWorker(PrometheusSink(MetricsConfig(port=sink.port), Metrics("m", ["yes"])))
+    wait_for(lambda: "did not open" in caplog.text, "the refusal")
+    assert f"cannot serve 127.0.0.1:{sink.port}: Address already in use" in caplog.text
+    assert second.close(30)
+    assert worker.close(30)
+
+
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent: Any = None
+    monkeypatch.setitem(sys.modules, "prometheus_client", absent)
+    with pytest.raises(ConfigError, match=r"pip install 'kws-edge\[metrics\]'"):
+        PrometheusSink(MetricsConfig(), Metrics("m", ["yes"]))

@@ -1,0 +1,128 @@
+"""The units, and the service under a real systemd."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Command
+from virtual_microphone import VirtualMicrophone, missing_programs
+
+from kws_edge.daemon.service import Service
+
+pytestmark = pytest.mark.xdist_group("sound")
+
+SYSTEMD = Path("/lib/systemd/systemd")
+needs_analyze = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze"
+)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A ``kws-edge`` of this checkout and this Python."""
+    path = tmp_path / "kws-edge"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m kws_edge "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@needs_analyze
+@pytest.mark.parametrize("user", [False, True])
+def test_systemd_has_nothing_to_say_about_the_units(
+    user: bool, program: Path, tmp_path: Path
+) -> None:
+    unit = tmp_path / "kws-edge.service"
+    unit.write_text(Service(user).unit(program))
+    scope = ["--user"] if user else []
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    result = subprocess.run(
+        ["systemd-analyze", *scope, "verify", "--man=no", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=runtime,
+    )
+    assert result.returncode == 0
+    ours = [line for line in result.stderr.splitlines() if "kws-edge" in line]
+    assert ours == []  # verify returns 0 on unknown keys, but names them
+
+
+@needs_analyze
+def test_the_system_unit_is_hardened(program: Path, tmp_path: Path) -> None:
+    unit = tmp_path / "kws-edge.service"
+    unit.write_text(Service(user=False).unit(program))
+    result = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-300:]
+    assert "Overall exposure level" in result.stdout
+
+
+@pytest.mark.slow
+def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path) -> None:
+    if not SYSTEMD.exists() or shutil.which("unshare") is None:
+        pytest.skip("needs systemd and unshare")
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give systemd namespaces of its own")
+    if missing := missing_programs():
+        pytest.skip(f"needs {', '.join(missing)}")
+    unit = tmp_path / "unit"
+    unit.write_text(Service(user=True).unit(program))
+    with VirtualMicrophone() as microphone:
+        names = ("XDG_CONFIG_HOME", "PULSE_SERVER", "PULSE_COOKIE", "ALSA_CONFIG_PATH")
+        variables = {name: microphone.environment[name] for name in names}
+        (tmp_path / "environment.json").write_text(json.dumps(variables))
+        scenario = [sys.executable, ROOT / "tests" / "systemd_scenario.py", tmp_path, unit]
+        result = subprocess.run(
+            [
+                "timeout",
+                "-s",
+                "KILL",
+                "240",
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "--ipc",
+                *map(str, scenario),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    logs = "".join(path.read_text()[-1500:] for path in tmp_path.glob("*.log"))
+    assert result.returncode == 0, result.stderr + logs
+    seen = json.loads(result.stdout)
+    assert seen["start"] == "", logs
+    assert seen["state"] == "active"
+    assert "microphone open, heard" in seen["status"]
+    assert seen["reload"] == ""
+    assert seen["same process after reload"]
+    assert seen["restarted after a kill"]
+    assert seen["restarted by the watchdog"], logs
+    assert seen["restarts"] == "2"
+    assert seen["stop"] == ""
+    assert seen["seconds to stop"] < 1
+    assert seen["result"] == "success"
+    last = (tmp_path / "Output.log").read_text().splitlines()[-1]
+    assert json.loads(last)["type"] == "stopped"  # the queues were flushed
+
+
+def test_install_says_what_it_needs(run_command: Command, tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    status = run_command("service", "status", "--user", env=environment)
+    assert status.returncode == 1
+    assert "is not installed" in status.stdout
+    gone = run_command("service", "uninstall", "--user", env=environment)
+    assert gone.returncode == 1
+    assert "is not installed" in gone.stderr
+    assert "Traceback" not in gone.stderr

@@ -1,0 +1,209 @@
+"""Trials on a real Ray cluster of two nodes on loopback, parts of which are killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sweep_world import CONFIG, ROOT, needs, run, sweep_command, write_tones
+
+from training.sweep.records import Records
+
+pytest.importorskip("optuna", reason="needs the extra 'training'")
+
+HEAD, SECOND = "127.0.0.3", "127.0.0.2"
+TRIAL = b"ray::_work"
+# Ray 2.50 and later ask for a token by default; this cluster is reached from loopback alone
+OPEN = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+# two epochs are over before anyone could be killed
+LONGER = CONFIG.replace("epochs: 2", "epochs: 30") + "resources: {num_cpus: 1, max_retries: 2}\n"
+
+
+@dataclass
+class Node:
+    """A node of the cluster, its processes all in one session."""
+
+    process: "subprocess.Popen[str]"
+
+    def processes(self) -> list[int]:
+        """Those that are alive."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rsplit(")", 1)[1].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                found.append(int(path.parent.name))
+        return found
+
+    def trials(self) -> list[int]:
+        """Processes in which a trial is under way."""
+        found = []
+        for pid in self.processes():
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if command.startswith(TRIAL):
+                found.append(pid)
+        return found
+
+    def kill(self) -> None:
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tones(tmp_path_factory.mktemp("data") / "tones")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, Node, Node]]:
+    """Address, head node and second node, one core each."""
+    needs("ray", "ray")
+    needs("keras", "training")
+    with socket.socket() as probe:
+        probe.bind((HEAD, 0))
+        address = f"{HEAD}:{probe.getsockname()[1]}"
+    port = address.split(":")[1]
+    head = ("--head", "--include-dashboard", "false", "--port", port, "--node-ip-address", HEAD)
+    second = ("--address", address, "--node-ip-address", SECOND)
+    with node(tmp_path, *head) as one, node(tmp_path, *second) as two:
+        yield address, one, two
+
+
+@contextmanager
+def node(folder: Path, *arguments: str) -> Iterator[Node]:
+    # away from this checkout: the code has to travel
+    environment = {name: v for name, v in os.environ.items() if name != "PYTHONPATH"} | OPEN
+    log = (folder / f"node-{arguments[-1]}.log").open("w")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "ray.scripts.scripts",
+            "start",
+            "--block",
+            "--num-cpus",
+            "1",
+            "--disable-usage-stats",
+            *arguments,
+        ],
+        cwd=folder,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        text=True,
+        start_new_session=True,
+    )
+    started = Node(process)
+    try:
+        wait_for(lambda: "Ray runtime started" in Path(log.name).read_text(), process)
+        yield started
+    finally:
+        started.kill()
+        log.close()
+
+
+def wait_for(condition: object, process: "subprocess.Popen[str]", seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert process.poll() is None, "it ended"
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["worker", "node"])
+def test_a_trial_survives_what_it_ran_on(
+    cluster: tuple[str, Node, Node], tones: Path, tmp_path: Path, lost: str
+) -> None:
+    address, _, second = cluster
+    (tmp_path / "sweep.yaml").write_text(LONGER)
+    command = sweep_command(tmp_path, tones, "--ray", address)
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | OPEN,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as sweep:
+        wait_for(second.trials, sweep)
+        time.sleep(3)  # into the training
+        victims = second.trials()
+        assert victims
+        if lost == "worker":
+            os.kill(victims[0], signal.SIGKILL)
+        else:
+            second.kill()
+        output, errors = sweep.communicate(timeout=600)
+    assert sweep.returncode == 0, errors
+    assert json.loads(output) == {"done": 3, "failed": 1, "left": 0}
+    assert "the task will be retried" in errors or lost == "node"
+    records = list(Records(tmp_path / "results"))
+    assert sorted(record.state for record in records) == ["complete"] * 3 + ["failed"]
+    assert all(len(record.history["loss"]) == 30 for record in records if not record.reason)
+    assert len(list((tmp_path / "models").glob("[!.]*"))) == 3
+
+
+@pytest.mark.slow
+def test_a_trial_whose_worker_is_lost_too_often_fails_alone(
+    cluster: tuple[str, Node, Node], tones: Path, tmp_path: Path
+) -> None:
+    address, head, second = cluster
+    second.kill()
+    (tmp_path / "sweep.yaml").write_text(LONGER.replace("max_retries: 2", "max_retries: 0"))
+    command = sweep_command(tmp_path, tones, "--ray", address, "--limit", "2")
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | OPEN,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as sweep:
+        wait_for(head.trials, sweep)
+        os.kill(head.trials()[0], signal.SIGKILL)
+        output, errors = sweep.communicate(timeout=600)
+    assert sweep.returncode == 0, errors
+    # one refused, one lost
+    assert json.loads(output) == {"done": 1, "failed": 2, "left": 1}
+    assert any("WorkerCrashed" in record.reason for record in Records(tmp_path / "results"))
+
+
+def test_without_ray_one_line_says_how_to_get_it(tones: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text('import sys\nsys.modules["ray"] = None\n')
+    command = sweep_command(tmp_path, tones, "--ray", "local")
+    result = run(command, PYTHONPATH=f"{hidden}{os.pathsep}{ROOT}")
+    assert result.returncode == 78
+    assert result.stderr.splitlines()[-1].endswith("--ray needs Ray: pip install 'kws-edge[ray]'")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_or_too_small(
+    cluster: tuple[str, Node, Node], tones: Path, tmp_path: Path
+) -> None:
+    address, _, _ = cluster
+    (tmp_path / "sweep.yaml").write_text(CONFIG + "resources: {num_cpus: 64}\n")
+    result = run(sweep_command(tmp_path, tones, "--ray", address), **OPEN)
+    assert result.returncode == 78, result.stderr
+    assert "no node has the 64 CPUs" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,1 @@
+"""Clips, splits, features, training windows and where recordings come from."""

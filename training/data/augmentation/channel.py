@@ -1,0 +1,53 @@
+"""What lies on the way: narrow bands and codecs."""
+
+import io
+
+import numpy as np
+import soundfile
+
+from kws_edge.audio.files import resample
+from kws_edge.types import FloatArray
+from training.data.augmentation import RATE
+from training.data.augmentation.level import LOUDEST
+
+# Container and encoding, by the name of the codec, as libsndfile has them.
+CODECS = {
+    "mu-law": ("WAV", "ULAW"),
+    "adpcm": ("WAV", "IMA_ADPCM"),
+    "gsm": ("WAV", "GSM610"),
+    "vorbis": ("OGG", "VORBIS"),
+}
+TELEPHONE = 8000  # Hz
+
+
+def tilt(samples: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Another microphone: a response that is a smooth random curve within about 6 dB."""
+    spectrum = np.fft.rfft(samples)
+    knots = random.normal(scale=3.0, size=8)  # dB, evenly spaced in frequency
+    curve = np.interp(np.linspace(0, 7, len(spectrum)), np.arange(8), knots)
+    return np.fft.irfft(spectrum * 10 ** (curve / 20), len(samples)).astype(np.float32)
+
+
+def narrow(samples: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Nothing above a limit between 3 and 7 kHz."""
+    rate = round(random.uniform(6000, 14000))
+    return _fitted(resample(resample(samples, RATE, rate), rate, RATE), len(samples))
+
+
+def codec(samples: FloatArray, name: str) -> FloatArray:
+    """``samples`` coded and decoded by one of `CODECS`; all but Vorbis at 8 kHz, as telephones."""
+    container, encoding = CODECS[name]
+    rate = RATE if name == "vorbis" else TELEPHONE
+    sent = samples if rate == RATE else resample(samples, RATE, rate)
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(sent, -1, LOUDEST), rate, encoding, format=container)
+    file.seek(0)
+    received = soundfile.read(file, dtype="float32")[0]
+    if rate != RATE:
+        received = resample(received, rate, RATE)
+    return _fitted(received, len(samples))
+
+
+def _fitted(samples: FloatArray, length: int) -> FloatArray:
+    """Cut or zero-padded at the end."""
+    return np.pad(samples[:length], (0, max(0, length - len(samples))))

@@ -1,0 +1,116 @@
+"""Draws training windows, one after another, from words, noises and running speech."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kws_edge.errors import ValidationErrors
+from kws_edge.types import FloatArray
+from training.data.augmentation.effects import Effects
+from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
+from training.data.windows.placement import add_after, add_before, place_whole
+from training.data.windows.silence import draw_silence
+from training.data.windows.unknown import UnknownMix, UnknownSpeech
+from training.data.windows.words import Word, Words
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """What an epoch is made of.
+
+    Each keyword clip comes once; ``unknown_share`` and ``silence_share`` are of all windows.
+    ``alone_share`` of the keywords stand by themselves, as clips do; the others have
+    neighbours, as in a stream. Up to the share ``gone`` of a keyword's speech may have left
+    the window already.
+    """
+
+    unknown_share: float = 0.3
+    silence_share: float = 0.07
+    alone_share: float = 0.4
+    gone: float = 0.0
+    unknown: UnknownMix = field(default_factory=UnknownMix)
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name}: {getattr(self, name)} is not within 0 to 1"
+            for name in ("unknown_share", "silence_share", "alone_share")
+            if not 0 <= getattr(self, name) <= 1
+        ]
+        if not 0 <= self.gone < 1 - LARGEST_PART:
+            faults.append(f"gone: {self.gone} is not within 0 to below {1 - LARGEST_PART:g}")
+        if not faults and self.unknown_share + self.silence_share >= 1:
+            faults.append("unknown_share, silence_share: leave no room for keywords")
+        if faults:
+            raise ValidationErrors(faults)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Words and recordings of one part of the data; ``speech`` holds no keyword."""
+
+    keywords: Words
+    others: Words
+    noises: list[FloatArray]
+    speech: list[FloatArray]
+
+
+class WindowMaker:
+    """Windows of ``samples``, their labels, and what they are, in words."""
+
+    def __init__(
+        self, config: WindowConfig, material: Material, effects: Effects, samples: int
+    ) -> None:
+        self.config = config
+        self._material = material
+        self._effects = effects
+        self._samples = samples
+        self._unknown = UnknownSpeech(
+            config.unknown, material.keywords, material.others, material.speech
+        )
+
+    def plan(self, random: np.random.Generator) -> list[int | str]:
+        """One epoch in random order: numbers of keyword clips, and what else is to be drawn."""
+        c, count = self.config, len(self._material.keywords)
+        total = count / (1 - c.unknown_share - c.silence_share)
+        items: list[int | str] = list(range(count))
+        items += [UNKNOWN] * round(total * c.unknown_share)
+        items += [SILENCE] * round(total * c.silence_share)
+        order = random.permutation(len(items))
+        return [items[place] for place in order]
+
+    def draw(self, item: int | str, random: np.random.Generator) -> tuple[FloatArray, str, str]:
+        """The window ``[samples]`` of an item of a plan, its label and its kind."""
+        if item == SILENCE:
+            kind, window = draw_silence(self._samples, self._material.noises, random)
+            if kind not in ("zeros", "faint"):
+                window = self._effects.to_sound(window, random)
+            return window, SILENCE, kind
+        window = np.zeros(self._samples, np.float32)
+        if item == UNKNOWN:
+            kind, (begin, end) = self._unknown.draw(window, self._effects.speed(random), random)
+            label = UNKNOWN
+        else:
+            word = self._material.keywords[int(item)].faster(self._effects.speed(random))
+            begin, end = place_whole(window, word, random, self.config.gone)
+            kind, label = "keyword", word.label
+        if kind not in ("speech", "parts") and random.random() >= self.config.alone_share:
+            kind += self._add_neighbours(window, begin, end, random)
+        return self._effects.to_speech(window, random), label, kind
+
+    def _add_neighbours(
+        self, window: FloatArray, begin: int, end: int, random: np.random.Generator
+    ) -> str:
+        sides = random.choice(["before", "after", "both"])
+        if sides != "after":
+            word, largest = self._neighbour(random)
+            add_before(window, word, begin, largest, random)
+        if sides != "before":
+            word, largest = self._neighbour(random)
+            add_after(window, word, end, largest, random)
+        return f", {sides}"
+
+    def _neighbour(self, random: np.random.Generator) -> tuple[Word, float]:
+        """A word and how much of it may be heard: of a keyword, less than makes it one."""
+        if len(self._material.others) and random.random() < 0.4:
+            return self._material.others.any(random), 1.0
+        return self._material.keywords.any(random), LARGEST_PART

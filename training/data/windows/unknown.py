@@ -1,0 +1,119 @@
+"""Windows with speech in them that is no keyword."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from kws_edge.errors import ValidationErrors
+from kws_edge.types import FloatArray
+from training.data.augmentation.noise import crop
+from training.data.windows.placement import add, fade, place_part, place_whole
+from training.data.windows.words import Word, Words
+
+SMALL_PART = 0.35  # of a keyword in a join
+
+Maker = Callable[[FloatArray, float, np.random.Generator], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class UnknownMix:
+    """How often each kind of unknown speech comes, relative to the others.
+
+    ``words``: other words; ``parts`` of keywords; ``joins`` of a piece of a keyword and a piece
+    of another word; ``backwards``: keywords from end to beginning (0 for keywords that then
+    sound like one of them, as "mom" does); ``speech``: stretches of running speech.
+    """
+
+    words: float = 4
+    parts: float = 3
+    joins: float = 1.5
+    backwards: float = 1
+    speech: float = 2
+
+    def __post_init__(self) -> None:
+        if min(vars(self).values()) < 0 or not sum(vars(self).values()):
+            raise ValidationErrors(["expected shares of at least 0, not all of them 0"])
+
+
+class UnknownSpeech:
+    """Draws windows of unknown speech from ``keywords``, ``others`` and running ``speech``.
+
+    Kinds for which there is no material are left out; there is always some, since parts of
+    keywords need nothing else.
+    """
+
+    def __init__(
+        self, mix: UnknownMix, keywords: Words, others: Words, speech: list[FloatArray]
+    ) -> None:
+        self._keywords, self._others, self._recordings = keywords, others, speech
+        shares = {field.name: float(getattr(mix, field.name)) for field in fields(mix)}
+        if not len(others):
+            shares["words"] = shares["joins"] = 0
+        if not speech:
+            shares["speech"] = 0
+        if not sum(shares.values()):
+            shares["parts"] = 1
+        self._chances = {kind: share / sum(shares.values()) for kind, share in shares.items()}
+        self._makers: dict[str, Maker] = {
+            "words": self._words,
+            "parts": self._parts,
+            "joins": self._joins,
+            "backwards": self._backwards,
+            "speech": self._speech,
+        }
+
+    def draw(
+        self, window: FloatArray, factor: float, random: np.random.Generator
+    ) -> tuple[str, tuple[int, int]]:
+        """Put one on ``window``, ``factor`` times as fast; its kind, and where it lies."""
+        kind = str(random.choice(list(self._chances), p=list(self._chances.values())))
+        return kind, self._makers[kind](window, factor, random)
+
+    def _words(
+        self, window: FloatArray, factor: float, random: np.random.Generator
+    ) -> tuple[int, int]:
+        word = self._others.any(random).faster(factor)
+        if random.random() < 0.3:  # of a word that is never a keyword any part will do
+            return place_part(window, word, random)
+        return place_whole(window, word, random)
+
+    def _parts(
+        self, window: FloatArray, factor: float, random: np.random.Generator
+    ) -> tuple[int, int]:
+        return place_part(window, self._keywords.any(random).faster(factor), random)
+
+    def _joins(
+        self, window: FloatArray, factor: float, random: np.random.Generator
+    ) -> tuple[int, int]:
+        keyword, other = self._keywords.any(random), self._others.any(random)
+        share = random.uniform(0.15, SMALL_PART)
+        # the keyword is always the smaller part: half of "right" and the t of "cat" is "right"
+        if random.random() < 0.5:
+            pieces = [_head(keyword, share), _tail(other, 1 - share)]
+        else:
+            pieces = [_head(other, 1 - share), _tail(keyword, share)]
+        joined = np.concatenate([fade(piece) for piece in pieces])
+        return place_whole(window, Word(joined, "", 0, len(joined)).faster(factor), random)
+
+    def _backwards(
+        self, window: FloatArray, factor: float, random: np.random.Generator
+    ) -> tuple[int, int]:
+        return place_whole(window, self._keywords.any(random).backwards().faster(factor), random)
+
+    def _speech(
+        self, window: FloatArray, factor: float, random: np.random.Generator
+    ) -> tuple[int, int]:
+        recording = self._recordings[random.integers(len(self._recordings))]
+        stretch = crop(recording, round(len(window) * factor) + 1, random)
+        word = Word(stretch, "", 0, len(stretch)).faster(factor)
+        add(window, word.samples, 0)
+        return 0, len(window)
+
+
+def _head(word: Word, share: float) -> FloatArray:
+    return word.speech[: max(1, round(share * len(word.speech)))]
+
+
+def _tail(word: Word, share: float) -> FloatArray:
+    return word.speech[-max(1, round(share * len(word.speech))) :]

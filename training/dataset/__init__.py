@@ -1,1 +1,0 @@
-"""The data set: fetch, index, split, leak check."""

@@ -1,0 +1,1 @@
+"""How good a model is: on clips, on streams, on one's own recordings."""

@@ -1,0 +1,88 @@
+"""All decisions of a network on a stream, made once and kept on disk.
+
+Whatever threshold, smoothing or refractory time follows, the network says the same.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import kws_edge
+from kws_edge.detection.detector import DetectorConfig
+from kws_edge.engine import spot
+from kws_edge.files import write_atomically
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import ModelFile
+from kws_edge.model.interpreter import interpreter_name
+from kws_edge.sources.base import AudioFile
+from kws_edge.spotter import Decision, KeywordSpotter
+from kws_edge.types import FloatArray
+from training.data.code_digest import code_digest
+from training.evaluation.streams.files import StreamFile
+
+# what is chosen here; the rest of a detector's settings may change what the network is asked
+CHOSEN = ("threshold", "thresholds", "smoothing_ms", "refractory_ms", "repeat_ms")
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """``values [n, labels]`` of the windows that end at ``samples [n]``, in a stream of so many
+    ``seconds``."""
+
+    stream: StreamFile
+    seconds: float
+    samples: npt.NDArray[np.int64]
+    values: FloatArray
+
+
+def posteriors_of(
+    stream: StreamFile, file: ModelFile, config: DetectorConfig, cache: Path
+) -> Posteriors:
+    """From ``cache``, or by the code that listens. Raises `MissingFileError`, `DataError`."""
+    source = AudioFile(stream.path, file.manifest.features.sample_rate)
+    path = cache / f"{_key(stream.path, file, config)}.npz"
+    if not path.exists():
+        _write(path, *_decisions(source, file, config))
+    with np.load(path) as kept:
+        return Posteriors(stream, source.seconds, kept["samples"], kept["values"])
+
+
+def _decisions(
+    source: AudioFile, file: ModelFile, config: DetectorConfig
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    told: list[Decision] = []
+    spotter = KeywordSpotter(Classifier(file), config, on_decision=told.append)
+    for _ in spot(source, spotter):
+        pass  # what is spotted with these settings is of no interest
+    labels = len(file.manifest.labels)
+    values = np.array([decision.posteriors for decision in told], np.float32)
+    return (
+        np.array([decision.sample for decision in told], np.int64),
+        values.reshape(len(told), labels),
+    )
+
+
+def _key(path: Path, file: ModelFile, config: DetectorConfig) -> str:
+    """Made of all that the posteriors depend on: sound, network, settings and code."""
+    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in CHOSEN}
+    digest = hashlib.sha256(file.manifest.flatbuffer.sha256.encode())
+    features = dataclasses.asdict(file.manifest.features)
+    digest.update(json.dumps([settings, features, interpreter_name(), np.__version__]).encode())
+    digest.update(code_digest(kws_edge).encode())
+    with path.open("rb") as sound:
+        while block := sound.read(2**20):
+            digest.update(block)
+    return f"{path.stem}-{digest.hexdigest()[:16]}"
+
+
+def _write(path: Path, samples: npt.NDArray[np.int64], values: FloatArray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = io.BytesIO()
+    np.savez(file, samples=samples, values=values)
+    write_atomically(path, file.getvalue())

@@ -1,1 +1,0 @@
-"""From recordings to a model worth shipping: one YAML file, one command."""

@@ -1,0 +1,1 @@
+"""Models that ship: their cards and operating points."""

@@ -1,0 +1,76 @@
+"""A trained recipe taken further with someone's own takes: of its words, or of new ones."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+from kws_edge.errors import ConfigError
+from kws_edge.recorder.sample_entry import check_name
+from training.data.clips import scan
+from training.train.recipe import Recipe, Schedule, Source
+from training.train.start import Start
+
+LEAST_TAKES = 5  # of a word: one of them is not trained on
+CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come in an epoch
+MOST_REPEATS = 50
+UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little other speech
+SCHEDULE = Schedule(
+    epochs=30, passes=4, learning_rate=1e-3, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
+)
+
+
+def adapted_recipe(start: Start, recordings: Path, name: str, only: bool) -> Recipe:
+    """The recipe of ``start`` with the takes in ``recordings/<label>/`` as well.
+
+    Labels that it does not know become words of their own; with ``only`` its words are those
+    of ``recordings`` and no others, and all that it knew are unknown words. Every fifth take
+    is kept for validation. Raises `ConfigError` where there are too few takes for that, and
+    for a folder whose name can be no label.
+    """
+    takes = count_takes(recordings)
+    known = () if only else start.recipe.words
+    repeat = max(1, min(MOST_REPEATS, CLIPS_A_WORD // max(takes.values())))
+    windows = start.recipe.windows
+    if only:
+        keywords = repeat * sum(takes.values())
+        share = (1 - windows.silence_share) * UNKNOWN_WINDOWS / (keywords + UNKNOWN_WINDOWS)
+        windows = dataclasses.replace(windows, unknown_share=max(windows.unknown_share, share))
+    return dataclasses.replace(
+        start.recipe,
+        name=name,
+        words=(*known, *(label for label in takes if label not in known)),
+        sources=(*start.recipe.sources, Source(recordings.resolve(), "takes", repeat)),
+        windows=windows,
+        teacher=None,
+        schedule=SCHEDULE,
+    )
+
+
+def count_takes(recordings: Path) -> dict[str, int]:
+    """How many takes of each word are in ``recordings``; see `adapted_recipe`."""
+    takes = Counter(clip.label for clip in scan(recordings) if clip.label[0] != "_")
+    for label in takes:
+        try:
+            check_name(label)
+        except ValueError as error:
+            raise ConfigError(f"{recordings / label}: cannot be a word: {error}") from error
+    few = [f"{label} ({count})" for label, count in takes.items() if count < LEAST_TAKES]
+    if few or not takes:
+        raise ConfigError(
+            f"{recordings}: too few takes of {', '.join(few) or 'any word'}; record at least"
+            f" {LEAST_TAKES} of each, better 20 (kws-edge record WORD --count 20), or move"
+            " elsewhere what shall be no word"
+        )
+    return dict(takes)
+
+
+def summary(start: Start, recipe: Recipe, recordings: Path) -> str:
+    """One line: which words there are now, and which of them have takes."""
+    takes = count_takes(recordings)
+    new, old = [
+        [f"{word} ({takes[word]} takes)" for word in takes if (word in start.recipe.words) is known]
+        for known in (False, True)
+    ]
+    kept = [word for word in recipe.words if word not in takes]
+    groups = (("new words", new), ("known words", old), ("as before", kept))
+    return "; ".join(f"{what}: {', '.join(words)}" for what, words in groups if words)
