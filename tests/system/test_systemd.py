@@ -79,7 +79,12 @@ def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path)
         names = ("XDG_CONFIG_HOME", "PULSE_SERVER", "PULSE_COOKIE", "ALSA_CONFIG_PATH")
         variables = {name: microphone.environment[name] for name in names}
         (tmp_path / "environment.json").write_text(json.dumps(variables))
-        scenario = [sys.executable, ROOT / "tests" / "systemd_scenario.py", tmp_path, unit]
+        scenario = [
+            sys.executable,
+            ROOT / "tests" / "support" / "systemd_scenario.py",
+            tmp_path,
+            unit,
+        ]
         result = subprocess.run(
             [
                 "timeout",

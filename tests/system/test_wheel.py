@@ -111,7 +111,7 @@ def test_a_clean_environment_listens(
     assert "tensorflow" not in installed
     assert "scipy" not in installed
     # the features of TensorFlow, without TensorFlow and with whichever NumPy this has
-    golden = ROOT / "tests" / "test_features_golden.py"
+    golden = ROOT / "tests" / "runtime" / "test_features_golden.py"
     run(
         environment / "bin" / "python",
         "-m",
