@@ -37,8 +37,7 @@ QUIET_RATIO = 4.0  # a frame with less than this, power over noise, is noise
 NOISE_REFINEMENTS = 2
 DYNAMIC_RANGE = 1e-7  # of the loudest frame: digital silence is no measure of noise
 
-WEAK, STRONG = 0.5, 4.0  # evidence; white noise alone stays below 0.3
-BURST = 0.8
+WEAK, BURST, CLEAR, STRONG = 0.5, 0.8, 1.5, 3.0  # evidence; white noise alone is below 0.3
 WEAK_RANGE_DB, STRONG_RANGE_DB, BURST_RANGE_DB = 40.0, 26.0, 52.0  # below the loudest moment
 SPEECH_SECONDS = 0.05  # of strong evidence: a click has less
 GAP_SECONDS = 0.20  # the closure within "stop" or "happy" is shorter, a pause between words longer
@@ -124,7 +123,7 @@ class SpeechLevels:
 @dataclass(frozen=True)
 class _Frames:
     """Per frame, each ``[frames]``: ``power``, ``evidence``, ``rise_db`` (onset of a burst),
-    ``range_db`` (emphasised level below the loudest moment, at most about 0)."""
+    ``range_db`` (level relative to the loudest moment)."""
 
     power: Powers
     evidence: Powers
@@ -231,16 +230,26 @@ def _describe(bands: Powers) -> _Frames:
     rise[2:] = level[2:] - np.minimum(level[:-2], level[1:-1])  # over 10 ms
     centres = np.array(BAND_EDGES_HERTZ[:-1]) + np.diff((*BAND_EDGES_HERTZ[:-1], 8000.0)) / 2
     weights = np.minimum(centres[: bands.shape[1]], EMPHASIS_HERTZ) ** 2
-    emphasised = 10 * np.log10(np.maximum(bands @ weights, 1e-30))
-    # the level that is reached for as long as the shortest speech: a click does not count
-    loudest = np.sort(emphasised)[-min(len(power), round(SPEECH_SECONDS / STEP_SECONDS))]
+    emphasised = bands @ weights
+    # either will do: a vowel is louder in all, an "s" above 4 kHz
+    below = np.maximum(_below_loudest_db(power), _below_loudest_db(emphasised))
     return _Frames(
         power,
         evidence,
         np.mean(np.maximum(rise, 0), axis=1),
-        emphasised - loudest,
+        below,
         float(noise.sum()),
     )
+
+
+def _below_loudest_db(power: Powers) -> Powers:
+    """``power [frames]`` in dB relative to what is reached for as long as the shortest speech.
+
+    A click is shorter, so it does not count.
+    """
+    level: Powers = 10 * np.log10(np.maximum(power, 1e-30))
+    frames = min(len(power), round(SPEECH_SECONDS / STEP_SECONDS))
+    return level - np.sort(level)[-frames]
 
 
 def _noise(bands: Powers, floor: float) -> Powers:
@@ -270,7 +279,9 @@ def _find_sounds(frames: _Frames) -> list[tuple[int, int]]:
     speech = [(a, b) for a, b in _runs(weak) if strong[a:b].sum() >= least]
     joined = _joined(speech, round(GAP_SECONDS / STEP_SECONDS))
     joined = [(a, b) for a, b in joined if core[a:b].sum() >= least]
-    pieces, bursts = _runs(weak), _runs(burst)
+    # noise alone reaches the weak evidence now and then, but not so far beyond it
+    pieces = [(a, b) for a, b in _runs(weak) if frames.evidence[a:b].max() > CLEAR]
+    bursts = _runs(burst)
     sounds: list[tuple[int, int]] = []
     for number, (first, last) in enumerate(joined):
         if sounds and first < sounds[-1][1]:
@@ -325,12 +336,21 @@ def _with_levels(
 ) -> SpeechLevels:
     levels = 10 * np.log10(np.maximum(frames.power, 10 ** (LOWEST_DBFS / 10)))
     word = max(sounds, key=lambda sound: sound.energy, default=None)
-    inside = np.ones(len(levels), bool)
+    middles = np.arange(len(levels)) * round(STEP_SECONDS * sample_rate)
+    middles += round(FRAME_SECONDS * sample_rate) // 2
+    outside, inside = np.ones(len(levels), bool), np.ones(len(levels), bool)
+    for sound in sounds:
+        outside &= (middles < sound.start) | (middles >= sound.end)
     if word:
-        middles = np.arange(len(levels)) * round(STEP_SECONDS * sample_rate)
-        middles += round(FRAME_SECONDS * sample_rate) // 2
         inside = (middles >= word.start) & (middles < word.end)
-    noise = to_dbfs(frames.noise_power)
+    noise_power = frames.noise_power
+    # where speech is hardly louder than the noise, the first estimate counts it in
+    if not sounds:
+        quiet = np.sort(frames.power)[: (len(levels) + 1) // 2]
+        noise_power = min(noise_power, float(quiet.mean()))
+    elif outside.any():
+        noise_power = min(noise_power, float(frames.power[outside].mean()))
+    noise = to_dbfs(noise_power)
     peak = float(np.percentile(levels[inside], PEAK_PERCENTILE))
     # from half way between noise and speech, where the noise is near
     threshold = min(peak, max((noise + peak) / 2, peak - ACTIVE_RANGE_DB))

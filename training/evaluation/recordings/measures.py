@@ -84,7 +84,7 @@ def measure(
     window = round(window_s * RATE)
     heard = one_window(samples, window) if len(samples) > window else samples
     levels = measure_speech(heard, RATE)
-    has_noise = _noise_seconds(levels) >= FEWEST_NOISE_SECONDS
+    has_noise = _noise_seconds(levels, window) >= FEWEST_NOISE_SECONDS
     return Measures(
         duration_s=len(samples) / RATE,
         level_dbfs=levels.level_dbfs,
@@ -109,10 +109,14 @@ def as_numbers(measures: Measures) -> dict[str, float | None]:
     }
 
 
-def _noise_seconds(levels: SpeechLevels) -> float:
-    """How long the clip is without its word; without one, where its level is low."""
+def _noise_seconds(levels: SpeechLevels, window: int) -> float:
+    """How long the clip is without its word.
+
+    Where no word stands out, noise covers it, unless the clip is cut to its word: such a clip
+    is shorter than the ``window``.
+    """
     if levels.word is None:
-        return float(np.sum(~levels.active)) * STEP_SECONDS
+        return levels.sample_count / RATE if levels.sample_count >= window else 0.0
     start, end = levels.bounds
     return (levels.sample_count - (end - start)) / RATE
 
