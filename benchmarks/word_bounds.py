@@ -10,6 +10,7 @@ after the vowel. Bursts that no ear would notice and bursts in noise are not fou
 shares are of the clips in which it finds one. "The end moves" is median and 90th percentile.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,8 @@ def main(data: Path, clips: int, seed: int, pictures: Path | None) -> None:
           " stands out: their bounds are the whole clip.")  # fmt: skip
     for name, values in (("level, dBFS", [m.levels.level_dbfs for m in every]),
                          ("signal to noise, dB", [m.levels.snr_db for m in every])):  # fmt: skip
-        print(f"{name}: 1st, 2nd, 3rd and 50th percentile"
-              f" {', '.join(f'{v:.1f}' for v in np.percentile(values, [1, 2, 3, 50]))}")  # fmt: skip
+        found = ", ".join(f"{v:.1f}" for v in np.percentile(values, [1, 2, 3, 50]))
+        print(f"{name}: 1st, 2nd, 3rd and 50th percentile {found}")
     if pictures:
         draw(with_plosive(every)[:: max(1, len(with_plosive(every)) // 20)][:20], pictures)
 
@@ -133,7 +134,7 @@ def final_burst(samples: FloatArray) -> int | None:
     loud = np.flatnonzero(10 * np.log10(vowel + 1e-12) > 10 * np.log10(vowel.max() + 1e-12) - 14)
     edges = (250, 1000, 2000, 3500, 5500, 8001)
     bands = [power[:, (hertz >= a) & (hertz < b)].sum(axis=1)
-             for a, b in zip(edges[:-1], edges[1:], strict=True)]  # fmt: skip
+             for a, b in itertools.pairwise(edges)]  # fmt: skip
     level = 10 * np.log10(np.stack([smooth(band, 3) for band in bands], axis=1) + 1e-11)
     end = int(loud[-1])
     best, steepest = None, 8.0  # dB

@@ -289,7 +289,9 @@ def _find_sounds(frames: _Frames) -> list[tuple[int, int]]:
         lowest = sounds[-1][1] if sounds else 0
         limit = joined[number + 1][0] if number + 1 < len(joined) else len(frames.power)
         end = _with_tail(last, limit, pieces)
-        end = max(end, _burst_end(frames, (first, last), limit, bursts))
+        loud_end = first + int(np.flatnonzero(core[first:last])[-1]) + 1
+        farthest = min(loud_end + round(BURST_GAP_SECONDS / STEP_SECONDS), limit)
+        end = max(end, _burst_end(frames, (first, last), farthest, bursts))
         sounds.append((_with_onset(first, lowest, pieces), end))
     return sounds
 
@@ -310,16 +312,18 @@ def _with_tail(last: int, limit: int, pieces: list[tuple[int, int]]) -> int:
 
 
 def _burst_end(
-    frames: _Frames, sound: tuple[int, int], limit: int, pieces: list[tuple[int, int]]
+    frames: _Frames, sound: tuple[int, int], farthest: int, pieces: list[tuple[int, int]]
 ) -> int:
-    """Where the last burst after ``sound`` ends; the sound's own end without one."""
+    """Where the last burst after ``sound`` ends that begins by frame ``farthest``.
+
+    The sound's own end without one. The closure counts from the end of the loud part, the vowel.
+    """
     first, end = sound
     loud = frames.power[first:end].max() / 10 ** (BURST_BELOW_WORD_DB / 10)
-    farthest = end + round(BURST_GAP_SECONDS / STEP_SECONDS)
     longest = round(BURST_SECONDS / STEP_SECONDS)
     rising = np.flatnonzero(frames.rise_db[: farthest + 1] >= BURST_RISE_DB)
     for a, b in pieces:
-        if a > min(farthest, limit):
+        if a > farthest:
             break
         # a frame of rise before the piece counts: there it was too weak for it
         onsets = rising[(rising >= max(a - 2, sound[1])) & (rising < b)]
