@@ -350,8 +350,7 @@ def _with_levels(
     noise_power = frames.noise_power
     # where speech is hardly louder than the noise, the first estimate counts it in
     if not sounds:
-        quiet = np.sort(frames.power)[: (len(levels) + 1) // 2]
-        noise_power = min(noise_power, float(quiet.mean()))
+        noise_power = min(noise_power, float(np.median(frames.power)))
     elif outside.any():
         noise_power = min(noise_power, float(frames.power[outside].mean()))
     noise = to_dbfs(noise_power)
