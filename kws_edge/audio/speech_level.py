@@ -321,7 +321,8 @@ def _burst_end(
     first, end = sound
     loud = frames.power[first:end].max() / 10 ** (BURST_BELOW_WORD_DB / 10)
     longest = round(BURST_SECONDS / STEP_SECONDS)
-    rising = np.flatnonzero(frames.rise_db[: farthest + 1] >= BURST_RISE_DB)
+    # the rise is steepest shortly after the first weak frame
+    rising = np.flatnonzero(frames.rise_db[: farthest + 4] >= BURST_RISE_DB)
     for a, b in pieces:
         if a > farthest:
             break

@@ -264,7 +264,7 @@ def test_samples_of_another_form_are_refused_by_name() -> None:
     with pytest.raises(ValidationErrors, match="at least one, found none"):
         measure_speech(np.zeros(0, np.float32), RATE)
     with pytest.raises(ValidationErrors, match="found int16"):
-        measure_speech(np.zeros(100, np.int16), RATE)  # type: ignore[arg-type]
+        measure_speech(np.zeros(100, np.int16), RATE)
     with pytest.raises(ValidationErrors, match="not finite"):
         measure_speech(np.full(100, np.nan, np.float32), RATE)
 
