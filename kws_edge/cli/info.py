@@ -25,11 +25,11 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
     manifest = file.manifest
     f = manifest.features
     front_end = f"{f.kind}, {f.frame_length_ms:g} ms frames every {f.frame_step_ms:g} ms"
-    if f.kind != "spectrogram":
+    if "num_mel_bins" in f.front_end.settings:
         front_end += (
             f", {f.num_mel_bins} mel bands from {f.lower_edge_hertz:g} to {f.upper_edge_hertz:g} Hz"
         )
-    if f.kind in ("mfcc", "psf_mfcc"):
+    if "num_coefficients" in f.front_end.settings:
         front_end += f", {f.num_coefficients} coefficients"
     other = [label for label in manifest.labels if label not in manifest.keywords]
     rows = [
