@@ -60,6 +60,16 @@ class DetectorConfig:
         if faults:
             raise ValidationErrors(faults)
 
+    def describe(self) -> str:
+        """The settings in one line, for people."""
+        own = "".join(f", {word} {value:g}" for word, value in self.thresholds.items())
+        repeat = "" if self.repeat_ms == "off" else f", repeated after {self.repeat_ms:g} ms"
+        gate = "no gate" if self.gate_dbfs == "off" else f"gate at {self.gate_dbfs:g} dBFS"
+        return (
+            f"threshold {self.threshold:g}{own}, smoothing {self.smoothing_ms:g} ms, refractory"
+            f" {self.refractory_ms:g} ms{repeat}, a decision every {self.hop_ms:g} ms, {gate}"
+        )
+
     def threshold_of(self, keyword: str) -> float:
         """The keyword's own threshold, or else the common one."""
         return self.thresholds.get(keyword, self.threshold)

@@ -67,14 +67,16 @@ def replay(
         rows.tolist(), smoothed.samples[rows].tolist(), smoothed.best[rows].tolist(), strict=True
     )
     found = []
-    since = 0  # the first row after the last that was looked at
+    since = 0  # the row up to which the held label is known to be above its threshold
     for row, sample, label in candidates:
-        if rule.held is not None:
-            scores = smoothed.scores[since : row + 1, rule.held]
-            if not (scores >= thresholds[rule.held]).all():
+        if sample < rule.refractory_until:
+            continue  # `fires` would refuse
+        if label == rule.held:  # only then does a release since it fired make a difference
+            if not (smoothed.scores[since:row, label] >= thresholds[label]).all():  # nor nan
                 rule.release()
-        since = row + 1
+            since = row
         if rule.fires(sample, label):
+            since = row
             score = float(smoothed.highest[row])
             found.append(detection_of(labels[label], score, sample, sample_rate))
     return found
