@@ -8,8 +8,8 @@ import pytest
 from sink_parts import Collecting, detections, wait_for
 
 from kws_edge.events import Event
+from kws_edge.sinks.base import SinkWorker
 from kws_edge.sinks.build import close_sinks
-from kws_edge.sinks.worker import SinkWorker
 
 
 class Hanging(Collecting):

@@ -1,4 +1,4 @@
-"""All of it at once: microphone, broker, command, metrics, triggers and SIGTERM."""
+"""All of it at once: microphone, broker, command, metrics, clips and SIGTERM."""
 
 import json
 import signal
@@ -29,7 +29,7 @@ commands:
   concurrency: 2
 mqtt: {{host: 127.0.0.1, port: {mqtt}, topic: test}}
 metrics: {{port: {metrics}}}
-triggers: {{folder: {triggers}, near_miss: 0.6}}
+clips: {{folder: {clips}, near_miss: 0.6}}
 """
 
 
@@ -40,11 +40,11 @@ def test_a_word_reaches_every_destination(tmp_path: Path) -> None:
         pytest.skip(f"needs {', '.join(missing)}")
     broker = Broker(tmp_path).start()
     subscriber = Subscriber(broker, tmp_path)
-    told, triggers, port = tmp_path / "told.jsonl", tmp_path / "triggers", free_port()
+    told, clips, port = tmp_path / "told.jsonl", tmp_path / "clips", free_port()
     config = tmp_path / "config.yaml"
     config.write_text(
         CONFIG.format(
-            python=sys.executable, told=str(told), mqtt=broker.port, metrics=port, triggers=triggers
+            python=sys.executable, told=str(told), mqtt=broker.port, metrics=port, clips=clips
         )
     )
     try:
@@ -74,7 +74,7 @@ def test_a_word_reaches_every_destination(tmp_path: Path) -> None:
             lambda: len(subscriber.messages("test/event")) >= len(events),
             "all events at the broker",
         )
-        check(events, subscriber, told, triggers, figures)
+        check(events, subscriber, told, clips, figures)
     finally:
         subscriber.stop()
         broker.stop()
@@ -84,7 +84,7 @@ def check(
     events: list[dict[str, Any]],
     subscriber: Subscriber,
     told: Path,
-    triggers: Path,
+    clips: Path,
     figures: str,
 ) -> None:
     heard = [event for event in events if event["type"] == "detection"]
@@ -97,7 +97,7 @@ def check(
     chosen = [event for event in heard if event["label"] in ("yes", "left", "down")]
     commanded = [json.loads(line) for line in told.read_text().splitlines() if line]
     assert sorted(e["id"] for e in commanded) == sorted(e["id"] for e in chosen)
-    saved = sorted(triggers.glob("*.wav"))
+    saved = sorted(clips.glob("*.wav"))
     assert len(saved) >= len(heard)
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in saved)
     by_word = sum(

@@ -14,10 +14,9 @@ from mosquitto import Broker, Subscriber, needs_mosquitto, retained
 from sink_parts import detections, wait_for
 from test_events import VALIDATOR
 
-from kws_edge.config.config import MqttConfig
 from kws_edge.events import EventFactory
-from kws_edge.sinks.mqtt import MqttSink
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.mqtt import MqttConfig, MqttSink
 
 pytestmark = needs_mosquitto
 LABELS = ("yes", "no", "_unknown_", "_silence_")
@@ -138,9 +137,9 @@ def test_the_newest_events_are_kept_and_the_rest_counted(
 def test_the_last_will_of_a_killed_process(broker: Broker, subscriber: Subscriber) -> None:
     script = (
         "import sys, time\n"
-        "from kws_edge.config.config import MqttConfig\n"
+        "from kws_edge.sinks.mqtt import MqttConfig\n"
         "from kws_edge.sinks.mqtt import MqttSink\n"
-        "from kws_edge.sinks.worker import SinkWorker\n"
+        "from kws_edge.sinks.base import SinkWorker\n"
         "config = MqttConfig('127.0.0.1', int(sys.argv[1]))\n"
         "worker = SinkWorker(MqttSink(config, ['yes'], 'model'))\n"
         "time.sleep(600)\n"
