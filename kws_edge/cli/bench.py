@@ -1,4 +1,4 @@
-"""``bench``: latency on this device."""
+"""``bench``: latency of features and model on this device."""
 
 import dataclasses
 import json

@@ -91,7 +91,11 @@ class MetricsCollector:
         )
         for name, what, counts in (
             ("detections", "Keywords spotted.", metrics.detections),
-            ("near_misses", "Words that came near a threshold and not to it.", metrics.near_misses),
+            (
+                "near_misses",
+                "Scores that came near a threshold without reaching it.",
+                metrics.near_misses,
+            ),
         ):
             family = CounterMetricFamily(f"kws_edge_{name}", what, labels=["keyword"])
             for keyword, count in counts.items():
@@ -110,7 +114,7 @@ class MetricsCollector:
             ("audio_seconds", "Audio of the stream, lost audio included.", metrics.audio_seconds()),
             (
                 "audio_rested_seconds",
-                "Silence in which the network rested.",
+                "Silence in which the network did not run.",
                 metrics.rested_seconds(),
             ),
             (
@@ -120,14 +124,16 @@ class MetricsCollector:
             ),
             (
                 "microphone_restarts",
-                "Times the microphone came back after it was lost.",
+                "Reconnections of the microphone.",
                 metrics.microphone_restarts,
             ),
-            ("config_reloads", "Times the configuration was read again.", metrics.reloads),
+            ("config_reloads", "Reloads of the configuration.", metrics.reloads),
         ):
             yield CounterMetricFamily(f"kws_edge_{name}", what, value)
         state = GaugeMetricFamily(
-            "kws_edge_microphone_state", "1 for the state the microphone is in.", labels=["state"]
+            "kws_edge_microphone_state",
+            "1 for the present state of the microphone.",
+            labels=["state"],
         )
         for name in MICROPHONE_STATES:
             state.add_metric([name], name == metrics.microphone_state)
@@ -137,7 +143,7 @@ class MetricsCollector:
         bounds = [*map(str, histogram.bounds), "+Inf"]
         yield HistogramMetricFamily(
             "kws_edge_inference_seconds",
-            "Time that one run of the network took.",
+            "Duration of one run of the network.",
             buckets=list(zip(bounds, counts, strict=True)),
             sum_value=histogram.sum,
         )
@@ -146,11 +152,11 @@ class MetricsCollector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         waiting = GaugeMetricFamily(
-            "kws_edge_sink_queue_length", "Events that wait to be delivered.", labels=["sink"]
+            "kws_edge_sink_queue_length", "Events that wait for delivery.", labels=["sink"]
         )
         events = CounterMetricFamily(
             "kws_edge_sink_events",
-            "Events a sink has handled, dropped for want of room, or failed to deliver.",
+            "Events that a sink handled, dropped because its queue was full, or failed to deliver.",
             labels=["sink", "outcome"],
         )
         for name, queue in self._metrics.sinks():

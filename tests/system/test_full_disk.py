@@ -9,7 +9,7 @@ from conftest import ROOT
 
 FULL_DISK = """
 import sys, time
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/support", "tests/runtime"]
 import logging
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 from pathlib import Path
