@@ -10,8 +10,8 @@ from kws_edge.errors import ConfigError
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write ``data`` under another name in the same folder, then rename. Raises `OSError`.
 
-    The other name starts with a dot and does not end as ``path`` does, so that nobody mistakes
-    the rest that a power cut leaves for the file. ``mode`` is its mode before the umask.
+    The other name starts with a dot and does not end as ``path`` does, so that the rest
+    that a power cut leaves is not taken for the file. ``mode`` is its mode before the umask.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)  # of a process that had this number before

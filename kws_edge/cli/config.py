@@ -7,8 +7,11 @@ from typing import Any
 import click
 
 from kws_edge.cli.config_options import config_options, given_flags, loaded_config
-from kws_edge.config.settings import load_leniently, user_file
-from kws_edge.errors import ConfigError
+from kws_edge.config.settings import Loaded, load_leniently, user_file
+from kws_edge.detection.detector import DetectorConfig
+from kws_edge.errors import ConfigError, KwsEdgeError
+from kws_edge.model.bundled import find_model
+from kws_edge.model.file import read_model
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 
@@ -56,7 +59,16 @@ def show(config: Path | None, **given: Any) -> None:
 
     loaded = loaded_config(config, given)
     click.echo(f"# {loaded.file or 'no file: defaults, environment and flags'}")
-    click.echo(in_force(loaded), nl=False)
+    click.echo(in_force(loaded, _detector_in_force(loaded)), nl=False)
+
+
+def _detector_in_force(loaded: Loaded) -> DetectorConfig | None:
+    """None where the model cannot be read or does not fit: `check` says why."""
+    try:
+        manifest = read_model(find_model(loaded.config.model)).manifest
+        return loaded.config.detector.applied_to(manifest.detector, manifest.presets)
+    except KwsEdgeError:
+        return None
 
 
 @command.command("reference")

@@ -48,7 +48,8 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
     rows += [
         (
             m.name,
-            f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} {'clip' if m.count == 1 else 'clips'} of {m.data})",
+            f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count}"
+            f" clip{'s' * (m.count != 1)} of {m.data})",
         )
         for m in manifest.metrics
     ]

@@ -13,6 +13,7 @@ from kws_edge.config.config import EngineConfig, document_type
 from kws_edge.config.fields import field_info
 from kws_edge.config.schema import type_name
 from kws_edge.config.settings import Loaded, Setting, nested_settings, settings
+from kws_edge.detection.detector import DetectorConfig
 
 HEAD = """# Configuration reference
 
@@ -25,7 +26,7 @@ Every key below, but those of `commands`, is also a flag and an environment vari
 """
 COLUMNS = "| key | type | unit | default | bounds | meaning |\n|---|---|---|---|---|---|"
 HIDDEN = "HIDDEN"
-# What names values that nobody should see in a log or a bug report.
+# Names of values that must not reach a log or a bug report.
 _NAMES = r"(?:token|secret|passw(?:or)?d|passphrase|api[-_]?key|auth(?:orization)?|bearer)"
 _ASSIGNED = re.compile(rf"(?i)([\w-]*{_NAMES}[\w-]*\s*[=:]\s*(?:bearer\s+|basic\s+)?)[^\s&]+")
 _BEARER = re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}")
@@ -62,10 +63,11 @@ def option_help(setting: Setting) -> str:
     return f"{setting.info.doc}  [{'; '.join(note for note in notes if note)}]"
 
 
-def in_force(loaded: Loaded) -> str:
+def in_force(loaded: Loaded, detector: DetectorConfig | None = None) -> str:
     """The configuration as YAML, each setting with its origin as a comment, secrets hidden.
 
-    Without secrets, the text is itself a configuration that gives the same settings.
+    ``detector``, the detector settings in force, completes the comments of those that come from
+    the model. Without secrets, the text is a configuration that gives the same settings.
     """
     lines, open_sections = [], set()
     for setting in settings():
@@ -81,7 +83,9 @@ def in_force(loaded: Loaded) -> str:
             hidden(_plain(value)), default_flow_style=True, allow_unicode=True, width=10**6
         )
         text = text.removesuffix("...\n").strip()
-        lines.append(f"{indent}{name or setting.path}: {text}  # {_origin(loaded, setting)}")
+        own = getattr(detector, name, None) if section == "detector" and value is None else None
+        origin = _origin(loaded, setting) + (f", {own}" if own not in (None, {}) else "")
+        lines.append(f"{indent}{name}: {text}  # {origin}")
     return "\n".join(lines) + "\n"
 
 

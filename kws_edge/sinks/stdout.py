@@ -24,8 +24,8 @@ class StdoutSink:
     thread, when the reader has gone (as with ``| head``): the daemon ends quietly, and the
     sink drops later events.
 
-    It writes to the descriptor itself: a thread that hangs in ``sys.stdout``, since nobody
-    reads the pipe, would hold the lock that the interpreter needs to end.
+    It writes to the descriptor itself: a thread that blocks in ``sys.stdout`` on a full pipe
+    would hold the lock that the interpreter needs to exit.
     """
 
     name = "stdout"
@@ -76,5 +76,5 @@ def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # someone else made the pipe non-blocking
+        except BlockingIOError:  # another process made the pipe non-blocking
             select.select([], [descriptor], [])

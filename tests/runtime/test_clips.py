@@ -25,7 +25,7 @@ RATE = 16000
 
 
 def stream(seconds: float) -> FloatArray:
-    """Each sample tells its place, modulo 30000."""
+    """Each sample is its own index, modulo 30000."""
     return (np.arange(int(seconds * RATE)) % 30000 / 32768).astype(np.float32)
 
 

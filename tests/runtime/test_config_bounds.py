@@ -1,4 +1,4 @@
-"""Values that are absurd, hostile or for nobody: one clear line each, and no waiting."""
+"""Absurd and hostile values are refused in one clear line each, without delay."""
 
 import sys
 import time

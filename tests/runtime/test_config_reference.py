@@ -11,6 +11,8 @@ from conftest import ROOT, Command
 from kws_edge.config.reference import hidden, option_help, reference
 from kws_edge.config.settings import load_config, settings, unknown_variables
 from kws_edge.extras import PACKAGES
+from kws_edge.model.bundled import find_model
+from kws_edge.model.file import read_model
 
 
 def test_the_page_is_what_the_command_prints() -> None:
@@ -50,13 +52,14 @@ def test_show_names_each_origin_and_hides_secrets(tmp_path: Path, run_command: C
         env={**os.environ, "KWS_EDGE_MQTT_PORT": "1999", "KWS_EDGE_MQTT_PROT": "1"},
     )
     assert shown.returncode == 0, shown.stderr
+    quiet = read_model(find_model("default")).manifest.presets["quiet"]
     for line in (
         f"threads: 2  # {path}",
         f"  host: h  # {path}",
         "  port: 1999  # KWS_EDGE_MQTT_PORT",
         "  preset: quiet  # --detector-preset",
         "  topic: kws-edge  # default",
-        "  smoothing_ms: null  # default: the model's own",
+        f"  smoothing_ms: null  # default: the model's own, {quiet.smoothing_ms}",
     ):
         assert line in shown.stdout.splitlines()
     assert "swordfish" not in shown.stdout
