@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from kws_edge.cli.config_options import config_options, given_flags, loaded_config
+from kws_edge.config import settings
 from kws_edge.config.settings import Loaded, load_leniently, user_file
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, KwsEdgeError
@@ -82,15 +83,21 @@ def reference_command() -> None:
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path, readable=False), required=False)
 def init(path: Path | None) -> None:
-    """Write a commented example to PATH, by default the place of the user's configuration."""
+    """Write a commented example to PATH, by default the place of the user's configuration.
+
+    Beside /etc/kws-edge/config.yaml it is readable by all, since the system's service runs under
+    a user of its own; passwords belong in files of their own. Elsewhere it is yours alone.
+    """
     path = path or user_file()
+    mode = 0o644 if path.absolute().parent == settings.SYSTEM_FILE.parent else 0o600
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise ConfigError(f"{path}: is there already; it stays as it was") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, mode)  # whatever the umask of root's shell
         file.write(EXAMPLE.read_text())
     click.echo(path)

@@ -95,14 +95,14 @@ class DetectorOverrides:
         unit="ms",
         unset=MODELS_OWN,
         minimum=1,
-        maximum=10_000,
+        maximum=60_000,
     )
     gate_dbfs: float | Literal["off"] | None = setting(
         None,
         doc="Run no network while the room is below this level (RMS of 20 ms); off: always run.",
         unit="dBFS",
         unset=MODELS_OWN,
-        minimum=-120,
+        minimum=-200,
         maximum=0,
         excluded=0,
     )

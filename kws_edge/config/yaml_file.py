@@ -89,6 +89,8 @@ def parse_yaml(text: str, where: str) -> Any:
         raise ConfigError(f"{where}{line}: {problem[:200]}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: lists or mappings are nested too deeply") from error
+    except (LookupError, AttributeError, TypeError) as error:  # PyYAML at "!!int" and the like
+        raise ConfigError(f"{where}: a tag (!!...) does not fit its value") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())[:200]}") from error
 

@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kws_edge.audio.ring import AudioRing
 from kws_edge.config.schema import did_you_mean
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
-from kws_edge.metrics import Metrics
 from kws_edge.sinks.stdout import Stdout
+
+if TYPE_CHECKING:  # reading a configuration needs neither
+    from kws_edge.audio.ring import AudioRing
+    from kws_edge.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +58,8 @@ class SinkContext:
     labels: Sequence[str]
     model_name: str
     sample_rate: int
-    ring: AudioRing | None = None
-    metrics: Metrics | None = None
+    ring: "AudioRing | None" = None
+    metrics: "Metrics | None" = None
     stdout: Stdout | None = None
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Events on stdout: JSON lines for programs, a short line each for people."""
 
+import errno
 import os
 import select
 from collections.abc import Callable
@@ -45,7 +46,9 @@ class StdoutSink:
             return
         try:
             _write_all(self._descriptor, f"{self._line(event)}\n".encode())
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
+                raise
             self._closed = True
             if self._on_closed:
                 self._on_closed()

@@ -3,13 +3,18 @@
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
-from kws_edge.config.config import DetectorOverrides
+from kws_edge.config.config import DetectorOverrides, parse_config
 from kws_edge.config.fields import field_info
 from kws_edge.config.settings import load_config, settings
-from kws_edge.config.yaml_file import MAX_BYTES, MAX_VALUES, read_yaml
+from kws_edge.config.yaml_file import MAX_BYTES, MAX_VALUES, parse_yaml, read_yaml
+from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.sinks import sink_kinds
 
@@ -33,7 +38,7 @@ def write(folder: Path, text: str) -> Path:
         ),
         ("detector: {refractory_ms: 1.0e308}", "detector.refractory_ms: 1e+308 is not within"),
         ("detector: {thresholds: {yes: 2}}", "detector.thresholds.yes: 2.0 is not within 0 to 1"),
-        ("detector: {hop_ms: 0}", "detector.hop_ms: 0.0 is not within 1 to 10000 ms"),
+        ("detector: {hop_ms: 0}", "detector.hop_ms: 0.0 is not within 1 to 60000 ms"),
         ("threads: 1000000", "threads: 1000000 is not within 1 to 64"),
         ("threads: 0x" + "f" * 9000, "threads: a number of thousands of digits is not within"),
         ("threads: " + "9" * 9000, "Exceeds the limit"),
@@ -55,6 +60,9 @@ def write(folder: Path, text: str) -> Path:
         ("clips: {folder: /x, near_miss: 1}", "clips.near_miss: 1.0 is not within 0 to 1, 1 ex"),
         (BOMB + "model: *a8", f"more than {MAX_VALUES} values, aliases included"),
         ("a: &a [*a]", "contains itself"),
+        ("threads: !!int", "a tag (!!...) does not fit its value"),
+        ("threads: !!bool x", "a tag (!!...) does not fit its value"),
+        ("threads: !!timestamp x", "a tag (!!...) does not fit its value"),
         ("[" * 5000 + "]" * 5000, "nested too deeply"),
         ("#" * (MAX_BYTES + 1), "more than 1 MB of YAML"),
         ("model: " + "x" * 5000 + "\nthreads: " + "y" * 5000, "threads: found str 'yyyyy"),
@@ -80,6 +88,69 @@ def test_a_long_list_and_a_few_aliases_are_welcome(tmp_path: Path) -> None:
 def test_bounds_hold_for_settings_made_in_python_too() -> None:
     with pytest.raises(ValidationErrors, match="smoothing_ms: nan is not within 0 to 10000 ms"):
         DetectorOverrides(smoothing_ms=float("nan"))
+
+
+WORDS = (
+    *("model", "threads", "detector", "mqtt", "host", "clips", "folder", "commands", "run"),
+    *(
+        "~x/y",
+        ":",
+        "- ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!!int ",
+        "!!bool ",
+        "!!set ",
+        "!!timestamp ",
+        "!!binary ",
+        "'",
+        '"',
+        "\n",
+        ", ",
+    ),
+    *("1e999", "-1", ".nan", "0x" + "f" * 5000, "\t", "\0", "\ud800", "é", "|\n", "? ", "#", "%"),
+)
+
+
+@settings_of_hypothesis(
+    max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+@given(st.lists(st.sampled_from(WORDS), max_size=25).map("".join))
+def test_any_text_is_a_configuration_or_one_line(text: str) -> None:
+    """As a flag, a variable or a file would bring it; any other exception fails the test."""
+    faults = []
+    for flags in ({"model": text}, {"commands": text}, {"mqtt.host": "h", "mqtt.topic": text}):
+        try:
+            load_config(flags=flags, environment={"XDG_CONFIG_HOME": "/nowhere"})
+        except ConfigError as error:
+            faults.append(str(error))
+    try:
+        parse_config(parse_yaml(text, "text"))
+    except (ConfigError, ValidationErrors) as error:
+        faults.append(str(error))
+    for fault in faults:
+        assert fault.isprintable()
+        assert len(fault) < 3000
+
+
+def test_the_detector_accepts_what_the_configuration_allows() -> None:
+    """The bounds of both are the same: neither lets through what the other refuses."""
+    import dataclasses
+
+    for field in dataclasses.fields(DetectorOverrides):
+        info = field_info(field)
+        for value in (info.minimum, info.maximum):
+            if value is None or value == info.excluded:
+                continue
+            changed: Any = {"yes": value} if field.name == "thresholds" else value
+            overrides = DetectorOverrides(**{field.name: changed})
+            applied = overrides.applied_to(DetectorConfig(), {})
+            assert getattr(applied, field.name) == changed
 
 
 def test_every_setting_has_a_meaning_and_every_number_has_bounds() -> None:

@@ -151,3 +151,17 @@ def test_a_reader_that_sleeps_does_not_keep_the_program_from_ending(tmp_path: Pa
         assert process.returncode == 0
         assert process.stderr is not None
         assert process.stderr.read().splitlines()[-1] == b"False"
+
+
+def test_a_terminal_that_goes_ends_the_program_as_a_pipe_does() -> None:
+    """Writing then fails with EIO instead of EPIPE."""
+    terminal, descriptor = os.openpty()
+    closed = threading.Event()
+    worker = SinkWorker(StdoutSink(descriptor, on_closed=closed.set))
+    os.close(terminal)
+    for event in detections(3):
+        worker.put(event)
+    assert closed.wait(30)
+    assert worker.close(30)
+    assert worker.failed == 0
+    os.close(descriptor)

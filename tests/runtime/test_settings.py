@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import Command
 
+from kws_edge.cli.config import command as config_command
+from kws_edge.config import settings as settings_module
 from kws_edge.config.config import Config
 from kws_edge.config.settings import load_config, settings
 from kws_edge.errors import ConfigError, MissingFileError
@@ -96,6 +99,19 @@ def test_config_init_writes_what_config_check_accepts(tmp_path: Path, run_comman
     again = run_command("config", "init", env=environment)
     assert again.returncode == 78
     assert "is there already" in again.stderr
+
+
+def test_the_systems_file_can_be_read_by_the_user_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    before = os.umask(0o077)
+    request.addfinalizer(lambda: os.umask(before))
+    monkeypatch.setattr(settings_module, "SYSTEM_FILE", tmp_path / "etc" / "config.yaml")
+    for folder, mode in (("etc", 0o644), ("home", 0o600)):
+        path = tmp_path / folder / "config.yaml"
+        result = CliRunner().invoke(config_command, ["init", str(path)])
+        assert result.exit_code == 0, result.output
+        assert path.stat().st_mode & 0o777 == mode
 
 
 def test_the_examples_comments_are_settings_too(tmp_path: Path) -> None:
