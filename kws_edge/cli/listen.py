@@ -21,6 +21,7 @@ from kws_edge.model.bundled import demo_recording, find_model
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.sinks.build import sink_needs
 from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioFile, AudioSource, Paced, RawPcm
 from kws_edge.spotter import KeywordSpotter
@@ -73,7 +74,7 @@ def command(
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
     """The spotter of a configuration. Raises `ConfigError` where the model does not fit it."""
     classifier = Classifier.load(find_model(config.model), config.threads)
-    near_miss = config.triggers.near_miss if config.triggers else 0.0
+    near_miss = sink_needs(config).near_miss
     try:
         manifest = classifier.manifest
         detector = config.detector.applied_to(manifest.detector, manifest.presets)

@@ -14,7 +14,7 @@ from kws_edge.daemon.daemon import Daemon, Observer
 from kws_edge.daemon.live_view import LiveView
 from kws_edge.metrics import Metrics
 from kws_edge.model.manifest import Manifest
-from kws_edge.sinks.build import SinkContext, Stdout
+from kws_edge.sinks.build import SinkContext, Stdout, recent_audio
 from kws_edge.sources.reconnecting import ReconnectingMicrophone
 
 
@@ -47,16 +47,12 @@ def _can_move_the_cursor() -> bool:
 
 
 def _surroundings(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:
-    rate, ring = manifest.features.sample_rate, None
-    if config.triggers:
-        from kws_edge.sinks.wav_clips import ring_for
-
-        ring = ring_for(config.triggers, rate)
+    rate = manifest.features.sample_rate
     return SinkContext(
         labels=manifest.labels,
         model_name=manifest.name,
         sample_rate=rate,
-        ring=ring,
+        ring=recent_audio(config, rate),
         metrics=Metrics(manifest.name, manifest.labels),
         stdout=stdout,
     )
