@@ -65,7 +65,7 @@ class LiveView:
                 for index in best
             ),
             f"heard {minutes} min {seconds:02} s, lost {self._lost / self._rate:.1f} s"
-            f"{self._microphone}{', resting' if decision.rested else ''}; Ctrl-C ends",
+            f"{self._microphone}{', resting' if decision.idle else ''}; Ctrl-C ends",
             *self._last,
         ]
         up = f"\033[{self._lines}A" if self._lines else ""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from kws_edge.audio.ring import AudioRing
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.config.config import Config
 from kws_edge.config.schema import did_you_mean
 from kws_edge.detection.detector import is_keyword
@@ -36,7 +36,7 @@ class SinkContext:
     labels: Sequence[str]
     model_name: str
     sample_rate: int
-    ring: AudioRing | None = None
+    ring: SampleBuffer | None = None
     metrics: Metrics | None = None
     stdout: Stdout | None = None
 

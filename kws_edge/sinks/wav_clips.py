@@ -4,8 +4,8 @@ import io
 import re
 import wave
 
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import to_pcm16
-from kws_edge.audio.ring import AudioRing
 from kws_edge.config.config import ClipsConfig
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
@@ -27,7 +27,7 @@ class WavClipSink:
 
     name = "triggers"
 
-    def __init__(self, config: ClipsConfig, ring: AudioRing, sample_rate: int) -> None:
+    def __init__(self, config: ClipsConfig, ring: SampleBuffer, sample_rate: int) -> None:
         max_bytes = int(config.max_megabytes * 1e6)
         if config.seconds * sample_rate * 2 + 44 > max_bytes:
             raise ConfigError(
@@ -62,9 +62,9 @@ class WavClipSink:
     def close(self) -> None: ...
 
 
-def ring_for(config: ClipsConfig, sample_rate: int) -> AudioRing:
+def ring_for(config: ClipsConfig, sample_rate: int) -> SampleBuffer:
     """A ring that is long enough for a `WavClipSink`."""
-    return AudioRing(round((config.seconds + BEHIND_SECONDS) * sample_rate))
+    return SampleBuffer(round((config.seconds + BEHIND_SECONDS) * sample_rate))
 
 
 def file_name(event: Event) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
 
-from kws_edge.daemon.notify import sd_notify, watchdog_interval
+from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 from kws_edge.errors import ConfigError
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
 from kws_edge.wyoming.events import MAX_HEADER, ClientError, EventReader

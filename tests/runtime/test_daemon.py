@@ -16,7 +16,8 @@ from kws_edge.events import Event
 from kws_edge.metrics import Metrics
 from kws_edge.model.bundled import demo_recording
 from kws_edge.sinks.build import SinkContext
-from kws_edge.sources.base import Block, Samples
+from kws_edge.sources.base import Block
+from kws_edge.sources.files import Samples
 from kws_edge.spotter import Decision
 
 Step = Callable[[], object]
@@ -141,7 +142,7 @@ def test_a_gap_is_told_counted_and_jumped(tmp_path: Path, caplog: pytest.LogCapt
     dropped = [event for event in witness.events if event.type == "dropped"]
     assert [event.data for event in dropped] == [{"samples": 48000, "reason": "a test"}]
     assert dropped[0].sample == len(source.samples) + 48000
-    assert daemon.samples_lost == metrics.samples_dropped == 48000
+    assert daemon.engine.samples_lost == metrics.samples_dropped == 48000
     ids = [event.id for event in witness.events]
     assert ids == list(range(1, len(ids) + 1))
     shift = (len(source.samples) + 48000) // 1600

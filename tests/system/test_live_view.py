@@ -46,7 +46,7 @@ def test_level_scores_detections_and_losses() -> None:
 def test_it_says_that_it_rests() -> None:
     stream = io.StringIO()
     nothing = np.zeros(4, np.float32)
-    LiveView(stream, LABELS, 16000).decision(Decision(16000, nothing, 0.0, rested=True))
+    LiveView(stream, LABELS, 16000).decision(Decision(16000, nothing, 0.0, idle=True))
     assert ", resting; Ctrl-C ends" in stream.getvalue()
 
 
