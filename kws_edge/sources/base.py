@@ -6,6 +6,7 @@ from typing import Protocol
 from kws_edge.types import FloatArray
 
 BLOCK_SECONDS = 0.02
+TICK_SECONDS = 0.25  # a live source that has no audio gives an empty block each
 
 
 class AudioSource(Protocol):

@@ -1,5 +1,7 @@
 """Audio that is not live: sound files, raw PCM from a pipe, arrays; and pacing it."""
 
+import os
+import select
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 
 from kws_edge.audio.files import from_pcm16, open_audio, to_mono
 from kws_edge.errors import DataError
-from kws_edge.sources.base import BLOCK_SECONDS, AudioSource, Block
+from kws_edge.sources.base import BLOCK_SECONDS, TICK_SECONDS, AudioSource, Block
 from kws_edge.types import FloatArray
 
 
@@ -54,16 +56,33 @@ class RawPcm:
         self._size = 2 * max(1, int(BLOCK_SECONDS * sample_rate))
 
     def blocks(self) -> Iterator[Block]:
-        # read1 hands over what is there: a live pipe is not kept waiting for a full block
-        read = getattr(self._stream, "read1", self._stream.read)
+        """While a pipe gives nothing, an empty block each 0.25 s, so that the reader can see to
+        other things, as to a signal. Raises `DataError` where the stream ends within a sample."""
         odd = b""
-        while data := read(self._size):
+        for data in self._pieces():
             data = odd + data
             whole = len(data) & ~1
             odd = data[whole:]
             yield Block(from_pcm16(data[:whole]))
         if odd:
             raise DataError("standard input: ends within a sample; expected 16-bit mono PCM")
+
+    def _pieces(self) -> Iterator[bytes]:
+        """What is there, without waiting for a full block; nothing after `TICK_SECONDS`."""
+        try:
+            descriptor = self._stream.fileno()
+        except OSError:  # bytes in memory
+            yield from iter(lambda: self._stream.read(self._size), b"")
+            return
+        poll = select.poll()  # unlike select(), for descriptors above 1023 too
+        poll.register(descriptor, select.POLLIN)
+        while True:
+            if not poll.poll(TICK_SECONDS * 1000):
+                yield b""
+            elif data := os.read(descriptor, self._size):
+                yield data
+            else:
+                return
 
 
 class Paced:

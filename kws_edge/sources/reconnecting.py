@@ -9,7 +9,7 @@ import numpy as np
 from kws_edge.config.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
 from kws_edge.events import MicrophoneState
-from kws_edge.sources.base import Block
+from kws_edge.sources.base import TICK_SECONDS, Block
 from kws_edge.sources.block_maker import BlockAssembler
 from kws_edge.sources.capture import Capture, Packet
 from kws_edge.sources.clock import Instant, now
@@ -17,7 +17,6 @@ from kws_edge.sources.supervisor import Failed, Lost, PortAudioSupervisor
 
 OPEN_SECONDS = 10.0  # for a sound system to answer at the start
 CLOSE_SECONDS = 0.4
-TICK_SECONDS = 0.25
 
 OnState = Callable[[MicrophoneState, str], None]
 
