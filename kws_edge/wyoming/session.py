@@ -23,8 +23,8 @@ from kws_edge.errors import ValidationErrors
 from kws_edge.model.classifier import Classifier
 from kws_edge.sources.base import Block
 from kws_edge.spotter import KeywordSpotter
-from kws_edge.wyoming.events import ClientError
 from kws_edge.wyoming.pcm import PcmFormat, PcmStream
+from kws_edge.wyoming.protocol import ClientError
 
 log = logging.getLogger(__name__)
 
