@@ -14,15 +14,13 @@ from kws_edge.audio.files import from_pcm16
 from kws_edge.detection.detector import Detection, Detector, DetectorConfig
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.detection.near_miss import NearMiss
-from kws_edge.errors import DataError, ValidationErrors
+from kws_edge.errors import DataError
 from kws_edge.features.stream import FeatureStream
 from kws_edge.model.bundled import find_model
-from kws_edge.model.classifier import Classifier
-from kws_edge.model.streaming_classifier import StreamingClassifier
+from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.types import FloatArray
 
 LOUDEST = 100.0  # 40 dB above full scale: no gain does that, int16 taken for floats does
-LONGEST_MS = 3_600_000.0  # of any time of a detector
 
 
 @dataclass(frozen=True)
@@ -159,10 +157,9 @@ class KeywordSpotter:
 
     def set_active_keywords(self, keywords: Collection[str]) -> None:
         """Spot these alone from now on: others neither count nor start a refractory time."""
-        self._detector.choose(keywords)
+        self._detector.set_active_keywords(keywords)
 
     def _settings(self, config: DetectorConfig) -> _Settings:
-        _check_times(config)
         rate = self.features.sample_rate
         detector = Detector(self._classifier.manifest.labels, config, rate, self._near_miss)
         step = self.features.frame_step * self._follow.chunk_frames
@@ -200,7 +197,7 @@ class KeywordSpotter:
             # the silent decisions that the mean of this one includes
             first = sample - (self._smoothing - 1) // self._hop * self._hop
             for passed in range(max(first, self._idle_since), sample, self._hop):
-                self._detector.recall(passed, self._posteriors(passed))
+                self._detector.backfill(passed, self._posteriors(passed))
             self._idle_since = None
         return self._detector.push(sample, self._posteriors(sample))
 
@@ -208,7 +205,7 @@ class KeywordSpotter:
         if self._idle_since is None:
             self._idle_since = sample
         self._idle_samples += self._hop
-        self._detector.rest(sample)
+        self._detector.idle(sample)
         if self.on_decision:
             nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
             self.on_decision(Decision(sample, nothing, 0.0, idle=True))
@@ -254,14 +251,3 @@ def _checked(block: npt.NDArray[Any]) -> FloatArray:
                 " have the type int16, or are divided by 32768"
             )
     return block
-
-
-def _check_times(config: DetectorConfig) -> None:
-    times = ("smoothing_ms", "refractory_ms", "hop_ms", "repeat_ms")
-    faults = [
-        f"{name}: {value:g} is more than {LONGEST_MS:.0f}"
-        for name in times
-        if isinstance(value := getattr(config, name), (int, float)) and not value <= LONGEST_MS
-    ]
-    if faults:
-        raise ValidationErrors(faults)
