@@ -24,7 +24,7 @@ class Event:
 
     - ``detection``: ``label``, ``score`` (0 to 1).
     - ``near_miss``: the same, of a word that came near its threshold and not to it; only
-      where the configuration asks for them (``triggers.near_miss``).
+      where the configuration asks for them (``clips.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
     - ``stopped``: ``seconds`` of audio in all, ``reason``.

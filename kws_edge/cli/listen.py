@@ -25,7 +25,7 @@ from kws_edge.metrics import Metrics
 from kws_edge.model.bundled import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
-from kws_edge.sinks.build import SinkContext, Stdout
+from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.sources.files import AudioFile, Paced, RawPcm
@@ -91,7 +91,7 @@ def command(
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
     """The spotter of a configuration. Raises `ConfigError` where the model does not fit it."""
     classifier = load_model(config.model, config.threads)
-    near_miss = config.triggers.near_miss if config.triggers else 0.0
+    near_miss = sink_needs(config).near_miss
     try:
         manifest = classifier.manifest
         detector = config.detector.applied_to(manifest.detector, manifest.presets)
@@ -162,16 +162,12 @@ def _can_move_the_cursor() -> bool:
 
 
 def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:
-    rate, ring = manifest.features.sample_rate, None
-    if config.triggers:
-        from kws_edge.sinks.wav_clips import ring_for
-
-        ring = ring_for(config.triggers, rate)
+    rate = manifest.features.sample_rate
     return SinkContext(
         labels=manifest.labels,
         model_name=manifest.name,
         sample_rate=rate,
-        ring=ring,
+        ring=recent_audio(config, rate),
         metrics=Metrics(manifest.name, manifest.labels),
         stdout=stdout,
     )

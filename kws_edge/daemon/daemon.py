@@ -15,7 +15,7 @@ from kws_edge.daemon.systemd import ServiceManager
 from kws_edge.engine import Engine, Observer
 from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event, MicrophoneState
-from kws_edge.sinks.build import SinkContext, Sinks
+from kws_edge.sinks.build import SinkContext, Sinks, plan_sinks
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
 
@@ -93,7 +93,7 @@ class Daemon:
             spotter = self.engine.spotter
             detector = config.detector.applied_to(spotter.base_config, spotter.presets)
             switch = spotter.prepare(detector)
-            self.sinks.exchange(config, self._context)
+            self.sinks.switch(plan_sinks(config, self._context))
         except Exception as error:  # a faulty file must not end the daemon, whatever its fault
             log.error("the configuration stays as it was: %s", _one_line(error))
         else:

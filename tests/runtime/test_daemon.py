@@ -124,10 +124,10 @@ def test_what_a_reload_cannot_change_is_said_each_time(
     path = tmp_path / "config.yaml"
     path.write_text("")
     daemon, _ = make_daemon(path, Witness(), caplog)
-    path.write_text(f"triggers: {{folder: {tmp_path / 'triggers'}}}\n")
+    path.write_text(f"clips: {{folder: {tmp_path / 'clips'}}}\n")
     for _ in range(2):
         daemon.reload()
-    assert caplog.text.count("changes of triggers take a restart") == 2
+    assert caplog.text.count("changes of clips take a restart") == 2
     path.write_text("")
     daemon.reload()
     assert caplog.text.count("take a restart") == 2

@@ -47,10 +47,22 @@ def test_a_model_file_without_the_field_has_no_gate(model_path: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["listen", "--demo", "--gate-dbfs", "3"], 78, "detector.gate_dbfs: 3.0 is not below 0"),
+        (
+            ["listen", "--demo", "--gate-dbfs", "3"],
+            78,
+            "--detector-gate-dbfs: 3.0 is not within -200 to 0 dBFS",
+        ),
         (["listen", "--demo", "--gate-dbfs", "of"], 78, "expected a finite number or 'off'"),
-        (["wyoming", "--gate-dbfs", "3"], 78, "--gate-dbfs: 3.0 is not below 0"),
-        (["wyoming", "--gate-dbfs", "nan"], 78, "--gate-dbfs: nan is not below 0"),
+        (
+            ["wyoming", "--gate-dbfs", "3"],
+            78,
+            "--gate-dbfs: 3.0 is not within -200 to 0 dBFS",
+        ),
+        (
+            ["wyoming", "--gate-dbfs", "nan"],
+            78,
+            "--gate-dbfs: nan is not within -200 to 0 dBFS",
+        ),
         (["wyoming", "--gate-dbfs", "of"], 2, "'of' is neither a number nor off"),
     ],
 )

@@ -10,11 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sink_parts import Collecting, detections, wait_for
 from test_events import one_of_each
 
-from kws_edge.config.config import MetricsConfig
 from kws_edge.errors import ConfigError
 from kws_edge.metrics import INFERENCE_BOUNDS, Metrics
-from kws_edge.sinks.prometheus import PrometheusSink
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.prometheus import MetricsConfig, PrometheusSink
 
 
 def fetch(port: int) -> tuple[dict[str, float], dict[str, str]]:
@@ -107,5 +106,5 @@ def test_a_port_that_is_taken_is_one_line(caplog: pytest.LogCaptureFixture) -> N
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     absent: Any = None
     monkeypatch.setitem(sys.modules, "prometheus_client", absent)
-    with pytest.raises(ConfigError, match=r"pip install 'kws-edge\[metrics\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'prometheus-client>=0.19'"):
         PrometheusSink(MetricsConfig(), Metrics("m", ["yes"]))

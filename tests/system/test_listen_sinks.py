@@ -17,7 +17,7 @@ LISTEN = (sys.executable, "-m", "kws_edge", "listen", "--model", "mfcc-int8", "-
 CONFIG = """
 commands:
 - run: [/bin/sh, -c, 'cat >> "$0"; echo >> "$0"', {commanded}]
-triggers: {{folder: {clips}, near_miss: 0.6}}
+clips: {{folder: {clips}, near_miss: 0.6}}
 """
 
 

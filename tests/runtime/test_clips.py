@@ -13,20 +13,19 @@ from sink_parts import wait_for
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import read_audio
-from kws_edge.config.config import ClipsConfig
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.near_miss import NearMiss
 from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory
-from kws_edge.sinks.wav_clips import WavClipSink, file_name, ring_for
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.wav_clips import ClipsConfig, WavClipSink, file_name, ring_for
 from kws_edge.types import FloatArray
 
 RATE = 16000
 
 
 def stream(seconds: float) -> FloatArray:
-    """Each sample tells its place, modulo 30000."""
+    """Each sample is its own index, modulo 30000."""
     return (np.arange(int(seconds * RATE)) % 30000 / 32768).astype(np.float32)
 
 
@@ -68,7 +67,7 @@ def mode(path: Path) -> int:
 def test_the_seconds_around_a_detection(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     before = os.umask(0)
     request.addfinalizer(lambda: os.umask(before))
-    saved = Recording(tmp_path / "new" / "triggers")
+    saved = Recording(tmp_path / "new" / "clips")
     event = saved.detect(5.0)
     saved.wait(1)
     assert saved.worker.close(30)
@@ -84,7 +83,7 @@ def test_the_seconds_around_a_detection(tmp_path: Path, request: pytest.FixtureR
 
 
 def test_it_waits_for_the_audio_after_the_decision(tmp_path: Path) -> None:
-    saved = Recording(tmp_path / "triggers", seconds=5.0)
+    saved = Recording(tmp_path / "clips", seconds=5.0)
     saved.detect(5.0)
     saved.ring.push(stream(1.0))
     saved.wait(1)
@@ -92,7 +91,7 @@ def test_it_waits_for_the_audio_after_the_decision(tmp_path: Path) -> None:
 
 
 def test_at_the_beginning_and_the_end_of_a_stream_it_is_shorter(tmp_path: Path) -> None:
-    saved = Recording(tmp_path / "triggers", seconds=1.0)
+    saved = Recording(tmp_path / "clips", seconds=1.0)
     saved.detect(1.0)
     saved.ring.end_of_stream()  # as at SIGTERM: nothing waits for audio any more
     assert saved.worker.close(30)
@@ -101,7 +100,7 @@ def test_at_the_beginning_and_the_end_of_a_stream_it_is_shorter(tmp_path: Path) 
 
 
 def test_near_misses_and_odd_labels(tmp_path: Path) -> None:
-    saved = Recording(tmp_path / "triggers")
+    saved = Recording(tmp_path / "clips")
     saved.detect(2.0, "../../etc/passwd é")
     saved.worker.put(saved.factory.near_miss(NearMiss("no", 0.6, 4 * RATE, 4.0)))
     saved.worker.put(saved.factory.make("microphone", 0, state="lost"))
@@ -119,7 +118,7 @@ def test_near_misses_and_odd_labels(tmp_path: Path) -> None:
 
 
 def test_the_oldest_go_by_number(tmp_path: Path) -> None:
-    saved = Recording(tmp_path / "triggers", max_files=3)
+    saved = Recording(tmp_path / "clips", max_files=3)
     other = saved.folder / "mine.wav"
     other.write_bytes(b"not ours")
     for n in range(40):
@@ -134,7 +133,7 @@ def test_the_oldest_go_by_number(tmp_path: Path) -> None:
 
 
 def test_the_oldest_go_by_size_also_after_a_restart(tmp_path: Path) -> None:
-    first = Recording(tmp_path / "triggers", max_megabytes=0.2)  # three of 64 KB
+    first = Recording(tmp_path / "clips", max_megabytes=0.2)  # three of 64 KB
     for n in range(2):
         first.detect(3.0 + n)
     assert first.worker.close(30)
@@ -142,7 +141,7 @@ def test_the_oldest_go_by_size_also_after_a_restart(tmp_path: Path) -> None:
     with (first.folder / "manifest.jsonl").open("a") as file:
         file.write('{"file": "../outside.wav"}\n{"file": "gone.wav"}\n{"fi')
     (tmp_path / "outside.wav").write_bytes(b"x")
-    second = Recording(tmp_path / "triggers", max_megabytes=0.2)
+    second = Recording(tmp_path / "clips", max_megabytes=0.2)
     for n in range(2):
         second.detect(5.0 + n)
     assert second.worker.close(30)
@@ -155,7 +154,7 @@ def test_the_oldest_go_by_size_also_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_audio_that_has_gone_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    saved = Recording(tmp_path / "triggers", seconds=60.0)
+    saved = Recording(tmp_path / "clips", seconds=60.0)
     saved.detect(5.0)
     saved.wait(1)
     assert saved.worker.failed == 1
@@ -167,12 +166,12 @@ def test_folders_and_settings_that_do_not_fit(tmp_path: Path) -> None:
     ring = SampleBuffer(RATE)
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
-    with pytest.raises(ConfigError, match=r"^triggers.folder: .*open to others \(mode 755\)"):
+    with pytest.raises(ConfigError, match=r"^clips.folder: .*open to others \(mode 755\)"):
         WavClipSink(ClipsConfig(shared), ring, RATE)
     assert mode(shared) == 0o755
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(ConfigError, match=r"^triggers.folder: .*File exists"):
+    with pytest.raises(ConfigError, match=r"^clips.folder: .*File exists"):
         WavClipSink(ClipsConfig(file), ring, RATE)
-    with pytest.raises(ConfigError, match=r"^triggers.max_megabytes: 0.01 is less than one"):
+    with pytest.raises(ConfigError, match=r"^clips.max_megabytes: 0.01 is less than one"):
         WavClipSink(ClipsConfig(tmp_path / "new", max_megabytes=0.01), ring, RATE)
