@@ -55,7 +55,7 @@ def test_words_played_to_the_microphone_are_spotted(
     events = [json.loads(line) for line in output.splitlines()]
     assert events[0]["state"] == "open"
     assert events[-1]["type"] == "stopped"
-    heard = [event["label"] for event in events if event["type"] == "detection"]
+    live = [event["label"] for event in events if event["type"] == "detection"]
     alone = subprocess.run(
         [*COMMAND, "listen", "--json", "--input", str(demo)],
         capture_output=True,
@@ -65,10 +65,10 @@ def test_words_played_to_the_microphone_are_spotted(
     offline = [json.loads(line)["label"] for line in alone.stdout.splitlines()]
     # decisions fall at other samples of the words than offline, so that one on the edge
     # of the threshold may differ
-    common = sum(min(heard.count(label), offline.count(label)) for label in set(offline))
+    common = sum(min(live.count(label), offline.count(label)) for label in set(offline))
     assert len(offline) >= 5
-    assert common >= len(offline) - 2, (heard, offline)
-    assert len(heard) <= len(offline) + 2, (heard, offline)
+    assert common >= len(offline) - 2, (live, offline)
+    assert len(live) <= len(offline) + 2, (live, offline)
 
 
 def test_devices_marks_the_default(microphone: VirtualMicrophone) -> None:
@@ -124,8 +124,8 @@ def test_listen_outlives_its_microphone(microphone: VirtualMicrophone) -> None:
     assert process.stderr
     microphone.stop()
     # PortAudio says three to five lines of its own, by where the loss finds it
-    told = next(line for line in process.stderr if "kws-edge" in line)
-    assert "microphone lost: default, 16000 Hz, 1 channel: the stream ended" in told
+    line = next(line for line in process.stderr if "kws-edge" in line)
+    assert "microphone lost: default, 16000 Hz, 1 channel: the stream ended" in line
     microphone.start()
     assert "kws-edge: microphone back: default" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
