@@ -106,9 +106,7 @@ class Classifier:
         posteriors = spec.real(stored[0])
         if not (posteriors.min() >= -ROUNDING and posteriors.max() <= 1 + ROUNDING):  # nor nan
             listed = ", ".join(f"{value:g}" for value in posteriors[:8])
-            raise ModelError(
-                f"{self._path}: the network returned what is no probability from 0 to 1: {listed}"
-            )
+            raise ModelError(f"{self._path}: the network returned values outside 0 to 1: {listed}")
         return posteriors
 
     def _invoke(self, chunk: FloatArray, states: States) -> States:

@@ -256,7 +256,7 @@ def test_a_network_that_returns_nan_is_named(model_path: Path, tmp_path: Path) -
     path = tmp_path / "nan.tflite"
     path.write_bytes(pack_model(model.manifest, broken))
     classifier = Classifier.load(path)
-    with pytest.raises(ModelError, match=r"nan\.tflite: the network returned what is no prob.*nan"):
+    with pytest.raises(ModelError, match=r"nan\.tflite: the network returned values outside.*nan"):
         classifier(np.zeros(model.manifest.features.shape, np.float32))
 
 

@@ -14,8 +14,9 @@ from training.evaluation.tuning.tuning_set import TuningSet
 class Target:
     """At most so many false accepts per hour, and with that the fewest misses.
 
-    Streams too short for one false accept at this rate cannot tell it from a higher one. Where
-    ``spare`` is above 0, the threshold is then as high as costs at most this share of the words.
+    Streams too short for one false accept at this rate cannot distinguish it from a higher
+    one. Where ``spare`` is above 0, the threshold is then as high as costs at most this share
+    of the words.
     """
 
     name: str
