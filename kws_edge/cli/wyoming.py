@@ -61,7 +61,7 @@ def _number_or_off(
     "--repeat-ms",
     callback=_number_or_off,
     metavar="MS",
-    help="Tell a keyword that stays again after this time; off: never.",
+    help="Report a keyword that stays above its threshold again after this time; off: never.",
 )
 @click.option(
     "--language",
@@ -69,7 +69,7 @@ def _number_or_off(
     multiple=True,
     default=["en"],
     show_default=True,
-    help="Of the keywords, as clients are told. May be repeated.",
+    help="Language of the keywords in the server's description. May be repeated.",
 )
 @click.option(
     "--max-clients",
@@ -96,7 +96,7 @@ def command(
     each detection and each fault; SIGTERM or Ctrl-C ends.
     """
     _need("wyoming", "wyoming")
-    from kws_edge.wyoming.info import wake_info
+    from kws_edge.wyoming.protocol import wake_info
     from kws_edge.wyoming.server import WyomingServer
     from kws_edge.wyoming.session import Session
 

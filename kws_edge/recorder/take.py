@@ -1,4 +1,4 @@
-"""One take: heard from a source, cut to the sample that is kept, and judged."""
+"""One take: recorded from a source, cut to the sample that is kept, and judged."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -29,7 +29,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Take:
-    """``raw [n]`` as it was heard, the ``sample [16000]`` cut from it, its figures (``word``
+    """``raw [n]`` as it was recorded, the ``sample [16000]`` cut from it, its figures (``word``
     counts from the start of the sample), and the ``faults`` for which it is refused."""
 
     raw: FloatArray
@@ -48,7 +48,7 @@ class Meter(Protocol):
     def level(self, level_dbfs: float, peak: float, seconds_left: float) -> None: ...
 
 
-def hear(source: AudioSource, timing: Timing, meter: Meter) -> tuple[FloatArray, int]:
+def record(source: AudioSource, timing: Timing, meter: Meter) -> tuple[FloatArray, int]:
     """A raw take ``[n]`` and how many of its samples were lost; the clock is the samples.
 
     The source runs through the countdown too: a microphone takes a while to wake up. Raises

@@ -19,7 +19,7 @@ from kws_edge.events import Event
 from kws_edge.sinks.stdout import Stdout
 
 if TYPE_CHECKING:  # reading a configuration needs neither
-    from kws_edge.audio.ring import AudioRing
+    from kws_edge.audio.buffer import SampleBuffer
     from kws_edge.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class SinkContext:
     labels: Sequence[str]
     model_name: str
     sample_rate: int
-    ring: "AudioRing | None" = None
+    ring: "SampleBuffer | None" = None
     metrics: "Metrics | None" = None
     stdout: Stdout | None = None
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Hashable, Sequence
 
-from kws_edge.audio.ring import AudioRing
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.config.config import Config
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
@@ -39,10 +39,10 @@ def sink_needs(config: Config) -> SinkNeeds:
     )
 
 
-def recent_audio(config: Config, sample_rate: int) -> AudioRing | None:
+def recent_audio(config: Config, sample_rate: int) -> SampleBuffer | None:
     """The buffer for `SinkContext.ring`; None where no sink reads recent audio."""
     seconds = sink_needs(config).audio_seconds
-    return AudioRing(round(seconds * sample_rate)) if seconds else None
+    return SampleBuffer(round(seconds * sample_rate)) if seconds else None
 
 
 def plan_sinks(config: Config, context: SinkContext) -> list[SinkPlan]:

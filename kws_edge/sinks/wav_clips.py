@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import to_pcm16
-from kws_edge.audio.ring import AudioRing
 from kws_edge.config.fields import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
@@ -79,7 +79,7 @@ class WavClipSink:
 
     name = "clips"
 
-    def __init__(self, config: ClipsConfig, ring: AudioRing, sample_rate: int) -> None:
+    def __init__(self, config: ClipsConfig, ring: SampleBuffer, sample_rate: int) -> None:
         """Raises `ConfigError` where the folder cannot be used or is too small for one clip."""
         if fault := _size_fault(config, sample_rate):
             raise ConfigError(fault)
@@ -197,9 +197,9 @@ class ClipFolder:
         return entries
 
 
-def ring_for(config: ClipsConfig, sample_rate: int) -> AudioRing:
+def ring_for(config: ClipsConfig, sample_rate: int) -> SampleBuffer:
     """A ring that is long enough for a `WavClipSink`."""
-    return AudioRing(round(_needs(config).audio_seconds * sample_rate))
+    return SampleBuffer(round(_needs(config).audio_seconds * sample_rate))
 
 
 def file_name(event: Event) -> str:

@@ -22,7 +22,7 @@ from kws_edge.errors import ConfigError
 from kws_edge.model.bundled import demo_recording
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext
-from kws_edge.sources.base import Samples
+from kws_edge.sources.files import Samples
 
 LOG_FILE_SINK = '''
 """Events appended to a text file."""
@@ -87,7 +87,7 @@ def test_an_event_goes_through_engine_and_worker_to_the_new_sink(tmp_path: Path)
     daemon.run(Samples(read_audio(demo_recording(), 16_000)))
     events = [json.loads(line) for line in out.read_text().splitlines()]
     assert [event["type"] for event in events][-2:] == ["detection", "stopped"]
-    assert len(events) == daemon.detections + 1 >= 6
+    assert len(events) == daemon.engine.detections + 1 >= 6
     assert needs_restart(load_config(environment={}).config, config) == ["model"]
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from sink_parts import wait_for
 
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import read_audio
-from kws_edge.audio.ring import AudioRing
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.near_miss import NearMiss
 from kws_edge.errors import ConfigError
@@ -163,7 +163,7 @@ def test_audio_that_has_gone_is_counted(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 def test_folders_and_settings_that_do_not_fit(tmp_path: Path) -> None:
-    ring = AudioRing(RATE)
+    ring = SampleBuffer(RATE)
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
     with pytest.raises(ConfigError, match=r"^clips.folder: .*open to others \(mode 755\)"):

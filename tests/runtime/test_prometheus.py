@@ -49,7 +49,7 @@ def test_all_figures() -> None:
         rested_seconds=lambda: 7.5,
     )
     for event in one_of_each()[:-1]:
-        metrics.count(event)
+        metrics.event(event)
     for seconds in (0.00005, 0.002, 0.003, 1.0):
         metrics.inference.observe(seconds)
     worker, sink = served(metrics)
@@ -79,7 +79,7 @@ def test_all_figures() -> None:
     assert types["kws_edge_inference_seconds"] == "histogram"
     assert types["kws_edge_detections"] == "counter"
     assert all(re.fullmatch("(kws_edge|process)_[a-z_]+", name) for name in types)
-    metrics.count(one_of_each()[1])
+    metrics.event(one_of_each()[1])
     assert fetch(sink.port)[0]["kws_edge_detections_total,keyword=yes"] == 2
     assert worker.close(30)
     with pytest.raises(OSError, match="refused"):

@@ -1,4 +1,4 @@
-"""The last seconds of a stream, for those who want to know what was heard."""
+"""The last samples of a stream, on the stream's own clock."""
 
 import threading
 
@@ -7,18 +7,20 @@ import numpy as np
 from kws_edge.types import FloatArray
 
 
-class AudioRing:
-    """Keeps the last ``capacity`` samples; one thread pushes, others read.
+class SampleBuffer:
+    """Keeps the last ``capacity`` samples; one thread pushes, any thread reads.
 
-    Its clock is the stream's: the first sample pushed is sample 0, and samples that were
-    lost count as heard and read as zeros.
+    The first sample pushed is sample 0. Lost samples take their place in the stream and read
+    as zeros. Memory: 4 bytes a sample, allocated once.
     """
 
     def __init__(self, capacity: int) -> None:
+        """Raises `ValueError` for a capacity below 1."""
         if capacity <= 0:
             raise ValueError(f"capacity: {capacity} is not above 0")
-        self._samples = np.zeros(capacity, np.float32)
-        self._end = 0  # of what was pushed
+        self._samples = np.zeros(capacity, np.float32)  # sample s lies at s % capacity
+        self._first = 0  # nothing before this sample was ever in this buffer
+        self._end = 0
         self._ended = False
         self._changed = threading.Condition()
 
@@ -30,10 +32,10 @@ class AudioRing:
     @property
     def start(self) -> int:
         """The oldest sample that is still here."""
-        return max(0, self._end - len(self._samples))
+        return max(self._first, self._end - len(self._samples))
 
     def push(self, samples: FloatArray) -> None:
-        """Take ``samples [n]`` (float32 in [-1, 1)), any n; never waits for a reader's work."""
+        """Append ``samples [n]`` (float32 in [-1, 1)), any n; never waits for a reader's work."""
         with self._changed:
             self._put(samples[-len(self._samples) :], len(samples))
 
@@ -43,7 +45,7 @@ class AudioRing:
             self._put(np.zeros(min(samples, len(self._samples)), np.float32), samples)
 
     def end_of_stream(self) -> None:
-        """No more comes: nobody needs to wait any longer."""
+        """No more audio comes: `wait_for` returns at once."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -56,13 +58,23 @@ class AudioRing:
             return self._end >= sample
 
     def read(self, start: int, end: int) -> tuple[int, FloatArray]:
-        """What is here of the samples from ``start`` to before ``end``: the first sample's
-        place in the stream and a copy of them, ``[n]`` with n >= 0."""
+        """A copy of the samples from ``start`` to before ``end``, as far as they are here: the
+        place of the first one in the stream, and ``[n]`` with n >= 0."""
         with self._changed:
             start = max(start, self.start)
             end = max(start, min(end, self._end))
-            places = np.arange(start, end) % len(self._samples)
-            return start, self._samples[places]
+            size = len(self._samples)
+            first, head = start % size, min(end - start, size - start % size)
+            parts = self._samples[first : first + head], self._samples[: end - start - head]
+            return start, np.concatenate(parts)
+
+    def resized(self, capacity: int) -> "SampleBuffer":
+        """The same stream, as much of it as there is room for, in another buffer."""
+        buffer = SampleBuffer(capacity)
+        buffer._first, kept = self.read(self._end - capacity, self._end)
+        buffer._end = buffer._first
+        buffer.push(kept)
+        return buffer
 
     def _put(self, last: FloatArray, count: int) -> None:
         """``last [n]``: the end of ``count`` new samples, as much of it as there is room for."""

@@ -1,4 +1,4 @@
-"""Reading Wyoming events from a client that may send anything.
+"""The Wyoming protocol: reading events from a client that may send anything; what we offer.
 
 An event is a line of JSON (the header), then ``data_length`` bytes of more JSON, then
 ``payload_length`` bytes. The library's own reader takes the sizes as they come, keeps
@@ -7,12 +7,18 @@ whatever is announced in memory, and lets other faults out as they are.
 
 import asyncio
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from wyoming.event import Event
+from wyoming.info import Attribution, Info, WakeModel, WakeProgram
 
+from kws_edge import __version__
+from kws_edge.model.manifest import Manifest
+
+URL = re.compile(r"https?://[^\s)]+|arXiv:(?P<paper>\d+\.\d+)")
 MAX_HEADER = 64 * 1024
 MAX_DATA = 256 * 1024
 MAX_PAYLOAD = 4 * 1024 * 1024  # over two minutes of 16 kHz, 16-bit mono
@@ -94,3 +100,34 @@ def _length(header: dict[str, Any], name: str, limit: int) -> int:
     if type(value) is not int or not 0 <= value <= limit:
         raise ClientError(f"{name}: found {value!r:.40}, expected 0 to {limit}")
     return value
+
+
+def wake_info(manifest: Manifest, languages: Sequence[str]) -> Info:
+    """The answer to ``describe``: Home Assistant shows the descriptions."""
+    return Info(
+        wake=[
+            WakeProgram(
+                name="kws-edge",
+                description=f"Spoken keywords on this device ({manifest.name})",
+                attribution=Attribution(name="kws-edge", url=""),
+                installed=True,
+                version=__version__,
+                models=[_wake_word(keyword, manifest, languages) for keyword in manifest.keywords],
+            )
+        ]
+    )
+
+
+def _wake_word(keyword: str, manifest: Manifest, languages: Sequence[str]) -> WakeModel:
+    phrase = keyword.replace("_", " ")
+    found = URL.search(manifest.attribution)
+    url = f"https://arxiv.org/abs/{found['paper']}" if found and found["paper"] else ""
+    return WakeModel(
+        name=keyword,
+        description=phrase,
+        phrase=phrase,
+        attribution=Attribution(name=manifest.attribution, url=url or (found[0] if found else "")),
+        installed=True,
+        version=manifest.run_id,
+        languages=list(languages),
+    )

@@ -1,7 +1,7 @@
-"""A program that hears the microphone by the public API and tells all that happens, as JSON.
+"""A program that records the microphone and reports all that happens, as JSON lines.
 
-python hear.py [--wait] [--device NAME] [--channel N] [--silence SECONDS] [--save FILE]
-               [--nap SECONDS] [--queue SECONDS] [--slow SECONDS]
+python microphone_program.py [--wait] [--device NAME] [--channel N] [--silence SECONDS]
+               [--save FILE] [--nap SECONDS] [--queue SECONDS] [--slow SECONDS]
 
 Ends at SIGTERM or SIGINT. The saved file holds zeros where samples were lost.
 """
@@ -26,7 +26,7 @@ from kws_edge.types import FloatArray
 RATE = 16000
 
 
-class Hearing:
+class MicrophoneProgram:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.sample = 0
@@ -72,9 +72,9 @@ class Hearing:
 
     def finish(self) -> None:
         microphone = self.microphone
-        heard = np.concatenate(self.parts) if self.parts else np.zeros(0, np.float32)
+        recorded = np.concatenate(self.parts) if self.parts else np.zeros(0, np.float32)
         if self.arguments.save:
-            write_wav(self.arguments.save, heard, RATE)
+            write_wav(self.arguments.save, recorded, RATE)
         self.say(
             overflows=microphone.overflows,
             underflows=microphone.underflows,
@@ -82,7 +82,7 @@ class Hearing:
             samples_lost=microphone.samples_lost,
             restarts=microphone.restarts,
             samples=self.sample,
-            level=level_dbfs(heard) if len(heard) else None,
+            level=level_dbfs(recorded) if len(recorded) else None,
             cpu=time.process_time(),
         )
 
@@ -97,24 +97,24 @@ def main() -> None:
     parser.add_argument("--nap", type=float, default=0.0)
     parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--save", type=Path)
-    hearing = Hearing(parser.parse_args())
+    program = MicrophoneProgram(parser.parse_args())
 
     def nap(*_: object) -> None:
-        hearing.nap = hearing.arguments.nap
+        program.nap = program.arguments.nap
 
     def stop(*_: object) -> None:
-        hearing.say(stopping=True)
-        hearing.microphone.close()
+        program.say(stopping=True)
+        program.microphone.close()
 
     signal.signal(signal.SIGUSR1, nap)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     try:
-        hearing.run()
+        program.run()
     except KwsEdgeError as error:
-        hearing.say(error=str(error))
+        program.say(error=str(error))
         sys.exit(error.exit_code)
-    hearing.finish()
+    program.finish()
 
 
 if __name__ == "__main__":
