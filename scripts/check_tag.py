@@ -18,7 +18,7 @@ def release_notes(tag: str, root: Path = ROOT) -> str:
     """The changelog's section for ``tag``. Raises `ValueError` where something does not fit."""
     code = (root / "kws_edge" / "__init__.py").read_text()
     found = re.search(r'^__version__ = "(.+)"$', code, re.MULTILINE)
-    version = found[1] if found else None
+    version = str(found[1]) if found else "missing"
     if tag != f"v{version}":
         raise ValueError(f"kws_edge.__version__ is {version}: expected tag v{version}, got {tag}")
     for section in re.split(r"^## ", (root / "CHANGELOG.md").read_text(), flags=re.MULTILINE):

@@ -140,7 +140,8 @@ def read_rooms(page: Path) -> dict[str, list[set[str]]]:
 
     A table stands below a heading that is the package's name (``### kws_edge``). The first cell of
     a row holds one or more rooms, folders (`` `audio/` ``) or files (`` `errors.py` ``): a row is
-    one step of the order.
+    one step of the order. A file or folder within a room may have a row of its own
+    (`` `config/schema.py` ``).
     """
     rooms: dict[str, list[set[str]]] = {}
     package = ""
@@ -162,19 +163,27 @@ def order_violations(imports: list[Import], rooms: dict[str, list[set[str]]]) ->
     """
     found = []
     for one in imports:
-        importer, imported = one.importer.split("."), one.imported.split(".")
-        if importer[0] != imported[0]:
-            if importer[0] == "kws_edge":
+        if one.importer.split(".")[0] != one.imported.split(".")[0]:
+            if one.importer.split(".")[0] == "kws_edge":
                 found.append(Violation(one.importer, one.imported, "the runtime needs training"))
             continue
-        places = []
-        for parts in (importer, imported):
-            room = parts[1] if len(parts) > 1 else ""
-            last = len(rooms.get(parts[0], []))
-            order = [i for i, step in enumerate(rooms.get(parts[0], [])) if room in step]
-            places.append(last if room in ("", "__main__") else order[0] if order else None)
-        if None in places:
+        importer, imported = _place(one.importer, rooms), _place(one.imported, rooms)
+        if importer is None or imported is None:
             found.append(Violation(one.importer, one.imported, "a room is not listed"))
-        elif places[0] < places[1]:  # type: ignore[operator]
+        elif importer < imported:
             found.append(Violation(one.importer, one.imported, "from a room further down"))
     return found
+
+
+def _place(module: str, rooms: dict[str, list[set[str]]]) -> int | None:
+    """The step of the order where ``module`` stands, by its longest listed prefix."""
+    package, *parts = module.split(".")
+    steps = rooms.get(package, [])
+    if not parts or parts == ["__main__"]:
+        return len(steps)
+    for length in range(len(parts), 0, -1):
+        prefix = "/".join(parts[:length])
+        for number, step in enumerate(steps):
+            if prefix in step:
+                return number
+    return None
