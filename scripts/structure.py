@@ -40,12 +40,12 @@ HANDWRITTEN = {"docs/event.schema.json"}
 @dataclass(frozen=True)
 class Count:
     name: str
-    value: int
+    value: int | None  # None: not known, since the checkout lacks what it is counted by
     items: list[str] = field(default_factory=list)
 
     @property
     def exceeded(self) -> bool:
-        return self.name in LIMITS and self.value > LIMITS[self.name]
+        return self.value is not None and self.value > LIMITS.get(self.name, self.value)
 
 
 def measure(root: Path) -> list[Count]:
@@ -140,12 +140,12 @@ def _twice(places: dict[str, list[str]]) -> list[str]:
 def _import_counts(root: Path, code: list[Path]) -> list[Count]:
     imports = import_graph.find_imports(root, code)
     rooms = import_graph.read_rooms(root / "docs" / "architecture.md")
-    violations = import_graph.order_violations(imports, rooms) if rooms else []
+    against = [str(one) for one in import_graph.order_violations(imports, rooms)]
     single = import_graph.single_importers(imports)
     return [
         _listed("modules with one importer", [f"{name}: {only}" for name, only in single]),
         _listed("import cycles", [", ".join(group) for group in import_graph.cycles(imports)]),
-        _listed("imports against the order of rooms", [str(one) for one in violations]),
+        Count("imports against the order of rooms", len(against) if rooms else None, against),
     ]
 
 
@@ -162,7 +162,7 @@ def _print_table(columns: list[list[Count]], write: Callable[[str], object]) -> 
     for row in zip(*columns, strict=True):
         here = row[0]
         limit = f"{LIMITS[here.name]:>8}" if here.name in LIMITS else f"{'':>8}"
-        values = "".join(f"{count.value:>9}" for count in row)
+        values = "".join(f"{'-' if count.value is None else count.value:>9}" for count in row)
         write(f"{here.name:<36}{values}{limit}{'  exceeded' if here.exceeded else ''}\n")
 
 
