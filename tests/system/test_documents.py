@@ -106,7 +106,7 @@ def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(names["detection"], kws_edge.Detection)
     assert names["detection"].label == "stop"
 
-    samples, _ = read_audio(demo_recording(), 16000)
+    samples = read_audio(demo_recording(), 16000)
     blocks = [np.asarray(block) for block in np.array_split(samples, 100)]
     names = {"kws_edge": kws_edge, "blocks": blocks}
     exec(pushing, names)  # noqa: S102
