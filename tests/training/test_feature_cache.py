@@ -24,7 +24,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
 
 @pytest.mark.parametrize("kind", ["spectrogram", "log_mel", "mfcc"])
 def test_the_arrays_are_what_the_runtime_computes(split: Split, kind: str, tmp_path: Path) -> None:
-    config = FeatureConfig(kind)  # type: ignore[arg-type]
+    config = FeatureConfig(kind)
     arrays = cached_arrays(split, LABELS, config, tmp_path)
     for examples, clips in (
         (arrays.training, split.training),
@@ -64,7 +64,7 @@ def test_what_a_kill_left_half_done_is_not_used(split: Split, tmp_path: Path) ->
             raise Killed
 
     config = FeatureConfig("mfcc")
-    broken = Split(Cut(split.training), split.validation, split.testing)  # type: ignore[arg-type]
+    broken = Split(Cut(split.training), split.validation, split.testing)
     with pytest.raises(Killed):
         cached_arrays(broken, LABELS, config, tmp_path)
     assert cached_arrays(split, LABELS, config, tmp_path).training.features[-1].any()

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,16 +42,6 @@ class Arrays:
     validation: Examples
 
 
-def relevant(config: FeatureConfig) -> dict[str, Any]:
-    """The settings that this kind of features depends on, framing in samples."""
-    names = ["kind", "sample_rate", "frame_length", "frame_step", "fft_samples", "window_samples"]
-    if config.kind != "spectrogram":
-        names += ["num_mel_bins", "lower_edge_hertz", "upper_edge_hertz", "log_offset"]
-    if config.kind in ("mfcc", "psf_mfcc"):
-        names += ["num_coefficients"]
-    return {name: getattr(config, name) for name in names}
-
-
 def cached_arrays(
     split: Split, labels: Sequence[str], config: FeatureConfig, cache: Path
 ) -> Arrays:
@@ -75,7 +64,7 @@ def cached_arrays(
 def _name(split: Split, config: FeatureConfig) -> str:
     # what a feature's value depends on besides its configuration and the clip
     code = code_digest(kws_edge.audio, kws_edge.features)
-    content = json.dumps([relevant(config), fingerprint(split), np.__version__, code])
+    content = json.dumps([config.relevant(), fingerprint(split), np.__version__, code])
     return f"{config.kind}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
