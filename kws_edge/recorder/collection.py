@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kws_edge.audio.files import read_audio, write_wav
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import KwsEdgeError
 from kws_edge.files import write_atomically
 from kws_edge.recorder.quality import measure
@@ -65,7 +66,8 @@ class Collection:
             samples = read_audio(self.folder / label / str(name), SAMPLE_RATE)
             raw = f"{RAW}/{label}/{name}"
             kept = raw if (self.folder / raw).exists() else None
-            entry = Entry.of(label, name, None, measure(samples, SAMPLE_RATE), kept)
+            measures = measure(samples, measure_speech(samples, SAMPLE_RATE))
+            entry = Entry.of(label, name, None, measures, kept)
             with uninterrupted(), self._writing(MANIFEST):
                 append_line(self.folder / MANIFEST, entry.to_json())
         return len(missing)
