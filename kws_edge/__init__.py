@@ -16,7 +16,7 @@ from kws_edge.sources.files import AudioFile
 from kws_edge.sources.microphone import Microphone
 from kws_edge.spotter import KeywordSpotter, load_model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AudioFile",
