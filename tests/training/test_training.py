@@ -162,8 +162,8 @@ def test_shuffled_by_the_seed_and_anew_each_epoch(tones: Path) -> None:
 
     def epochs(seed: int) -> list[list[int]]:
         tf.random.set_seed(0)
-        batches = clips.training_batches(180, 0, seed).as_numpy_iterator()
-        return [next(batches)[1].argmax(axis=1).tolist() for _ in range(2)]
+        batches = clips.training_batches(180, 0, seed)
+        return [next(batches.as_numpy_iterator())[1].argmax(axis=1).tolist() for _ in range(2)]
 
     first = epochs(1)
     assert first == epochs(1)
