@@ -14,7 +14,7 @@ TFLITE_IDENTIFIER = b"TFL3"
 WEIGHTS_ALIGNMENT = 16
 
 
-def slim(flatbuffer: bytes) -> bytes:
+def compact(flatbuffer: bytes) -> bytes:
     """Without names and signature, which nothing here reads, and equal vectors but once."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(flatbuffer))
     flatbuffer_utils.strip_strings(model)
@@ -26,7 +26,7 @@ def slim(flatbuffer: bytes) -> bytes:
 class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
     """Writes a vector of numbers that it has written before as a reference to that one.
 
-    Readers cannot tell: a flatbuffer is made of relative offsets, and nothing is changed in
+    Readers see no difference: a flatbuffer is made of relative offsets, and nothing is changed in
     place. Vectors of offsets are left: equal bytes point elsewhere from elsewhere.
     """
 
