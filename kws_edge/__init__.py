@@ -13,7 +13,7 @@ from kws_edge.features.stream import FeatureStream
 from kws_edge.model.classifier import Classifier
 from kws_edge.spotter import KeywordSpotter
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Classifier",

@@ -167,6 +167,7 @@ def _python_speech_features() -> Any:
         import python_speech_features
     except ImportError as error:
         raise InterpreterError(
-            "this model's front end is python_speech_features: pip install 'kws-edge[psf]'"
+            "this model's front end is python_speech_features:"
+            " pip install python_speech_features scipy"
         ) from error
     return python_speech_features

@@ -23,7 +23,7 @@ def make_client(config: MqttConfig) -> Any:
     """
     paho = import_extra("paho.mqtt.client", "mqtt")
     if not hasattr(paho, "CallbackAPIVersion"):
-        raise ConfigError("mqtt: paho-mqtt is too old; pip install 'kws-edge[mqtt]'")
+        raise ConfigError("mqtt: paho-mqtt is too old: pip install 'paho-mqtt>=2.0'")
     try:
         config.host.encode("idna")
     except UnicodeError as error:

@@ -107,5 +107,5 @@ def test_a_port_that_is_taken_is_one_line(caplog: pytest.LogCaptureFixture) -> N
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     absent: Any = None
     monkeypatch.setitem(sys.modules, "prometheus_client", absent)
-    with pytest.raises(ConfigError, match=r"pip install 'kws-edge\[metrics\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[metrics\]'"):
         PrometheusSink(MetricsConfig(), Metrics("m", ["yes"]))

@@ -179,5 +179,5 @@ def test_missing_authority_and_missing_extra(
         publisher(1, tls=True, ca_file=tmp_path / "none.pem")
     absent: Any = None
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", absent)
-    with pytest.raises(ConfigError, match=r"pip install 'kws-edge\[mqtt\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[mqtt\]'"):
         publisher(1)
