@@ -18,7 +18,7 @@ from training.evaluation.streams.compose import compose
 from training.evaluation.streams.config import StreamConfig
 from training.evaluation.streams.evaluate import evaluate_streams
 from training.evaluation.streams.files import find_streams, write_stream
-from training.release.operating_points import load_operating_points
+from training.evaluation.operating_points import load_operating_points
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ class Commands(LazyGroup):
         "latency": "training.cli.latency",
         "report": "training.cli.report",
         "release": "training.cli.release",
+        "build": "training.cli.build",
         "field-test": "training.cli.field_test",
         "field-reference": "training.cli.field_reference",
     }
