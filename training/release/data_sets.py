@@ -1,5 +1,6 @@
 """The step 'data': runs the commands that make or download the data sets."""
 
+import glob
 import shlex
 import shutil
 from pathlib import Path
@@ -41,8 +42,10 @@ def fetch(space: Workspace, data_set: DataSetConfig) -> Path:
 
 
 def _arguments(command: str, data: Path, output: Path) -> list[str]:
-    """The words of ``command``, filled in after the split, so that paths may hold spaces."""
-    return [
-        word.replace("{data}", str(data)).replace("{output}", str(output))
-        for word in shlex.split(command)
-    ]
+    """The words of ``command``, filled in after the split, so that paths may hold spaces; file
+    patterns become the files that are there."""
+    words = []
+    for word in shlex.split(command):
+        filled = word.replace("{data}", str(data)).replace("{output}", str(output))
+        words += sorted(glob.glob(filled)) if glob.has_magic(word) else [filled]
+    return words

@@ -13,6 +13,7 @@ from training.evaluation.streams.config import StreamConfig
 
 MODEL_YAML = "model.yaml"
 DEFAULT_TARGET = "default"
+PACKAGE = Path(__file__).parents[1]  # `training`, with its configs/
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class DataSetConfig:
     """A folder or file below the data folder, and the command that makes it.
 
     ``command`` holds the arguments of ``python -m training``, with ``{data}`` for the data folder
-    and ``{output}`` for ``output``. It runs only where ``output`` is not there yet.
+    and ``{output}`` for ``output``; file patterns expand. It runs only where ``output`` is not
+    there yet.
     """
 
     output: Path
@@ -135,9 +137,10 @@ class ModelConfig:
     """The content of ``model.yaml``.
 
     ``description`` and ``limits`` (Markdown) go on the card. ``training`` and ``streams`` hold
-    their configurations, or paths of YAML files relative to ``model.yaml``. ``attribution``
-    replaces that of the training configuration. ``operating_points`` are fixed detector settings,
-    for a model without ``tuning``; without both it keeps those of the training configuration.
+    their configurations, or paths of YAML files, relative to ``model.yaml`` or else to the package
+    ``training``. ``attribution`` replaces that of the training configuration.
+    ``operating_points`` are fixed detector settings, for a model without ``tuning``; without both
+    it keeps those of the training configuration.
     """
 
     description: str
@@ -191,9 +194,9 @@ def load_model_plan(path: Path) -> ModelPlan:
     folder = file.resolve().parent
     training = config.training
     if isinstance(training, Path):
-        training = load(folder / training, TrainingConfig)
+        training = load(_find(training, folder), TrainingConfig)
     loaded = [
-        load(folder / stream, StreamConfig) if isinstance(stream, Path) else stream
+        load(_find(stream, folder), StreamConfig) if isinstance(stream, Path) else stream
         for stream in config.streams
     ]
     streams = {stream.name: stream for stream in loaded}
@@ -205,3 +208,8 @@ def load_model_plan(path: Path) -> ModelPlan:
     return dataclasses.replace(
         plan, training=dataclasses.replace(training, attribution=plan.attribution)
     )
+
+
+def _find(path: Path, folder: Path) -> Path:
+    packaged = PACKAGE / path
+    return packaged if packaged.exists() and not (folder / path).exists() else folder / path

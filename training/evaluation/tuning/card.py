@@ -17,11 +17,11 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
     some = next(iter(points.values()))
     rows = [_row(name, point) for name, point in points.items()]
     return [
-        "## Working points",
+        "## Operating points",
         "",
         f"Chosen from {report['settings_tried']} settings on validation streams:"
         f" {some['spoken']} keywords in {positive}; false accepts over {some['hours']:.2f} h of"
-        f" {negative}. Figures of the streams that they were chosen on flatter.",
+        f" {negative}. Figures on the streams that a setting was chosen on are too good.",
         "",
         "| name | target, false accepts per hour | threshold | smoothing, refractory, repeat (ms) |"
         " false accepts per hour (95 %) | recall (95 %) | latency, median ms |",
