@@ -19,7 +19,8 @@ from training.config import RunConfig
 from training.data.clips import Clip
 from training.data.loading import load_split
 from training.data.splits import Split
-from training.evaluation.predict import features_of, posteriors_of
+from training.data.loading import features_of
+from training.evaluation.predict import posteriors_of
 from training.export.check import available_interpreters, judge
 from training.export.convert import convert, read_run
 from training.study.outcome import outcome_of

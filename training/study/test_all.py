@@ -13,7 +13,8 @@ from training.config import MINI_SPEECH_COMMANDS
 from training.data.cache import relevant
 from training.data.clips import Clip, scan
 from training.data.splits import split_clips
-from training.evaluation.predict import features_of, posteriors_of
+from training.data.loading import features_of
+from training.evaluation.predict import posteriors_of
 from training.study.files import StudyModel
 from training.study.outcome import outcome_of
 from training.study.results import Tested, tested_path
