@@ -51,7 +51,7 @@ MODEL = {
             "averaging": 0.5,
         },
     },
-    "data": [{"output": "lists", "command": "dataset split {output} --data {data}/clips"}],
+    "data": [{"output": "lists", "command": "data split {output} --data {data}/clips"}],
     "export": {"quantization": "float32"},
     "streams": [
         {"name": "words", "clips": [{"folder": "clips", "count": 12}], "gap_seconds": [0.5, 1]},
@@ -211,7 +211,7 @@ def test_a_step_without_those_before_it(bench: Bench) -> None:
 
 
 def test_a_data_set_that_another_command_made_is_not_overwritten(bench: Bench) -> None:
-    command = "dataset split {output} --data {data}/clips --method random"
+    command = "data split {output} --data {data}/clips --method random"
     bench.describe(data=[{"output": "lists", "command": command}])
     process = bench.start("--to", "data")
     _, errors = process.communicate(timeout=120)
@@ -221,12 +221,12 @@ def test_a_data_set_that_another_command_made_is_not_overwritten(bench: Bench) -
 
 
 def test_a_command_that_fails_gives_its_exit_code(bench: Bench) -> None:
-    command = "dataset split {output} --data {data}/nothing"
+    command = "data split {output} --data {data}/nothing"
     bench.describe(data=[{"output": "other", "command": command}])
     process = bench.start("--to", "data")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 66
-    assert "failed: python -m training dataset split" in errors
+    assert "failed: python -m training data split" in errors
     assert not (bench.data / "other").exists()
     bench.describe()
 

@@ -84,7 +84,7 @@ def _export(space: Workspace) -> Paths:
     streaming = ["--streaming"] if form.streaming else []
     streaming += ["--chunk-ms", str(form.chunk_ms)] if form.chunk_ms is not None else []
     where = ("--data", space.data, "--output", partial)
-    space.run("convert", run, "-q", form.quantization, *streaming, *where)
+    space.run("export", run, "-q", form.quantization, *streaming, *where)
     (made,) = partial.glob("*.tflite")
     file = read_model(made)
     manifest = dataclasses.replace(file.manifest, name=space.plan.name)
