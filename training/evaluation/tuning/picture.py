@@ -1,6 +1,7 @@
 """The DET curve: false rejects over false accepts per hour (Martin et al. 1997, with rates per
 hour as keyword spotting has them)."""
 
+import itertools
 from typing import Any
 
 from training.evaluation.tuning.tune import Tuning
@@ -9,7 +10,7 @@ from training.report import svg
 WIDTH, HEIGHT = 640, 440
 LEFT, RIGHT, TOP, BOTTOM = 60, 16, 64, 50
 ZERO = 34  # width of the column for settings without a false accept
-POINTS = {"default": "#d55e00", "quiet": "#0072b2", "eager": "#007a5a"}  # Okabe and Ito
+POINT_COLOURS = ("#d55e00", "#0072b2", "#007a5a", "#cc79a7", "#56b4e9")  # Okabe and Ito
 SHORTEST, LONGEST = (0xBD, 0xC6, 0xCF), (0x3B, 0x44, 0x4D)
 
 
@@ -36,9 +37,10 @@ def draw_det(tuning: Tuning, points: dict[str, Any]) -> str:
         line = [(_x(r.false_accepts / hours, x), _y(100 * r.misses / spoken, y)) for r in same]
         body.append(svg.path(line, colour))
         body += _legend(LEFT + 88 * number, 40, f"{time:g} ms", colour)
+    colours = dict(zip(points, itertools.cycle(POINT_COLOURS), strict=False))
     for number, name in enumerate(sorted(points, key="default".__eq__)):  # that on top
-        body += _point(name, points[name], x, y)
-        body += _legend(LEFT + 88 * number, 20, name, POINTS[name])
+        body += _point(name, points[name], x, y, colours[name])
+        body += _legend(LEFT + 88 * number, 20, name, colours[name])
     title = f"{tuning.file.manifest.name}: DET, {spoken} keywords, {hours:.2f} h of negatives"
     body.append(svg.text(WIDTH - RIGHT, 20, title, anchor="end", size=11, colour=svg.GREY))
     repeat = "" if chosen.repeat_ms == "off" else f", repeat {chosen.repeat_ms:g} ms"
@@ -74,8 +76,7 @@ def _axes(x: svg.Scale, y: svg.Scale) -> list[str]:
     return body
 
 
-def _point(name: str, point: dict[str, Any], x: svg.Scale, y: svg.Scale) -> list[str]:
-    colour = POINTS[name]
+def _point(name: str, point: dict[str, Any], x: svg.Scale, y: svg.Scale, colour: str) -> list[str]:
     rate, rejected = point["false_accepts_per_hour"], 100 * (1 - point["recall"])
     left, right = (
         min(_x(point[f"false_accepts_per_hour_{end}"], x), x.end) for end in ("lower", "upper")
