@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, Command
-from recipe_world import write_recordings
+from window_world import CONFIG, write_recordings
 
 from kws_edge.model.file import read_model
 from training.release.stamps import Stamps, key_of, listing
@@ -22,34 +22,9 @@ MODEL = {
     "limits": "It knows tones, not words.\n",
     "attribution": [{"name": "Made tones", "creator": "a test", "licence": "CC0 1.0"}],
     "training": {
+        **CONFIG,
         "name": "anything",
-        "data": {
-            "sources": [{"folder": "clips"}],
-            "words": ["high", "low"],
-            "noise": ["noise"],
-            "speech": ["speech"],
-        },
-        "features": {
-            "kind": "log_mel",
-            "frame_length_ms": 32,
-            "frame_step_ms": 20,
-            "num_mel_bins": 20,
-            "log_offset": 1e-3,
-        },
-        "windows": {},
-        "augmentation": {
-            "rooms": 2,
-            "mixup": 0,
-            "masks": {"time_masks": 1, "time_frames": 2, "band_masks": 1, "bands": 1},
-        },
-        "network": {"architecture": "tc_resnet", "width": 8},
-        "schedule": {
-            "epochs": 2,
-            "passes": 1,
-            "batch_size": 8,
-            "warmup_epochs": 0.5,
-            "averaging": 0.5,
-        },
+        "schedule": {**CONFIG["schedule"], "epochs": 2, "passes": 1},
     },
     "data": [{"output": "lists", "command": "data split {output} --data {data}/clips"}],
     "export": {"quantization": "float32"},
