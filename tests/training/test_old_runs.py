@@ -45,7 +45,7 @@ def old_recipe() -> dict[str, Any]:
     return {**document, **CONFIG["data"], "schedule": {**CONFIG["schedule"], **rate}}
 
 
-def write(folder: Path, config: TrainingConfig, **files: dict[str, Any]) -> bytes:
+def write(folder: Path, what: TrainingConfig, **files: dict[str, Any]) -> bytes:
     """An old run with the weights of an untrained network; their bytes."""
     folder.mkdir()
     for name, document in files.items():
@@ -53,7 +53,7 @@ def write(folder: Path, config: TrainingConfig, **files: dict[str, Any]) -> byte
     validation = {"closed": 0.9, "open": 0.8, "fired": 0.1, "windows": 0.7, "windows_fired": 0.2}
     metrics = {"git_commit": "0" * 40, "validation": validation, "windows": 57}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    network(config).save_weights(folder / WEIGHTS)
+    network(what).save_weights(folder / WEIGHTS)
     return (folder / WEIGHTS).read_bytes()
 
 

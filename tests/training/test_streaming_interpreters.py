@@ -19,6 +19,7 @@ from untrained_run import write_run
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import make_interpreter
 from training.export.check import INTERPRETERS
+from training.export.compact import compact
 from training.networks.registry import streaming_architectures
 
 PROBES = """
@@ -79,15 +80,15 @@ def test_convert_streaming_by_the_command(tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "training",
-            "convert",
-            str(run),
+            "export",
+            str(run.folder),
             "--streaming",
             "--chunk-ms",
             "160",
             "-q",
             "int8",
             "--data",
-            str(data),
+            str(data.parent),
             "--output",
             str(tmp_path),
         ],

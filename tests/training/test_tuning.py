@@ -138,7 +138,8 @@ def test_what_it_made_of_streams_goes_into_card_and_manifest(
         return training("release", model_path, "--name", "tuned", "--output", tmp_path, *arguments)
 
     made = training(
-        "evaluate-stream",
+        "evaluate",
+        "stream",
         model_path,
         folder / "room.wav",
         "--describe",
