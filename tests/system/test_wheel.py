@@ -190,7 +190,8 @@ def _training_names_its_extra(python: str, environment: dict[str, str], folder: 
 def test_training_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     """Beside the packages of this environment, which has the extra: no checkout is in reach."""
     target = tmp_path / "installed"
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", target, wheel]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    pip += ["--target", target, wheel]
     subprocess.run(pip, check=True, capture_output=True)
 
     def run(*arguments: object) -> str:

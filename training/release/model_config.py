@@ -121,7 +121,7 @@ class EvaluationConfig:
     repetitions: int = 200
 
     def __post_init__(self) -> None:
-        names = [one.name for one in (*self.clips, *self.streams)]
+        names = [*(one.name for one in self.clips), *(one.name for one in self.streams)]
         faults = [
             f"{name!r} is the name of two" for name in sorted(set(names)) if names.count(name) > 1
         ]

@@ -95,7 +95,8 @@ def _export(space: Workspace) -> Paths:
 
 def _streams_inputs(space: Workspace) -> dict[str, Any]:
     streams = space.plan.streams.values()
-    folders = {part.folder for stream in streams for part in (*stream.clips, *stream.speech)}
+    folders = {clips.folder for stream in streams for clips in stream.clips}
+    folders |= {speech.folder for stream in streams for speech in stream.speech}
     folders |= {stream.noise.folder for stream in streams if stream.noise}
     return {
         "streams": [as_document(stream) for stream in streams],
