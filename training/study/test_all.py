@@ -10,10 +10,9 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.types import FloatArray
 from training.config import MINI_SPEECH_COMMANDS
-from training.data.cache import relevant
 from training.data.clips import Clip, scan
-from training.data.splits import split_clips
 from training.data.loading import features_of
+from training.data.splits import split_clips
 from training.evaluation.predict import posteriors_of
 from training.study.files import StudyModel
 from training.study.outcome import outcome_of
@@ -95,4 +94,4 @@ def _test(model: StudyModel, features: FloatArray, clips: Sequence[Clip], words:
 
 def _part_and_front_end(model: StudyModel) -> str:
     manifest = model.file.manifest
-    return json.dumps([model.record.config["split"], manifest.labels, relevant(manifest.features)])
+    return json.dumps([model.record.config["split"], manifest.labels, manifest.features.relevant()])
