@@ -33,8 +33,8 @@ virtual_environment() {
         { echo "needs Python 3.10 or newer, found $(python3 --version)" >&2; exit 69; }
     folder=$1
     shift
-    packaged=$(find setup.cfg kws_edge models recordings -type f ! -name '*.pyc' | sort | xargs cksum | cksum)
-    case "$1" in -e) packaged=$(cksum <setup.cfg) ;; esac
+    packaged=$(find setup.cfg setup.py kws_edge training models recordings systemd -type f ! -name '*.pyc' | sort | xargs cksum | cksum)
+    case "$1" in -e) packaged=$(cat setup.cfg setup.py | cksum) ;; esac
     stamp="$(python3 --version) $* $packaged"
     [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ] && return 0
     python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv

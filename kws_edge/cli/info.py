@@ -3,7 +3,7 @@
 import click
 
 from kws_edge.cli.options import json_option
-from kws_edge.model.bundled import bundled_models, find_model
+from kws_edge.model.bundled import find_model
 from kws_edge.model.file import ModelFile, read_model
 
 
@@ -11,7 +11,7 @@ from kws_edge.model.file import ModelFile, read_model
 @click.argument("model", default="default")
 @json_option
 def command(model: str, as_json: bool) -> None:
-    """Verify MODEL (a file, or the name of a bundled one) and print its manifest."""
+    """Verify MODEL (a file, or a name from 'kws-edge models') and print its manifest."""
     file = read_model(find_model(model))
     if as_json:
         click.echo(file.manifest.to_json())

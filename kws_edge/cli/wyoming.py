@@ -11,6 +11,7 @@ from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.extras import not_installed
 from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
@@ -138,4 +139,4 @@ def _announced_as(name: str) -> str:
 
 def _need(package: str, extra: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise ConfigError(f"{package} is not installed: pip install 'kws-edge[{extra}]'")
+        raise ConfigError(f"{package} {not_installed(extra)}")

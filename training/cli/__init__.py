@@ -16,6 +16,7 @@ class Commands(LazyGroup):
         "evaluate": "training.cli.evaluate",
         "tune": "training.cli.tune",
         "release": "training.cli.release",
+        "build": "training.cli.build",
         "upgrade": "training.cli.upgrade",
     }
 

@@ -17,9 +17,8 @@ from kws_edge.model.interpreter import CHOICE_VARIABLE, interpreter_name
 from kws_edge.types import FloatArray
 from training.config import RunConfig
 from training.data.clips import Clip
-from training.data.loading import load_split
+from training.data.loading import features_of, load_split
 from training.data.splits import Split
-from training.data.loading import features_of
 from training.evaluation.predict import posteriors_of
 from training.export.check import available_interpreters, judge
 from training.export.convert import convert, read_run

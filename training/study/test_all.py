@@ -11,8 +11,8 @@ from kws_edge.model.interpreter import interpreter_name
 from kws_edge.types import FloatArray
 from training.config import MINI_SPEECH_COMMANDS
 from training.data.clips import Clip, scan
-from training.data.splits import split_clips
 from training.data.loading import features_of
+from training.data.splits import split_clips
 from training.evaluation.predict import posteriors_of
 from training.study.files import StudyModel
 from training.study.outcome import outcome_of

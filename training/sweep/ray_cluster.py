@@ -10,6 +10,7 @@ import numpy as np
 import kws_edge
 import training
 from kws_edge.errors import ConfigError, KwsEdgeError
+from kws_edge.extras import not_installed
 from training.config import RunConfig
 from training.data.cache import Arrays, Examples, cached_arrays
 from training.data.splits import Split
@@ -85,7 +86,7 @@ def _connect(address: str, resources: Resources) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("--ray needs Ray: pip install 'kws-edge[ray]'") from error
+        raise ConfigError(f"--ray: Ray {not_installed('ray')}") from error
     threads = str(max(1, int(resources.num_cpus)))
     environment = {
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", ""),
