@@ -48,7 +48,8 @@ class Run:
         value = self.value(metric)
         if metric != ACCURACY:
             return Score(value)
-        count = int(self.value("clips.validation"))
+        kinds = [self.rows[0].number(f"clips.validation.{kind}") for kind in ("keywords", "others")]
+        count = int(sum(clips for clips in kinds if clips is not None))
         model = self.models.get("float32")
         right = model.bits("validation_right", count) if model else None
         return Score(value, count, right, model["validation_clips_id"] if model else "")

@@ -240,7 +240,7 @@ def front(choices: Sequence[T], cost: Callable[[T], float], gain: Callable[[T], 
 
 def steps(found: Sequence[Model], noise: SeedNoise) -> list[Difference | None]:
     """Of each model of a front against the next cheaper one; None for the first."""
-    differences: list[Difference | None] = [None]
+    differences: list[Difference | None] = [None] if found else []
     for cheaper, dearer in itertools.pairwise(found):
         # two quantizations of one network: no other seed was in play
         same = cheaper.run.key == dearer.run.key
