@@ -1,64 +1,270 @@
-"""What a training run is made of, read from YAML (training/configs/)."""
+"""TrainingConfig: everything that makes a trained network, read from YAML (training/configs/)."""
 
+import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from kws_edge.config.schema import did_you_mean
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ValidationErrors
-from kws_edge.features.front_end import FeatureConfig
+from kws_edge.features.config import FeatureConfig
+from training.data.augmentation.config import AugmentationConfig, Range
+from training.data.augmentation.spectral import Masks
+from training.data.splits import Method
+from training.data.windows import SILENCE, UNKNOWN
+from training.data.windows.maker import WindowConfig
+from training.networks.registry import ARCHITECTURES
 
-ArchitectureName = Literal["lab_cnn", "ds_cnn", "bc_resnet", "tc_resnet", "ts_resnet"]
+NO_AUGMENTATION = AugmentationConfig(
+    speed=0,
+    gain_db=Range(0, 0),
+    noise_share=0,
+    room_share=0,
+    rooms=0,
+    tilt_share=0,
+    narrow_share=0,
+    codec_share=0,
+    clip_share=0,
+    masks=Masks(0, 0, 0, 0),
+    mixup=0,
+)
 MINI_SPEECH_COMMANDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """Adam whose learning rate falls linearly from the first step to the last."""
+class SourceConfig:
+    """A folder of labels, each a folder of clips, relative to the command's ``--data``.
 
-    initial_learning_rate: float = 0.01
-    end_learning_rate: float = 1e-5
-    batch_size: int = 20
-    epochs: int = 10
+    ``split`` divides its clips into parts: ``official`` (speaker hash), ``lists`` (a folder of
+    lists given with the command), ``random`` (80/10/10 by the seed), ``takes`` (every fifth take
+    of a label is for validation: for the recordings of one person) or ``training`` (all of it).
+    Training refuses a split with a speaker or a recording in two parts, unless ``allow_leaks``
+    accepts that. The training clips count ``repeat`` times in an epoch.
+    """
+
+    folder: Path
+    split: Method | Literal["takes", "training"] = "official"
+    allow_leaks: bool = False
+    repeat: int = 1
 
     def __post_init__(self) -> None:
-        faults = [
-            f"{name}: {getattr(self, name)} is not above 0"
-            for name in ("initial_learning_rate", "end_learning_rate", "batch_size", "epochs")
-            if getattr(self, name) <= 0
-        ]
+        if self.repeat < 1:
+            raise ValidationErrors([f"repeat: {self.repeat} is not above 0"])
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The recordings, all relative to the command's ``--data``.
+
+    ``words`` are the labels that the network learns, in the order of its outputs. With windows,
+    clips of all other labels in ``sources`` are unknown words; without, they are ignored.
+    ``noise`` and ``speech`` are folders of background noise and of running speech without
+    keywords, which only windows and augmentation use.
+    """
+
+    sources: tuple[SourceConfig, ...]
+    words: tuple[str, ...] = MINI_SPEECH_COMMANDS
+    noise: tuple[Path, ...] = ()
+    speech: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        faults = []
+        if not self.words or len(set(self.words)) != len(self.words):
+            faults.append("words: expected at least one, each once")
+        if not self.sources:
+            faults.append("sources: expected at least one folder of labels")
         if faults:
             raise ValidationErrors(faults)
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """One training run.
+class NetworkConfig:
+    """An architecture of ``training/networks/registry.py`` and its width, in the unit that the
+    architecture documents (null: the architecture's own default)."""
 
-    ``split``: ``official`` (speaker hash), ``lists`` (a folder given with the command) or
-    ``random``. A split in which a speaker or a recording is in two parts is refused unless
-    ``allow_leaks`` says that this is known. ``test`` reads the testing part at the end.
-    ``width`` sizes the architecture; None is its own default.
-    """
-
-    name: str
-    features: FeatureConfig
-    labels: tuple[str, ...] = MINI_SPEECH_COMMANDS
-    split: Literal["official", "lists", "random"] = "official"
-    allow_leaks: bool = False
-    architecture: ArchitectureName = "lab_cnn"
+    architecture: str = "tc_resnet"
     width: int | None = None
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    detector: DetectorConfig = field(default_factory=DetectorConfig)
-    seed: int = 0
-    test: bool = True
 
     def __post_init__(self) -> None:
         faults = []
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            faults.append("labels: expected at least two, each once")
-        if not self.name or "/" in self.name:
-            faults.append(f"name: {self.name!r} cannot name a file")
+        if self.architecture not in ARCHITECTURES:
+            listed, hint = ", ".join(ARCHITECTURES), did_you_mean(self.architecture, ARCHITECTURES)
+            faults.append(f"architecture: found {self.architecture!r}, expected {listed}{hint}")
         if self.width is not None and self.width < 1:
             faults.append(f"width: {self.width} is not above 0")
         if faults:
             raise ValidationErrors(faults)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam or AdamW, with a learning rate that decays from ``learning_rate`` at the end of the
+    warm-up to ``end_learning_rate`` at the last step, linearly or as a cosine."""
+
+    kind: Literal["adam", "adamw"] = "adamw"
+    decay: Literal["linear", "cosine"] = "cosine"
+    learning_rate: float = 2e-3
+    end_learning_rate: float = 0.0
+    weight_decay: float = 1e-4
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.learning_rate <= 0:
+            faults.append(f"learning_rate: {self.learning_rate} is not above 0")
+        if not 0 <= self.end_learning_rate <= self.learning_rate:
+            faults.append(
+                f"end_learning_rate: {self.end_learning_rate} is not within 0 to learning_rate"
+            )
+        if self.weight_decay < 0:
+            faults.append(f"weight_decay: {self.weight_decay} is below 0")
+        if self.kind == "adam" and self.weight_decay:
+            faults.append("weight_decay: adam has none, set it to 0 (or kind to adamw)")
+        if faults:
+            raise ValidationErrors(faults)
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The course of one training.
+
+    The learning rate rises over ``warmup_epochs`` (cosine decay only). ``averaging`` is the
+    momentum of the running mean of the weights, which is what the run keeps; 0 for none.
+    ``passes`` different windows are drawn for each clip and used in turn; clips without
+    augmentation have one pass. ``seed`` draws weights and order (null: the configuration's
+    seed): another one trains another network on the same windows.
+    """
+
+    epochs: int = 60
+    batch_size: int = 128
+    warmup_epochs: float = 3
+    averaging: float = 0.995
+    label_smoothing: float = 0.05
+    passes: int = 20
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        faults = [
+            f"{name}: {getattr(self, name)} is not above 0"
+            for name in ("epochs", "batch_size", "passes")
+            if getattr(self, name) <= 0
+        ]
+        faults += [
+            f"{name}: {getattr(self, name)} is not within 0 to below 1"
+            for name in ("label_smoothing", "averaging")
+            if not 0 <= getattr(self, name) < 1
+        ]
+        if not 0 <= self.warmup_epochs < self.epochs:
+            faults.append(f"warmup_epochs: {self.warmup_epochs} is not within 0 to below epochs")
+        if faults:
+            raise ValidationErrors(faults)
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Networks whose mean posteriors are ``share`` of the training targets (Hinton et al. 2015,
+    arXiv:1503.02531, at temperature 1).
+
+    Either ``runs``, folders of trained runs with the same features and labels, relative to the
+    working directory, or a larger ``network``, trained first for ``epochs`` on the same windows.
+    """
+
+    network: NetworkConfig | None = None
+    epochs: int = 60
+    runs: tuple[Path, ...] = ()
+    share: float = 0.7
+
+    def __post_init__(self) -> None:
+        faults = []
+        if (self.network is None) == (not self.runs):
+            faults.append("network, runs: expected one of them")
+        if not 0 < self.share <= 1:
+            faults.append(f"share: {self.share} is not within 0 to 1")
+        if self.epochs < 1:
+            faults.append(f"epochs: {self.epochs} is not above 0")
+        if faults:
+            raise ValidationErrors(faults)
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A data set that the training used, for the model's manifest and card."""
+
+    name: str
+    licence: str
+    url: str = ""
+    creator: str = ""
+
+    def __str__(self) -> str:
+        by = f" by {self.creator}" if self.creator else ""
+        where = f" ({self.url})" if self.url else ""
+        return f"{self.name}{by}{where}, licensed {self.licence}"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training, from recordings to weights.
+
+    ``windows``: null trains on the clips as they are, one window each; otherwise windows are
+    drawn as a stream shows them, and the labels ``_unknown_`` and ``_silence_`` come after the
+    words. ``augmentation``: null for none. ``init_from``: a run whose weights the network
+    starts with. ``detector`` goes into the model's manifest and does not affect training.
+    """
+
+    name: str
+    features: FeatureConfig
+    data: DataConfig
+    windows: WindowConfig | None = None
+    augmentation: AugmentationConfig | None = None
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    teacher: TeacherConfig | None = None
+    init_from: Path | None = None
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    attribution: tuple[Attribution, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        faults = []
+        if not self.name or "/" in self.name:
+            faults.append(f"name: {self.name!r} cannot name a file")
+        if self.windows is None and len(self.data.words) < 2:
+            faults.append("data.words: expected at least two, since there are no windows")
+        if self.windows is not None:
+            faults += [
+                f"data.words: {word!r} starts with _, as labels that are no words do"
+                for word in self.data.words
+                if word.startswith("_")
+            ]
+        if self.optimizer.decay == "linear" and self.schedule.warmup_epochs:
+            faults.append("schedule.warmup_epochs: only optimizer.decay cosine has a warm-up")
+        teacher = self.teacher
+        if teacher and teacher.network and teacher.epochs <= self.schedule.warmup_epochs:
+            faults.append("teacher.epochs: expected more than schedule.warmup_epochs")
+        if faults:
+            raise ValidationErrors(faults)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The network's outputs: the words and, with windows, ``_unknown_`` and ``_silence_``."""
+        return self.data.words if self.windows is None else (*self.data.words, UNKNOWN, SILENCE)
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of weights and order."""
+        return self.seed if self.schedule.seed is None else self.schedule.seed
+
+    @property
+    def plain_clips(self) -> bool:
+        """Whether the network trains on the clips as they are."""
+        return self.windows is None and self.augmentation is None
+
+    @property
+    def effects(self) -> AugmentationConfig:
+        """The augmentation, with every effect off where there is none."""
+        return self.augmentation or NO_AUGMENTATION
+
+    def with_network(self, network: NetworkConfig) -> "TrainingConfig":
+        """The same training of another network."""
+        return dataclasses.replace(self, network=network)

@@ -47,6 +47,7 @@ def audio_files(folder: Path) -> list[Path]:
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in AUDIO_SUFFIXES
+        and path.is_file()
         and not any(part[0] == "." for part in path.relative_to(folder).parts)
     )
 

@@ -45,7 +45,7 @@ def scan(folder: Path, labels: Sequence[str] | None = None) -> list[Clip]:
     """
     if not folder.is_dir():
         raise MissingFileError(
-            f"{folder}: no such folder; get the data with: python -m training dataset fetch"
+            f"{folder}: no such folder; get the data with: python -m training data fetch"
         )
     found = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] not in ".")
     missing = sorted(set(labels or ()) - set(found))
@@ -55,7 +55,8 @@ def scan(folder: Path, labels: Sequence[str] | None = None) -> list[Clip]:
         Clip(path, label, speaker_of(path))
         for label in (labels or found)
         for path in sorted((folder / label).iterdir())
-        if path.suffix.lower() in AUDIO_SUFFIXES
+        # hidden files are what other systems leave beside a clip, such as ._clip.wav
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.name[0] != "." and path.is_file()
     ]
     if not clips:
         raise DataError(f"{folder}: no {', '.join(AUDIO_SUFFIXES)} files in folders of labels")

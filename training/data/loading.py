@@ -1,35 +1,38 @@
-"""The clips of a run, divided into parts."""
+"""The only reader of training clips: from a file to the samples and features of one window.
 
-import hashlib
+It reads what the runtime reads: every format of `kws_edge.audio.files`, at any rate and with
+any number of channels. A clip longer than the window gives its loudest stretch, a shorter one
+is padded with zeros at its end. Every Keras backend and tf.data train on these samples.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
-from kws_edge.errors import DataError
-from training.config import RunConfig
-from training.data.clips import scan
-from training.data.leaks import find_leaks
-from training.data.splits import PARTS, Split, split_clips
+import numpy as np
+
+from kws_edge.audio.files import one_window, read_audio
+from kws_edge.features.front_end import FeatureConfig, FrontEnd
+from kws_edge.types import FloatArray
+from training.data.clips import Clip
 
 
-def load_split(config: RunConfig, data: Path, split_lists: Path | None) -> Split:
-    """The parts of the data; a leaking split is refused unless the run allows it."""
-    clips = scan(data, config.labels)
-    split = split_clips(clips, config.split, split_lists, config.seed)
-    empty = [part for part in PARTS if not split.part(part)]
-    if empty:
-        raise DataError(f"{data}: no clips in the part {', '.join(empty)} of this split")
-    if not config.allow_leaks and (leaks := find_leaks(split)):
-        raise DataError(f"{data}: {leaks}; 'allow_leaks: true' trains all the same")
-    return split
+def load_window(path: Path, config: FeatureConfig) -> FloatArray:
+    """The samples of a clip's window, float32 ``[window_samples]`` in [-1, 1).
 
-
-def fingerprint(split: Split) -> str:
-    """12 hexadecimal digits for what a run trains on and is chosen by, wherever it lies.
-
-    Made of the names and sizes of the training and validation clips, in their order; the
-    samples are not read.
+    Raises `DataError` or `MissingFileError` that name ``path``.
     """
-    digest = hashlib.sha256()
-    for part in ("training", "validation"):
-        for clip in split.part(part):
-            digest.update(f"{part} {clip.key} {clip.path.stat().st_size}\n".encode())
-    return digest.hexdigest()[:12]
+    return one_window(read_audio(path, config.sample_rate), config.window_samples)
+
+
+def window_features(clip: Clip, front_end: FrontEnd) -> FloatArray:
+    """``[frames, width]`` of a clip's window."""
+    return front_end(load_window(clip.path, front_end.config))
+
+
+def features_of(clips: Sequence[Clip], config: FeatureConfig) -> FloatArray:
+    """``[clips, frames, width]``."""
+    front_end = FrontEnd(config)
+    features: FloatArray = np.empty((len(clips), *config.shape), np.float32)
+    for row, clip in enumerate(clips):
+        features[row] = window_features(clip, front_end)
+    return features

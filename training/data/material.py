@@ -1,5 +1,6 @@
-"""The recordings of a recipe, divided into training and validation."""
+"""The recordings of a configuration, divided into training, validation and testing."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from kws_edge.audio.files import audio_files, read_audio
-from kws_edge.errors import DataError
+from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
+from training.config import SourceConfig, TrainingConfig
 from training.data.augmentation import RATE
 from training.data.clips import Clip, scan, speaker_of
-from training.data.splits import official_part, split_clips
+from training.data.leaks import find_leaks
+from training.data.splits import PARTS, Split, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import Material
 from training.data.windows.words import Words
-from training.train.recipe import Recipe, Source
 
 NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
 
@@ -27,21 +29,28 @@ class Part:
     clips of ``_silence_``, of a room, and ``others`` have those of ``_unknown_`` too."""
 
     keywords: tuple[Clip, ...]
-    others: tuple[Clip, ...]
-    silence: tuple[Clip, ...]
-    speech: tuple[Path, ...]
+    others: tuple[Clip, ...] = ()
+    silence: tuple[Clip, ...] = ()
+    speech: tuple[Path, ...] = ()
+
+    def named(self) -> tuple[Clip, ...]:
+        """The clips of words and of others, these with the label ``_unknown_``."""
+        others = (dataclasses.replace(clip, label=UNKNOWN) for clip in self.others)
+        return (*self.keywords, *others)
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """What a recipe trains on and what it is chosen by; ``noise`` is cut in two by time."""
+    """What a network trains on, is chosen by and, in the end, tested on; ``noise`` is cut in two
+    by time. Only clips have a testing part."""
 
     training: Part
     validation: Part
-    noise: tuple[Path, ...]
+    testing: Part
+    noise: tuple[Path, ...] = ()
 
     def fingerprint(self) -> str:
-        """12 hexadecimal digits for all of it: names and sizes, in order."""
+        """12 hexadecimal digits for training and validation: names and sizes, in order."""
         digest = hashlib.sha256()
         for part in (self.training, self.validation):
             paths = [clip.path for clip in (*part.keywords, *part.others, *part.silence)]
@@ -49,32 +58,60 @@ class Recordings:
                 digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
         return digest.hexdigest()[:12]
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """The number of clips of each kind in the parts that are trained on and chosen by."""
+        return {
+            name: {kind: len(found) for kind, found in vars(getattr(self, name)).items()}
+            for name in ("training", "validation")
+        }
 
-def find_recordings(recipe: Recipe, data: Path, split_lists: Path | None = None) -> Recordings:
-    """Raises `MissingFileError` for a folder that is not there, `DataError` where a word has no
-    clip to train on, or none of a part."""
-    parts: dict[str, list[Clip]] = {"training": [], "validation": []}
-    for source in recipe.sources:
-        for part, clips in _divided(source, data, split_lists).items():
-            parts[part] += clips * (source.repeat if part == "training" else 1)
-    speech = [path for folder in recipe.speech for path in audio_files(data / folder)]
-    made = {part: _part(recipe, part, clips, speech) for part, clips in parts.items()}
-    for part, found in made.items():
-        missing = sorted(set(recipe.words) - {clip.label for clip in found.keywords})
-        if missing:
+
+def find_recordings(
+    config: TrainingConfig, data: Path, split_lists: Path | None = None, check_leaks: bool = False
+) -> Recordings:
+    """The recordings below ``data`` that ``config`` names.
+
+    With ``check_leaks`` every clip is read, and a split that leaks is refused. Raises
+    `MissingFileError` for a folder that does not exist, `DataError` where a word has no clip in
+    the training or in the validation part, or where a split leaks.
+    """
+    clips: dict[str, list[Clip]] = {part: [] for part in PARTS}
+    for source in config.data.sources:
+        split = _divided(config, source, data, split_lists)
+        if check_leaks and not source.allow_leaks and source.split not in ("takes", "training"):
+            _refuse_leaks(split, data / source.folder)
+        for part in PARTS:
+            clips[part] += split.part(part) * (source.repeat if part == "training" else 1)
+    _check_words(config, data, clips)
+    windows = config.windows is not None
+    speech = [
+        path for folder in config.data.speech if windows for path in audio_files(data / folder)
+    ]
+    parts = {part: _part(config, part, found, speech) for part, found in clips.items()}
+    noise = () if config.plain_clips else config.data.noise
+    files = [path for folder in noise for path in audio_files(data / folder)]
+    return Recordings(parts["training"], parts["validation"], parts["testing"], tuple(files))
+
+
+def _refuse_leaks(split: Split, folder: Path) -> None:
+    if leaks := find_leaks(split):
+        raise DataError(f"{folder}: {leaks}; 'allow_leaks: true' trains all the same")
+
+
+def _check_words(config: TrainingConfig, data: Path, clips: dict[str, list[Clip]]) -> None:
+    known = {clip.label for found in clips.values() for clip in found}
+    if missing := sorted(set(config.data.words) - known):
+        folders = ", ".join(str(data / source.folder) for source in config.data.sources)
+        raise MissingFileError(f"{folders}: no folder for {', '.join(missing)}")
+    for part in ("training", "validation"):
+        if missing := sorted(set(config.data.words) - {clip.label for clip in clips[part]}):
             raise DataError(f"{data}: no clips of {', '.join(missing)} for {part}")
-    noise = [path for folder in recipe.noise for path in audio_files(data / folder)]
-    return Recordings(made["training"], made["validation"], tuple(noise))
 
 
 def load_material(recordings: Recordings, part: str) -> Material:
     """The ``training`` or ``validation`` part in memory, about 32 KB a clip."""
     found: Part = getattr(recordings, part)
-    noises = []
-    for path in recordings.noise:
-        samples = read_audio(path, RATE)
-        cut = round(len(samples) * (1 - NOISE_FOR_VALIDATION))
-        noises.append(samples[:cut] if part == "training" else samples[cut:])
+    noises = load_noises(recordings, part)
     rooms = dict.fromkeys(clip.path for clip in found.silence)
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
@@ -86,36 +123,54 @@ def load_material(recordings: Recordings, part: str) -> Material:
     )
 
 
-def _divided(source: Source, data: Path, lists: Path | None) -> dict[str, list[Clip]]:
+def load_noises(recordings: Recordings, part: str) -> list[FloatArray]:
+    """The stretch of each background noise that belongs to ``training`` or ``validation``."""
+    noises = []
+    for path in recordings.noise:
+        samples = read_audio(path, RATE)
+        cut = round(len(samples) * (1 - NOISE_FOR_VALIDATION))
+        noises.append(samples[:cut] if part == "training" else samples[cut:])
+    return noises
+
+
+def _divided(config: TrainingConfig, source: SourceConfig, data: Path, lists: Path | None) -> Split:
     clips = scan(data / source.folder)
+    if config.windows is None:  # other labels are of no use
+        clips = [clip for clip in clips if clip.label in config.data.words]
     if source.split == "training":
-        return {"training": clips}
+        return Split(tuple(clips), (), ())
     if source.split == "takes":
         return _by_takes(clips)
-    split = split_clips(clips, source.split, lists)
-    return {"training": list(split.training), "validation": list(split.validation)}
+    return split_clips(clips, source.split, lists, config.seed)
 
 
-def _by_takes(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+def _by_takes(clips: Sequence[Clip]) -> Split:
     """Every fifth take of each label, in the order of their names, is for validation."""
-    parts: dict[str, list[Clip]] = {"training": [], "validation": []}
+    training: list[Clip] = []
+    validation: list[Clip] = []
     count: dict[str, int] = {}
     for clip in clips:
         count[clip.label] = count.get(clip.label, 0) + 1
-        parts["validation" if count[clip.label] % 5 == 0 else "training"].append(clip)
-    return parts
+        (training if count[clip.label] % 5 else validation).append(clip)
+    return Split(tuple(training), tuple(validation), ())
 
 
-def _part(recipe: Recipe, part: str, clips: Sequence[Clip], speech: Sequence[Path]) -> Part:
+def _part(config: TrainingConfig, part: str, clips: Sequence[Clip], speech: Sequence[Path]) -> Part:
+    words = config.data.words
+    keywords = tuple(clip for clip in clips if clip.label in words)
+    if config.windows is None:
+        return Part(keywords)
     spoken = [clip for clip in clips if clip.label == UNKNOWN or clip.label[0] != "_"]
+    if part == "testing":  # recordings of running speech have two parts
+        speech = ()
     return Part(
-        keywords=tuple(clip for clip in spoken if clip.label in recipe.words),
-        others=tuple(clip for clip in spoken if clip.label not in recipe.words),
+        keywords=keywords,
+        others=tuple(clip for clip in spoken if clip.label not in words),
         silence=tuple(clip for clip in clips if clip.label == SILENCE),
         speech=tuple(
             path
             for path in speech
-            # nobody tests by a voice that was trained on
+            # a voice in the training part must not be in the validation part
             if (official_part(speaker_of(path)) == "validation") == (part == "validation")
         ),
     )

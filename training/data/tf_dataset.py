@@ -1,49 +1,92 @@
-"""Clips to batches of features, with tf.data."""
+"""Clips to batches of features, with tf.data: read in parallel, cached in memory, prefetched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from kws_edge.errors import KwsEdgeError
 from kws_edge.features.front_end import FeatureConfig
+from kws_edge.types import FloatArray
+from training.data.cache import targets_of
 from training.data.clips import Clip
+from training.data.examples import Examples
+from training.data.loading import load_window
 from training.data.tf_features import extract
-from training.train.batches import untuned
 
 
-def load_clip(path: Any, config: FeatureConfig) -> Any:
-    """A 16-bit WAV file as float32 ``[window_samples]``: zero-padded or cropped at its end."""
-    contents = tf.io.read_file(path)
-    audio, rate = tf.audio.decode_wav(contents, desired_channels=1)
-    tf.debugging.assert_equal(rate, config.sample_rate, message="a clip has another sample rate")
-    audio = audio[: config.window_samples, 0]
-    audio = tf.pad(audio, [[0, config.window_samples - tf.shape(audio)[0]]])
-    return tf.ensure_shape(audio, (config.window_samples,))
+class TfClips:
+    """The features of clips in TensorFlow, computed once.
 
-
-def make_dataset(
-    clips: Sequence[Clip],
-    labels: Sequence[str],
-    config: FeatureConfig,
-    *,
-    batch_size: int,
-    shuffle_seed: int | None = None,
-) -> Any:
-    """Batches of (features ``[n, frames, width, 1]`` float32, label index ``[n]`` int64).
-
-    Features are computed once, in parallel, and cached in memory; with a ``shuffle_seed``
-    each epoch has an order of its own, the same in every run.
+    Raises `DataError` or `MissingFileError` for a clip that cannot be read, when it is made.
     """
-    index = {label: number for number, label in enumerate(labels)}
-    paths = [str(clip.path) for clip in clips]
-    targets = tf.constant([index[clip.label] for clip in clips], tf.int64)
 
-    def features_of(path: Any, target: Any) -> tuple[Any, Any]:
-        features = extract(load_clip(path, config), config)
-        return tf.ensure_shape(features, config.shape)[..., tf.newaxis], target
+    def __init__(self, clips: Sequence[Clip], labels: Sequence[str], config: FeatureConfig) -> None:
+        self.count, self._labels = len(clips), len(labels)
+        paths = [str(clip.path) for clip in clips]
+        faults: list[KwsEdgeError] = []
+        features_of = _features_of(config, faults)
+        pairs = tf.data.Dataset.from_tensor_slices((paths, targets_of(clips, labels)))
+        self._cached = pairs.map(
+            lambda path, target: (features_of(path), target), num_parallel_calls=tf.data.AUTOTUNE
+        ).cache()
+        try:
+            for _ in self._cached:  # fills the cache, and finds unreadable clips before training
+                pass
+        except tf.errors.OpError as error:
+            if not faults:
+                raise
+            raise faults[0] from error
 
-    dataset = tf.data.Dataset.from_tensor_slices((paths, targets))
-    dataset = dataset.map(features_of, num_parallel_calls=tf.data.AUTOTUNE).cache()
-    if shuffle_seed is not None:
-        dataset = dataset.shuffle(len(paths), seed=shuffle_seed)
-    return untuned(dataset.batch(batch_size).prefetch(2))
+    def training_batches(self, batch_size: int, smoothing: float, seed: int) -> Any:
+        """Features ``[n, frames, width, 1]`` and targets ``[n, labels]`` of epoch after epoch,
+        without end; each has its own order, the same in every run with this ``seed``."""
+        shuffled = self._cached.shuffle(self.count, seed=seed).batch(batch_size)
+        kept, spread = 1 - smoothing, smoothing / self._labels
+
+        def smooth(features: Any, targets: Any) -> tuple[Any, Any]:
+            return features[..., tf.newaxis], tf.one_hot(targets, self._labels) * kept + spread
+
+        return untuned(shuffled.map(smooth).repeat().prefetch(2))
+
+    def batches(self, batch_size: int) -> Any:
+        """Features ``[n, frames, width, 1]`` and label indices ``[n]``, in the clips' order."""
+        batched = self._cached.batch(batch_size)
+        return untuned(batched.map(lambda x, y: (x[..., tf.newaxis], y)).prefetch(2))
+
+    def examples(self) -> Examples:
+        """All of them as arrays."""
+        features, targets = zip(*self._cached.as_numpy_iterator(), strict=True)
+        return Examples(np.stack(features), np.array(targets, np.int64))
+
+
+def _features_of(config: FeatureConfig, faults: list[KwsEdgeError]) -> Callable[[Any], Any]:
+    """Path to features ``[frames, width]``, in a graph; why a clip failed goes to ``faults``."""
+
+    def read(path: bytes) -> FloatArray:
+        try:
+            return load_window(Path(path.decode()), config)
+        except KwsEdgeError as error:  # TensorFlow reports it without its type
+            faults.append(error)
+            raise
+
+    def features_of(path: Any) -> Any:
+        window = tf.numpy_function(read, [path], tf.float32)
+        window = tf.ensure_shape(window, (config.window_samples,))
+        return tf.ensure_shape(extract(window, config), config.shape)
+
+    return features_of
+
+
+def untuned(dataset: Any) -> Any:
+    """A ``tf.data.Dataset`` that does not tune itself.
+
+    tf.data tunes itself in a thread whose naps double up to 60 s, and TensorFlow 2.21 lets the
+    end of an iteration wait until it wakes: short trainings took up to twice, long ones a minute
+    longer. Prefetching is set by hand instead.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

@@ -18,7 +18,7 @@ from kws_edge.model.latency import measure
 from kws_edge.model.manifest import Manifest
 from kws_edge.types import FloatArray
 from training.data.clips import Clip
-from training.evaluation.predict import window_features
+from training.data.loading import window_features
 from training.stats import wilson_interval
 from training.train.provenance import machine
 

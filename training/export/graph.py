@@ -13,7 +13,7 @@ from kws_edge.features.front_end import FrontEnd
 from kws_edge.types import FloatArray
 from training.config import RunConfig
 from training.data.clips import Clip
-from training.evaluation.predict import window_features
+from training.data.loading import window_features
 from training.networks.streaming_form import first_states, streaming_run
 from training.train.run import CALIBRATION
 

@@ -1,37 +1,28 @@
-"""The compiled network of a run; any Keras backend."""
+"""The network that a configuration describes, on any Keras backend."""
+
+from typing import Any
 
 import keras
 
-from training.config import RunConfig
-from training.networks import ARCHITECTURES
+from training.config import TrainingConfig
+from training.networks.registry import architecture
 
 
-def network(config: RunConfig) -> keras.Model:
-    """The network of a run's architecture, not compiled: enough to hold weights."""
-    architecture = ARCHITECTURES[config.architecture]
-    shape = (*config.features.shape, 1)
-    if config.width is None:
-        return architecture(shape, len(config.labels))
-    return architecture(shape, len(config.labels), config.width)
+def network(config: TrainingConfig, **options: Any) -> keras.Model:
+    """The network with random weights, not compiled.
+
+    ``options`` go to the architecture: ``context`` for its streaming form.
+    """
+    make, shape = architecture(config.network.architecture), (*config.features.shape, 1)
+    if config.network.width is not None:
+        options["width"] = config.network.width
+    model: keras.Model = make(shape, len(config.labels), **options)
+    return model
 
 
-def uncompiled(model: keras.Model, config: RunConfig) -> keras.Model:
-    """The trained ``model`` of this run without its optimizer, whose state in a file of weights
-    would be two or three times as much as they are."""
+def uncompiled(model: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The trained ``model`` without its optimizer, whose state would make a file of weights two
+    or three times as large."""
     bare = network(config)
     bare.set_weights(model.get_weights())
     return bare
-
-
-def build(config: RunConfig, steps: int) -> keras.Model:
-    """The compiled network; the learning rate reaches its end after ``steps`` batches."""
-    model = network(config)
-    schedule = keras.optimizers.schedules.PolynomialDecay(
-        config.optimizer.initial_learning_rate, steps, config.optimizer.end_learning_rate
-    )
-    model.compile(
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=False),
-        optimizer=keras.optimizers.Adam(schedule),
-        metrics=[keras.metrics.SparseCategoricalAccuracy()],
-    )
-    return model

@@ -1,90 +1,96 @@
-"""Training from features in memory, on whichever backend Keras runs: TensorFlow, JAX, PyTorch.
+"""From prepared examples to trained weights and their figures: one training, in memory."""
 
-Nothing here imports TensorFlow, so that a machine without it can train; the order of the
-examples is NumPy's and so the same on every backend.
-"""
-
+import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
-from kws_edge.types import FloatArray
-from training.config import RunConfig
-from training.data.cache import Arrays, Examples
-from training.networks.build import build, uncompiled
+from kws_edge.errors import ConfigError
+from training.config import NetworkConfig, TrainingConfig
+from training.data.examples import Report
+from training.data.prepare import TrainingData
+from training.networks.build import network, uncompiled
 from training.networks.cost import multiply_accumulates
-from training.train.batches import training_batches, validation_batches
+from training.train.distillation import load_teachers, soft_targets
 from training.train.provenance import library_versions
-from training.train.run import History
-from training.train.trained import WEIGHTS, TrainingResult
+from training.train.result import History, TrainingResult
+from training.train.run import WEIGHTS, load_run
+from training.train.trainer import fit_network
+from training.train.validation import Measures, measure
 
-Report = Callable[[int, float], None]
+Initialise = Callable[[keras.Model], None]
 
 
-def fit(config: RunConfig, arrays: Arrays, report: Report | None = None) -> TrainingResult:
-    """Train as ``config`` says; ``report`` hears each epoch's number and validation accuracy."""
-    keras.utils.set_random_seed(config.seed)
-    optimizer = config.optimizer
-    steps = -(-len(arrays.training.targets) // optimizer.batch_size)
-    model = build(config, steps * optimizer.epochs)
+def fit(
+    config: TrainingConfig, data: TrainingData, report: Report = lambda _: None
+) -> TrainingResult:
+    """Train the teacher, where ``config`` has a network for one, and then the network.
+
+    Reads no recordings, so that a worker on another machine can do it; a teacher's runs and
+    ``init_from`` are read from the disk. ``report`` receives a line for each epoch. The metrics
+    have ``validation`` (`Measures`) and, as one figure to choose by, ``validation_accuracy``.
+    """
+    teachers, initialise = load_teachers(config), _initialiser(config)
     started = time.monotonic()
-    history: History = model.fit(
-        training_batches(_shuffled(arrays.training, config)),
-        steps_per_epoch=steps,
-        epochs=optimizer.epochs,
-        validation_data=validation_batches(
-            (arrays.validation.features[..., None], arrays.validation.targets),
-            optimizer.batch_size,
-        ),
-        validation_batch_size=optimizer.batch_size,
-        callbacks=[_Reporter(report)] if report else [],
-        shuffle=False,  # the generator has shuffled
-        verbose=0,
-    ).history
+    if config.teacher and config.teacher.network:
+        teachers = [_train(_of_teacher(config, config.teacher.network), data, report)[0]]
+    model, history, measures = _train(config, data, report, teachers, initialise)
     metrics = {
         "seconds": round(time.monotonic() - started, 1),
         "parameters": model.count_params(),
         "multiply_accumulates": multiply_accumulates(model),
-        "clips": {
-            "training": len(arrays.training.targets),
-            "validation": len(arrays.validation.targets),
-        },
-        "validation_accuracy": history["val_sparse_categorical_accuracy"][-1],
+        "validation_accuracy": measures.open_set_accuracy,
+        "validation": dataclasses.asdict(measures),
+        "examples": len(data.training.get(0).targets),
+        "clips": data.counts,
         **library_versions(),
     }
     return TrainingResult(metrics, history, weights_of(uncompiled(model, config)))
 
 
-def _shuffled(
-    examples: Examples, config: RunConfig
-) -> Iterator[tuple[FloatArray, npt.NDArray[np.int64]]]:
-    """All batches of all epochs: features ``[n, frames, width, 1]``, targets ``[n]``."""
-    random = np.random.default_rng(config.seed)
-    size = config.optimizer.batch_size
-    for _ in range(config.optimizer.epochs):
-        order = random.permutation(len(examples.targets))
-        for start in range(0, len(order), size):
-            chosen = order[start : start + size]
-            yield examples.features[chosen][..., None], examples.targets[chosen]
-
-
 def weights_of(model: keras.Model) -> bytes:
-    """The weights as the content of a ``.weights.h5`` file, which every backend reads."""
+    """The weights as the content of a ``.weights.h5`` file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / WEIGHTS
         model.save_weights(path)
         return path.read_bytes()
 
 
-class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    def __init__(self, report: Report) -> None:
-        super().__init__()
-        self._report = report
+def _train(
+    config: TrainingConfig,
+    data: TrainingData,
+    report: Report,
+    teachers: Sequence[keras.Model] = (),
+    initialise: Initialise = lambda _: None,
+) -> tuple[keras.Model, History, Measures]:
+    keras.utils.set_random_seed(config.training_seed)  # draws the first weights
+    model = network(config)
+    initialise(model)
+    chosen = config.network
+    width = "" if chosen.width is None else f", width {chosen.width}"
+    report(f"{chosen.architecture}{width}: {model.count_params()} parameters")
+    soft = soft_targets(teachers, data.training) if teachers else None
+    history = fit_network(model, config, data, report, soft)
+    drawn = None if data.validation is data.clips else data.validation
+    measures = measure(model, config, data.clips, drawn)
+    report(f"validation: {measures}")
+    return model, history, measures
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        self._report(epoch + 1, float(logs["val_sparse_categorical_accuracy"]))
+
+def _of_teacher(config: TrainingConfig, teacher: NetworkConfig) -> TrainingConfig:
+    epochs = config.teacher.epochs if config.teacher else config.schedule.epochs
+    schedule = dataclasses.replace(config.schedule, epochs=epochs)
+    return dataclasses.replace(config.with_network(teacher), schedule=schedule, teacher=None)
+
+
+def _initialiser(config: TrainingConfig) -> Initialise:
+    if config.init_from is None:
+        return lambda _: None
+    run = load_run(config.init_from)
+    for what in ("features", "network"):
+        if getattr(run.config, what) != getattr(config, what):
+            raise ConfigError(f"init_from: {run.folder} has other {what} than {config.name}")
+    return lambda model: run.initialise(model, config.labels)

@@ -1,41 +1,146 @@
-"""A trained run's folder: its name, and its configuration, history and metrics."""
+"""A run: the folder of one training, with its configuration, figures and weights.
+
+``config.yaml`` (a `TrainingConfig`), ``history.csv`` (a row an epoch), ``metrics.json``,
+``log.txt``, ``network.weights.h5``, ``calibration.npy`` (training windows, for the ranges of
+int8) and, where TensorFlow trained it or a model was exported from it, a SavedModel.
+"""
 
 import csv
-import dataclasses
 import json
 import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from training.config import RunConfig
+from kws_edge.config.yaml_file import load, read_yaml
+from kws_edge.errors import ConfigError, DataError, MissingFileError
+from training.config import TrainingConfig
+from training.data.windows import UNKNOWN
+from training.document import as_document
+from training.train.result import History
 
-History = dict[str, list[float]]
+if TYPE_CHECKING:
+    import keras
 
-# What the folder of a recipe's run holds besides: the recipe, and windows that were trained on.
-RECIPE, CALIBRATION = "recipe.yaml", "calibration.npy"
+CONFIG, METRICS, WEIGHTS = "config.yaml", "metrics.json", "network.weights.h5"
+CALIBRATION, SAVED_MODEL = "calibration.npy", "saved_model.pb"
+OLD_RECIPE = "recipe.yaml"  # beside config.yaml in runs made before TrainingConfig
 
 
-def as_document(config: object) -> dict[str, Any]:
-    """A configuration (a dataclass) as plain JSON and YAML have it."""
-    document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config), default=str))  # type: ignore[call-overload]
-    return document
+@dataclass(frozen=True)
+class Run:
+    """A trained network and its configuration."""
+
+    folder: Path
+    config: TrainingConfig
+
+    def metrics(self) -> dict[str, Any]:
+        """Raises `MissingFileError` or `DataError` where there are none."""
+        path = self.folder / METRICS
+        try:
+            metrics: dict[str, Any] = json.loads(path.read_text())
+        except OSError as error:
+            raise MissingFileError(f"{path}: {error.strerror}") from error
+        except ValueError as error:
+            raise DataError(f"{path}: not JSON ({error})") from error
+        return metrics
+
+    def network(self) -> "keras.Model":
+        """The trained network, on the backend that Keras runs on here.
+
+        Raises `DataError` where the weights do not fit the configuration.
+        """
+        from training.networks.build import network
+
+        model = network(self.config)
+        try:
+            model.load_weights(self.folder / WEIGHTS)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{self.folder / WEIGHTS}: not the weights of this run ({error})"
+            ) from error
+        return model
+
+    def export_saved_model(self) -> bool:
+        """Write the SavedModel where there is none; was it written now?
+
+        Raises `ConfigError` where Keras does not run on TensorFlow, which alone can write one.
+        """
+        import keras
+
+        if (self.folder / SAVED_MODEL).exists():
+            return False
+        if keras.backend.backend() != "tensorflow":
+            raise ConfigError("KERAS_BACKEND: a SavedModel is written by tensorflow alone")
+        partial = self.folder / ".saved_model.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        self.network().export(partial, verbose=False)
+        # the graph last: its presence says that all is there
+        for path in sorted(partial.iterdir(), key=lambda path: path.name == SAVED_MODEL):
+            if (self.folder / path.name).is_dir():
+                shutil.rmtree(self.folder / path.name)
+            path.rename(self.folder / path.name)
+        partial.rmdir()
+        return True
+
+    def initialise(self, model: "keras.Model", labels: Sequence[str]) -> None:
+        """Give ``model``, of the same architecture with other ``labels``, this run's weights.
+
+        In the layer of the labels, each known label keeps its weights, and a new word starts
+        with those of unknown words: it was one so far.
+        """
+        if UNKNOWN not in self.config.labels and set(labels) - set(self.config.labels):
+            raise ConfigError(f"{self.folder}: has no {UNKNOWN} that new words could start from")
+        pairs = zip(self.network().layers, model.layers, strict=True)
+        *layers, last = [(mine, its) for mine, its in pairs if its.get_weights()]
+        for mine, its in layers:
+            its.set_weights(mine.get_weights())
+        known = self.config.labels
+        places = [known.index(label if label in known else UNKNOWN) for label in labels]
+        weights = [old[..., places] for old in last[0].get_weights()]  # [inputs, labels], [labels]
+        last[1].set_weights(weights)
+
+
+def load_run(folder: Path) -> Run:
+    """The run in ``folder``.
+
+    Raises `MissingFileError` where ``folder`` is no run, and `ConfigError` for a run in the form
+    that was used before `TrainingConfig`.
+    """
+    if not (folder / CONFIG).exists():
+        raise MissingFileError(f"{folder / CONFIG}: no such file; expected a run of 'train'")
+    if is_old(folder):
+        raise ConfigError(
+            f"{folder}: a run in an old form; convert it with: python -m training export upgrade"
+            f" {folder}"
+        )
+    if not (folder / WEIGHTS).exists():
+        raise MissingFileError(f"{folder / WEIGHTS}: no such file; expected a run of 'train'")
+    return Run(folder, load(folder / CONFIG, TrainingConfig))
+
+
+def is_old(folder: Path) -> bool:
+    """Whether the run in ``folder`` was made before `TrainingConfig`."""
+    return (folder / OLD_RECIPE).exists() or "architecture" in (read_yaml(folder / CONFIG) or ())
 
 
 def write_run_files(
-    folder: Path, config: RunConfig, history: History, metrics: dict[str, Any]
+    folder: Path, config: TrainingConfig, history: History, metrics: dict[str, Any]
 ) -> None:
-    """``config.yaml``, ``history.csv`` (a row an epoch) and ``metrics.json`` in ``folder``."""
-    (folder / "config.yaml").write_text(yaml.safe_dump(as_document(config), sort_keys=False))
+    """``config.yaml``, ``history.csv`` and ``metrics.json`` in ``folder``."""
+    (folder / CONFIG).write_text(yaml.safe_dump(as_document(config), sort_keys=False))
     with (folder / "history.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["epoch", *history])
         writer.writerows(
             [epoch, *row] for epoch, row in enumerate(zip(*history.values(), strict=True), 1)
         )
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 def partial_folder(output: Path, name: str) -> Path:

@@ -1,76 +1,78 @@
-"""Train a network and keep it as a SavedModel, with all that made it."""
+"""Train what a configuration describes, and keep it as a run folder."""
 
-import time
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from training.config import RunConfig
-from training.data.loading import load_split
-from training.data.splits import PARTS
-from training.data.tf_dataset import make_dataset
-from training.networks.build import build
-from training.train.provenance import git_commit, library_versions
-from training.train.run import History, new_folder, partial_folder, write_run_files
+from training.config import TrainingConfig
+from training.data.cache import targets_of
+from training.data.examples import Examples, Report
+from training.data.loading import features_of
+from training.data.material import find_recordings
+from training.data.prepare import prepare
+from training.train.fit import fit
+from training.train.provenance import git_commit
+from training.train.run import (
+    CALIBRATION,
+    WEIGHTS,
+    Run,
+    new_folder,
+    partial_folder,
+    write_run_files,
+)
+from training.train.validation import measure
+
+CALIBRATION_WINDOWS = 600
 
 
 def train(
-    config: RunConfig,
+    config: TrainingConfig,
     data: Path,
     output: Path,
     *,
+    cache: Path,
     split_lists: Path | None = None,
-    verbose: int = 1,
+    report: Report = lambda _: None,
+    judged_by: TrainingConfig | None = None,
+    test: bool = False,
 ) -> Path:
-    """Train as ``config`` says on the clips below ``data``; the new folder below ``output``.
+    """Train as ``config`` says on the recordings below ``data``; the new run below ``output``.
 
-    It holds the SavedModel, ``config.yaml``, ``history.csv`` and ``metrics.json``, and
-    appears under its name only when it is complete.
+    The folder appears under its name only when it is complete. Features and windows are kept in
+    ``cache``. ``judged_by``: see `training.data.prepare.prepare`. Only with ``test`` is the
+    testing part read, once, after training; its figures are ``metrics["testing"]``.
+
+    Raises `MissingFileError` and `DataError` for recordings that cannot be used, `ConfigError`
+    for a teacher or a run to start from that does not fit.
     """
-    # of the code as loaded, not as it is an hour later
-    provenance = {"git_commit": git_commit(), **library_versions()}
-    split = load_split(config, data, split_lists)
-    keras.utils.set_random_seed(config.seed)
-    batches = {
-        part: make_dataset(
-            split.part(part),
-            config.labels,
-            config.features,
-            batch_size=config.optimizer.batch_size,
-            shuffle_seed=config.seed if part == "training" else None,
-        )
-        for part in PARTS
-    }
-    model = build(config, steps=config.optimizer.epochs * len(batches["training"]))
-    started = time.monotonic()
-    history = model.fit(
-        batches["training"],
-        validation_data=batches["validation"],
-        epochs=config.optimizer.epochs,
-        shuffle=False,  # the data set shuffles itself
-        verbose=verbose,
-    ).history
-    metrics = {
-        "seconds": round(time.monotonic() - started, 1),
-        "parameters": model.count_params(),
-        "clips": {part: len(split.part(part)) for part in PARTS},
-        "validation_accuracy": history["val_sparse_categorical_accuracy"][-1],
-        **provenance,
-    }
-    if config.test:
-        metrics["testing_accuracy"] = model.evaluate(batches["testing"], verbose=0)[1]
-    return _save(model, config, history, metrics, output)
-
-
-def _save(
-    model: keras.Model,
-    config: RunConfig,
-    history: History,
-    metrics: dict[str, Any],
-    output: Path,
-) -> Path:
+    commit = git_commit()  # of the code as loaded, not as it is an hour later
+    prepared = prepare(
+        config, data, cache, split_lists=split_lists, report=report, judged_by=judged_by
+    )
+    trained = fit(config, prepared, report)
+    metrics = {**trained.metrics, "git_commit": commit}
     partial = partial_folder(output, config.name)
-    model.export(partial, verbose=False)
-    write_run_files(partial, config, history, metrics)
+    partial.mkdir()
+    (partial / WEIGHTS).write_bytes(trained.weights)
+    run = Run(partial, config)
+    if test:
+        metrics["testing"] = _tested(run, data, split_lists)
+    write_run_files(partial, config, trained.history, metrics)
+    if not config.plain_clips:
+        windows = prepared.training.get(0).features[:CALIBRATION_WINDOWS]
+        np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
+    if keras.backend.backend() == "tensorflow":  # else `export` makes the SavedModel
+        run.export_saved_model()
     return new_folder(partial, output, config.name)
+
+
+def _tested(run: Run, data: Path, split_lists: Path | None) -> dict[str, Any]:
+    """The figures of the testing part."""
+    config = run.config
+    clips = find_recordings(config, data, split_lists).testing.named()
+    examples = Examples(features_of(clips, config.features), targets_of(clips, config.labels))
+    measures = measure(run.network(), config, examples)
+    return {"clips": len(clips), **dataclasses.asdict(measures)}

@@ -1,114 +1,129 @@
-"""Training of one network on passes of windows, on whichever backend Keras runs."""
+"""The fit loop: one network on prepared examples, on whichever backend Keras runs.
 
-import math
+Nothing here imports TensorFlow unless Keras runs on it, so that a machine without it can train.
+The order of the examples is NumPy's and so the same on every backend, except for plain clips in
+TensorFlow, which tf.data shuffles.
+"""
+
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import keras
 import numpy as np
 
 from kws_edge.types import FloatArray
-from training.data.augmentation.spectral import Masks, mask, mixup
-from training.data.passes import Windows, one_hot
-from training.train.batches import training_batches, validation_batches
-from training.train.recipe import Schedule
-from training.train.run import History
+from training.config import TrainingConfig
+from training.data.augmentation.spectral import mask, mixup
+from training.data.examples import Examples, Report, one_hot
+from training.data.prepare import TrainingData
+from training.train.optimizer import make_optimizer
+from training.train.result import History
 
 VALIDATION_BATCH = 512
 
-Soft = Callable[[int], FloatArray]
+# Posteriors of a teacher, [n, labels], by the number of an epoch.
+SoftTargets = Callable[[int], FloatArray]
 
 
-@dataclass(frozen=True)
-class TrainingTask:
-    """What a network learns: windows pass by pass (``pass_of`` an epoch's number), and of a
-    teacher, if there is one, posteriors ``[n, labels]`` that are ``share`` of the targets."""
-
-    pass_of: Callable[[int], Windows]
-    labels: int
-    masks: Masks
-    mixup: float
-    soft: Soft | None = None
-    share: float = 0.0
-
-
-def fit(
+def fit_network(
     model: keras.Model,
-    lesson: TrainingTask,
-    validation: Windows,
-    schedule: Schedule,
-    seed: int,
-    report: Callable[[str], None],
+    config: TrainingConfig,
+    data: TrainingData,
+    report: Report,
+    soft_targets: SoftTargets | None = None,
 ) -> History:
-    """Train ``model`` in place; validation of each epoch is by the averaged weights."""
-    keras.utils.set_random_seed(seed)
-    steps = -(-len(lesson.pass_of(0).targets) // schedule.batch_size)
+    """Train ``model`` in place; the averaged weights are validated after each epoch, and kept.
+
+    Returns loss and accuracy, and both on ``data.validation``, by epoch.
+    """
+    schedule = config.schedule
+    keras.utils.set_random_seed(config.training_seed)
+    steps = -(-len(data.training.get(0, report).targets) // schedule.batch_size)
     model.compile(
         loss=keras.losses.CategoricalCrossentropy(),
-        optimizer=_optimizer(schedule, steps),
+        optimizer=make_optimizer(config, steps),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     callbacks: list[keras.callbacks.Callback] = [_Reporter(report, schedule.epochs)]
     if schedule.averaging:
         callbacks.insert(0, keras.callbacks.SwapEMAWeights())
     history: History = model.fit(
-        training_batches(_batches(lesson, schedule, seed)),
+        _training_batches(config, data, report, soft_targets),
         steps_per_epoch=steps,
         epochs=schedule.epochs,
-        validation_data=validation_batches(
-            (
-                np.asarray(validation.features, np.float32)[..., None],
-                one_hot(validation.targets, lesson.labels, 0),
-            ),
-            VALIDATION_BATCH,
-        ),
+        validation_data=_validation_batches(data.validation, len(config.labels)),
         validation_batch_size=VALIDATION_BATCH,
         callbacks=callbacks,
-        shuffle=False,
+        shuffle=False,  # the batches are shuffled
         verbose=0,
     ).history
     return history
 
 
-def _optimizer(schedule: Schedule, steps: int) -> keras.optimizers.Optimizer:
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=schedule.learning_rate / 100,
-        decay_steps=math.ceil(steps * (schedule.epochs - schedule.warmup_epochs)),
-        warmup_target=schedule.learning_rate,
-        warmup_steps=math.ceil(steps * schedule.warmup_epochs),
+def _training_batches(
+    config: TrainingConfig, data: TrainingData, report: Report, soft_targets: SoftTargets | None
+) -> Any:
+    """All batches of a training, as `keras.Model.fit` takes them."""
+    schedule = config.schedule
+    if data.tf_clips is not None and soft_targets is None:
+        return data.tf_clips.training_batches(
+            schedule.batch_size, schedule.label_smoothing, config.training_seed
+        )
+    batches = _batches(config, data, report, soft_targets)
+    if keras.backend.backend() != "tensorflow":
+        return batches
+    import tensorflow as tf
+
+    from training.data.tf_dataset import untuned
+
+    first = next(batches)
+    signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in first)
+    dataset = tf.data.Dataset.from_generator(
+        lambda: chain([first], batches), output_signature=signature
     )
-    optimizer = keras.optimizers.AdamW(
-        rate,
-        weight_decay=schedule.weight_decay,
-        use_ema=schedule.averaging > 0,
-        ema_momentum=schedule.averaging or 0.99,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return untuned(dataset.prefetch(2))
 
 
 def _batches(
-    lesson: TrainingTask, schedule: Schedule, seed: int
+    config: TrainingConfig, data: TrainingData, report: Report, soft_targets: SoftTargets | None
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Features ``[n, frames, bands, 1]`` and targets ``[n, labels]``, epoch after epoch."""
-    random = np.random.default_rng(seed)
+    schedule, effects = config.schedule, config.effects
+    random = np.random.default_rng(config.training_seed)
     for epoch in range(schedule.epochs):
-        windows = lesson.pass_of(epoch)
-        features = np.asarray(windows.features, np.float32)
-        targets = one_hot(windows.targets, lesson.labels, schedule.label_smoothing)
-        if lesson.soft is not None:
-            targets = (1 - lesson.share) * targets + lesson.share * lesson.soft(epoch)
+        examples = data.training.get(epoch, report)
+        features = np.asarray(examples.features, np.float32)
+        targets = one_hot(examples.targets, len(config.labels), schedule.label_smoothing)
+        if soft_targets is not None and config.teacher:
+            share = config.teacher.share
+            targets = (1 - share) * targets + share * soft_targets(epoch)
         order = random.permutation(len(targets))
         for start in range(0, len(order), schedule.batch_size):
             chosen = order[start : start + schedule.batch_size]
-            x = mask(features[chosen], lesson.masks, random)
-            x, y = mixup(x, targets[chosen], lesson.mixup, random)
+            x = mask(features[chosen], effects.masks, random)
+            x, y = mixup(x, targets[chosen], effects.mixup, random)
             yield x[..., None], y
 
 
+def _validation_batches(examples: Examples, labels: int) -> Any:
+    """``examples`` in their order, anew in each epoch."""
+    pair = (
+        np.asarray(examples.features, np.float32)[..., None],
+        one_hot(examples.targets, labels, 0),
+    )
+    if keras.backend.backend() != "tensorflow":
+        return pair
+    import tensorflow as tf
+
+    from training.data.tf_dataset import untuned
+
+    return untuned(tf.data.Dataset.from_tensor_slices(pair).batch(VALIDATION_BATCH))
+
+
 class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    def __init__(self, report: Callable[[str], None], epochs: int) -> None:
+    def __init__(self, report: Report, epochs: int) -> None:
         super().__init__()
         self._report, self._epochs = report, epochs
 

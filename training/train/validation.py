@@ -1,4 +1,4 @@
-"""How good a network is on the validation part: the figures by which recipes are chosen."""
+"""How good a network is on one part of the data: the figures by which networks are chosen."""
 
 from dataclasses import dataclass
 
@@ -7,65 +7,75 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.types import FloatArray
-from training.data.material import Recordings
-from training.data.passes import Windows
-from training.data.windows import UNKNOWN
-from training.evaluation.predict import features_of
-from training.train.recipe import Recipe
+from training.config import TrainingConfig
+from training.data.examples import Examples
+
+FIRES = 0.5  # of the posterior: more, and a word counts as detected
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Shares, 0 to 1, on validation clips as they were recorded and on windows as drawn.
+    """Shares, 0 to 1, on clips as recorded and on windows as drawn; None where there are none.
 
-    ``closed``: clips of words, the most likely of the words alone; ``open``: clips of words
-    and of others, all labels; ``fired``: unknown clips of which a word has more than half of
-    the posterior. ``windows`` is accuracy on drawn windows, ``windows_fired`` the share of
-    unknown and silent ones of which a word has more than half.
+    ``closed_set_accuracy``: clips of words, the most likely of the words alone;
+    ``open_set_accuracy``: clips of words and of others, all labels; ``false_accept_rate``:
+    unknown clips of which a word has more than half of the posterior. ``window_accuracy`` and
+    ``window_false_accept_rate`` are accuracy on drawn windows and the share of unknown and
+    silent ones of which a word has more than half. A network of words alone has one accuracy,
+    which is both.
     """
 
-    closed: float
-    open: float
-    fired: float
-    windows: float
-    windows_fired: float
+    closed_set_accuracy: float
+    open_set_accuracy: float
+    false_accept_rate: float | None = None
+    window_accuracy: float | None = None
+    window_false_accept_rate: float | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{name.replace('_', ' ')} {value:.2%}"
+            for name, value in vars(self).items()
+            if value is not None
+        )
 
 
-def clip_windows(recipe: Recipe, recordings: Recordings) -> Windows:
-    """The validation clips of words and of others, as they are."""
-    part = recordings.validation
-    clips = [*part.keywords, *part.others]
-    labels = [c.label for c in part.keywords] + [UNKNOWN] * len(part.others)
-    targets = np.array([recipe.labels.index(label) for label in labels], np.int64)
-    return Windows(features_of(clips, recipe.features), targets)
-
-
-def measure(model: keras.Model, recipe: Recipe, clips: Windows, drawn: Windows) -> Measures:
-    words = len(recipe.words)
-    of_clips, of_drawn = posteriors(model, clips), posteriors(model, drawn)
+def measure(
+    model: keras.Model, config: TrainingConfig, clips: Examples, drawn: Examples | None = None
+) -> Measures:
+    """Measure ``model`` on ``clips`` and on windows ``drawn``, where these are others."""
+    words = len(config.data.words)
+    of_clips = posteriors(model, clips)
     is_word = clips.targets < words
     closed = of_clips[is_word, :words].argmax(axis=1) == clips.targets[is_word]
+    measures = Measures(
+        _share(closed),
+        _share(of_clips.argmax(axis=1) == clips.targets),
+        _share(_fires(of_clips[~is_word], words)) if not is_word.all() else None,
+    )
+    if drawn is None:
+        return measures
+    of_drawn, unknown = posteriors(model, drawn), drawn.targets >= words
     return Measures(
-        closed=_share(closed),
-        open=_share(of_clips.argmax(axis=1) == clips.targets),
-        fired=_share(_fires(of_clips[~is_word], words)),
-        windows=_share(of_drawn.argmax(axis=1) == drawn.targets),
-        windows_fired=_share(_fires(of_drawn[drawn.targets >= words], words)),
+        measures.closed_set_accuracy,
+        measures.open_set_accuracy,
+        measures.false_accept_rate,
+        _share(of_drawn.argmax(axis=1) == drawn.targets),
+        _share(_fires(of_drawn[unknown], words)) if unknown.any() else None,
     )
 
 
-def posteriors(model: keras.Model, windows: Windows) -> FloatArray:
+def posteriors(model: keras.Model, examples: Examples) -> FloatArray:
     """``[n, labels]``."""
     rows = [
-        np.asarray(model(np.asarray(windows.features[start : start + 512], np.float32)[..., None]))
-        for start in range(0, len(windows.targets), 512)
+        np.asarray(model(np.asarray(examples.features[start : start + 512], np.float32)[..., None]))
+        for start in range(0, len(examples.targets), 512)
     ]
     return np.concatenate(rows)
 
 
 def _fires(of_others: FloatArray, words: int) -> npt.NDArray[np.bool_]:
-    return of_others[:, :words].max(axis=1, initial=0) > 0.5
+    return of_others[:, :words].max(axis=1, initial=0) > FIRES
 
 
 def _share(hits: npt.NDArray[np.bool_]) -> float:
-    return round(float(hits.mean()), 5) if len(hits) else 0.0
+    return round(float(hits.mean()), 5)
