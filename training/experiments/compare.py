@@ -151,9 +151,7 @@ def _by_clips(a: Score, b: Score) -> tuple[float | None, bool]:
     return (0.0 if lower > 0 or upper < 0 else 1.0), False
 
 
-def _interval(
-    score: Score, base: Sequence[Score], noise: SeedNoise
-) -> tuple[float, float] | None:
+def _interval(score: Score, base: Sequence[Score], noise: SeedNoise) -> tuple[float, float] | None:
     """95 % of the difference of ``score`` from the mean of the seeds ``base``.
 
     The variance is that over the clips, each model's answers paired, plus that of the seeds; its

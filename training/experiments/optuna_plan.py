@@ -91,7 +91,8 @@ class SearchPlan:
         self._base = base_settings(experiment, group, document)
         self._space = {name: _distribution(v, search) for name, v in search.space.items()}
         self._open: dict[str, optuna.Trial] = {}
-        directions = ["maximize", *("minimize" for _ in search.minimize)]
+        down = [optuna.study.StudyDirection.MINIMIZE] * len(search.minimize)
+        directions = [optuna.study.StudyDirection.MAXIMIZE, *down]
         self._study = optuna.create_study(directions=directions)
         grid = {name: list(_values(values)) for name, values in search.space.items()}
         self._grid = optuna.samplers.GridSampler(grid, seed=search.seed)

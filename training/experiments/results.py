@@ -63,6 +63,10 @@ class Row:
         packed = np.frombuffer(bytes.fromhex(text), np.uint8)
         return np.unpackbits(packed, count=count).astype(bool)
 
+    def with_(self, **values: Cell) -> "Row":
+        """This row with some cells set."""
+        return Row({**self.cells, **row_of(values).cells})
+
 
 def row_of(values: Mapping[str, Cell]) -> Row:
     """A row from plain values; None and empty text are left out."""

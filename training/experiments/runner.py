@@ -113,9 +113,7 @@ def keep_config(config: Path, folder: Path) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def job_of(
-    experiment: Experiment, document: Mapping[str, Any], group: Group, trial: Trial
-) -> Job:
+def job_of(experiment: Experiment, document: Mapping[str, Any], group: Group, trial: Trial) -> Job:
     """The configurations of a trial. Raises `ValidationErrors` where there is none such."""
 
     def config(one: Trial) -> TrainingConfig:

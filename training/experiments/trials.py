@@ -86,9 +86,7 @@ def planned(experiment: Experiment, document: Mapping[str, Any]) -> list[Planned
         for factor, values in group.factors.items():
             for value in values:
                 name = f"{factor.rpartition('.')[2]}={value}"
-                trial = make_trial(
-                    group, "factors", name, {**base, factor: value}, group.seeds[0]
-                )
+                trial = make_trial(group, "factors", name, {**base, factor: value}, group.seeds[0])
                 found.append((0, Planned(trial, factor)))
     found.sort(key=lambda item: item[0])  # stable: the order of the file within a seed
     return [one for _, one in found]

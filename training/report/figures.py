@@ -108,9 +108,7 @@ def draw_effects(study: Study, path: Path) -> None:
     number of clips; small dots are the base with other seeds.
     """
     effects = summarise.factor_effects(study)
-    factors = dict.fromkeys(
-        factor for group in study.experiment.groups for factor in group.factors
-    )
+    factors = dict.fromkeys(factor for group in study.experiment.groups for factor in group.factors)
     shown = [f for f in factors if any(effect.factor == f for effect in effects)]
     rows = -(-len(shown) // 3)
     columns = min(3, len(shown))
@@ -191,7 +189,9 @@ def draw_quantization(study: Study, path: Path) -> None:
             own = [100 * v for k, v in loss.accuracies.items() if by_key[k].group == group.name]
             spread = np.linspace(-0.25, 0.25, len(own))
             axes.plot(place + spread, sorted(own), ".", color=colour[group.name], ms=5)
-            ticks.append(f"{group.title or group.name}\n{QUANTIZATION.get(*[loss.quantization] * 2)}")
+            ticks.append(
+                f"{group.title or group.name}\n{QUANTIZATION.get(*[loss.quantization] * 2)}"
+            )
             place += 1
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_xticks(range(place), ticks, fontsize=8)
@@ -235,9 +235,9 @@ def draw_networks(study: Study, path: Path) -> None:
 def draw_parts(study: Study, path: Path) -> None:
     """The objective's difference of each variant to its base, with 95 % intervals."""
     objective = study.experiment.objective
-    effects = [
-        e for e in summarise.variant_effects(study) if not network_alone(e.variant.change)
-    ][::-1]
+    effects = [e for e in summarise.variant_effects(study) if not network_alone(e.variant.change)][
+        ::-1
+    ]
     made, axes = figure(7.2, 0.8 + 0.24 * len(effects))
     for place, effect in enumerate(effects):
         found = effect.differences[objective]

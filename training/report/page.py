@@ -88,9 +88,7 @@ def filled(text: str, made: dict[str, Callable[[], Table]], where: str) -> str:
     return MARKED.sub(table, text)
 
 
-def _skeleton(
-    studies: list[Study], made: dict[str, Callable[[], Table]], drawn: list[Path]
-) -> str:
+def _skeleton(studies: list[Study], made: dict[str, Callable[[], Table]], drawn: list[Path]) -> str:
     lines = [f"# {studies[0].experiment.name}", ""]
     for path in drawn:
         lines += [f"![{path.stem.replace('-', ' ')}]({path.name})", ""]

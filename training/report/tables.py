@@ -53,7 +53,15 @@ def title(study: Study, group: str) -> str:
 
 def gains(study: Study) -> Table:
     """The best of each group against its base."""
-    header = ("group", ">base", "best configuration", ">best", "gain", "on the test part", "verdict")
+    header = (
+        "group",
+        ">base",
+        "best configuration",
+        ">best",
+        "gain",
+        "on the test part",
+        "verdict",
+    )
     rows = []
     for gain in summarise.gains(study):
         rows.append(
@@ -248,7 +256,9 @@ def configurations(study: Study, group: str) -> Table:
     """Every run of a group, the most accurate first, with all its models."""
     runs = [run for run in study.runs if run.group == group]
     runs.sort(key=lambda run: -run.value(study.experiment.objective))
-    names = [n for n in study.experiment.quantizations if any(n in run.models for run in runs)]
+    names: list[str] = [
+        n for n in study.experiment.quantizations if any(n in run.models for run in runs)
+    ]
     settings = _varied(study, runs)
     header = (
         *(f">{_unit(name)}" for name in settings), ">seed", "plan", ">input", ">validation, %",
