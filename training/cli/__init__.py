@@ -1,4 +1,4 @@
-"""The commands of ``python -m training``, one a file."""
+"""The commands of ``python -m training``, one a file, in the order in which one needs them."""
 
 from typing import ClassVar
 
@@ -9,24 +9,23 @@ from kws_edge.cli.run import LazyGroup
 
 class Commands(LazyGroup):
     modules: ClassVar = {
-        "dataset": "training.cli.dataset",
+        "data": "training.cli.data",
         "train": "training.cli.train",
-        "augment": "training.cli.augment",
-        "recipe": "training.cli.recipe",
         "adapt": "training.cli.adapt",
-        "experiment": "training.cli.experiment",
-        "convert": "training.cli.convert",
+        "export": "training.cli.export",
         "evaluate": "training.cli.evaluate",
-        "stream": "training.cli.stream",
-        "evaluate-stream": "training.cli.evaluate_stream",
         "tune": "training.cli.tune",
         "release": "training.cli.release",
-        "field-test": "training.cli.field_test",
-        "field-reference": "training.cli.field_reference",
+        "experiment": "training.cli.experiment",
+        "upgrade": "training.cli.upgrade",
     }
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Make keyword models: fetch recordings, train, experiment, convert to TFLite, evaluate,
-    and judge recordings of one's own."""
+    """Make keyword models: fetch recordings, train or adapt a network, export it to TFLite,
+    evaluate it on clips, streams and recordings, tune its detector, and release it.
+    ``experiment`` compares many trainings.
+
+    The groups ``data`` and ``evaluate`` have commands of their own: see their --help.
+    """

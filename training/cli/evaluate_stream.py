@@ -1,4 +1,4 @@
-"""``evaluate-stream``: a model on streams in which it is known what is spoken when."""
+"""``evaluate stream``: a model on streams in which it is known what is spoken when."""
 
 import json
 from pathlib import Path

@@ -10,16 +10,9 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
-from training.cli.options import recipe_data_option, split_lists_option
+from training.cli.options import cache_option, root_option, split_lists_option
 
 study_argument = click.argument("study", type=PATH)
-cache_option = click.option(
-    "--cache",
-    type=PATH,
-    default=Path(".cache/features"),
-    show_default=True,
-    help="Where features and windows are kept, computed once for a front end.",
-)
 
 
 @click.group()
@@ -34,7 +27,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("config", type=PATH)
-@recipe_data_option
+@root_option
 @split_lists_option
 @cache_option
 @click.option("--study", type=PATH, help="Folder of the results.  [default: runs/experiments/NAME]")
@@ -94,7 +87,7 @@ def run(
 
 @command.command()
 @study_argument
-@recipe_data_option
+@root_option
 @split_lists_option
 @cache_option
 def convert(study: Path, data: Path, split_lists: Path | None, cache: Path) -> None:
@@ -116,7 +109,7 @@ def default_test_set() -> Path:
 
 @command.command()
 @study_argument
-@recipe_data_option
+@root_option
 @split_lists_option
 @click.option(
     "--test-set",

@@ -20,23 +20,23 @@ data_option = click.option(
     show_default="$KWS_EDGE_DATA/mini_speech_commands or data/mini_speech_commands",
     help="Folder of labels, each a folder of clips.",
 )
-recipe_data_option = click.option(
+root_option = click.option(
     "--data",
     type=PATH,
     envvar="KWS_EDGE_DATA",
     default=Path("data"),
     show_default="$KWS_EDGE_DATA or data",
-    help="Where the recipe's folders are.",
+    help="Folder in which the folders that a configuration names are.",
 )
 split_lists_option = click.option(
     "--split-lists",
     type=PATH,
     help="Folder with the lists of the split 'lists' (training, validation, testing .txt).",
 )
-windows_cache_option = click.option(
+cache_option = click.option(
     "--cache",
     type=PATH,
-    default=Path(".cache/windows"),
+    default=Path(".cache/features"),
     show_default=True,
-    help="Where drawn windows are kept.",
+    help="Where features of clips and of drawn windows are kept.",
 )

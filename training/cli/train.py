@@ -1,21 +1,20 @@
 """``train``: a network from a configuration."""
 
 import dataclasses
-import os
-import sys
 from pathlib import Path
 
 import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
-from training.cli.options import data_option, split_lists_option
-from training.config import RunConfig
+from training.cli.options import cache_option, root_option, split_lists_option
+from training.config import TrainingConfig
+from training.train.log import RunLog
 
 
 @click.command()
 @click.argument("config", type=PATH)
-@data_option
+@root_option
 @split_lists_option
 @click.option(
     "--output",
@@ -24,33 +23,35 @@ from training.config import RunConfig
     show_default=True,
     help="Where the run's folder is made.",
 )
+@cache_option
 @click.option("--seed", type=int, help="Another seed than the configuration's.")
+@click.option(
+    "--test",
+    is_flag=True,
+    help="After training, read the testing part, too: once, when nothing is chosen by it any more.",
+)
 def command(
-    config: Path, data: Path, split_lists: Path | None, output: Path, seed: int | None
+    config: Path,
+    data: Path,
+    split_lists: Path | None,
+    output: Path,
+    cache: Path,
+    seed: int | None,
+    test: bool,
 ) -> None:
     """Train the network that CONFIG (YAML) describes.
 
-    Makes OUTPUT/<timestamp>/ with the SavedModel, config.yaml, history.csv and
-    metrics.json, and prints its name. With KERAS_BACKEND=jax or torch it trains without
-    TensorFlow and keeps the weights alone, from which convert makes the SavedModel later.
+    Makes OUTPUT/<timestamp>/ with config.yaml, history.csv, metrics.json, log.txt, the weights
+    and, in TensorFlow, the SavedModel, and prints its name. KERAS_BACKEND=jax or torch trains
+    without TensorFlow, often faster; export then makes the SavedModel. Windows drawn by a run
+    that was interrupted are used by the next.
     """
-    run = load(config, RunConfig)
+    what = load(config, TrainingConfig)
     if seed is not None:
-        run = dataclasses.replace(run, seed=seed)
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        from training.train.train_features import train_features
+        what = dataclasses.replace(what, seed=seed)
+    from training.train.train import train  # Keras takes seconds: after the checks
 
-        folder = train_features(
-            run, data, output, Path(".cache/features"), split_lists=split_lists, report=_report
-        )
-    else:
-        from training.train.train import train  # TensorFlow takes seconds: after the checks
-
-        folder = train(
-            run, data, output, split_lists=split_lists, verbose=1 if sys.stderr.isatty() else 2
-        )
+    log = RunLog()
+    folder = train(what, data, output, cache=cache, split_lists=split_lists, report=log, test=test)
+    log.write(folder)
     click.echo(folder)
-
-
-def _report(epoch: int, accuracy: float) -> None:
-    click.echo(f"epoch {epoch}: validation {accuracy:.2%}", err=True)

@@ -1,4 +1,4 @@
-"""Examples of what a recipe trains on: to listen to, and to look at."""
+"""Examples of the windows that a network trains on: to listen to, and to look at."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 from kws_edge.audio.files import level_dbfs, write_wav
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.types import FloatArray
+from training.config import TrainingConfig
 from training.data.material import find_recordings
 from training.data.passes import plan_of, window_maker
-from training.train.recipe import Recipe
 
 COLUMNS = 4
 
@@ -23,32 +23,32 @@ class Example:
     kind: str
 
 
-def examples(recipe: Recipe, data: Path, count: int) -> Iterator[Example]:
+def examples(config: TrainingConfig, data: Path, count: int) -> Iterator[Example]:
     """The first ``count`` windows of the validation part's first pass."""
-    maker = window_maker(recipe, find_recordings(recipe, data), "validation")
-    for item, random in plan_of(maker, recipe, "validation", 0)[:count]:
+    maker = window_maker(config, find_recordings(config, data), "validation")
+    for item, random in plan_of(maker, config, "validation", 0)[:count]:
         yield Example(*maker.draw(item, random))
 
 
-def write_preview(recipe: Recipe, data: Path, output: Path, count: int) -> list[Path]:
+def write_preview(config: TrainingConfig, data: Path, output: Path, count: int) -> list[Path]:
     """``<n>-<label>.wav`` for each, and ``windows.png`` with all of them: wave and features."""
-    shown = list(examples(recipe, data, count))
+    shown = list(examples(config, data, count))
     output.mkdir(parents=True, exist_ok=True)
     written = []
     for number, example in enumerate(shown):
         path = output / f"{number:03}-{example.label.strip('_')}.wav"
-        write_wav(path, example.samples, recipe.features.sample_rate)
+        write_wav(path, example.samples, config.features.sample_rate)
         written.append(path)
     picture = output / "windows.png"
-    _draw(shown, recipe, picture)
+    _draw(shown, config, picture)
     return [*written, picture]
 
 
-def _draw(shown: list[Example], recipe: Recipe, path: Path) -> None:
+def _draw(shown: list[Example], config: TrainingConfig, path: Path) -> None:
     from matplotlib.figure import Figure  # not pyplot: it would look for a display
 
-    front_end = FrontEnd(recipe.features)
-    seconds = recipe.features.window_ms / 1000
+    front_end = FrontEnd(config.features)
+    seconds = config.features.window_ms / 1000
     rows = -(-len(shown) // COLUMNS)
     figure = Figure(figsize=(3.6 * COLUMNS, 2.4 * rows), layout="constrained")
     axes = figure.subplots(2 * rows, COLUMNS, squeeze=False, height_ratios=[1, 2] * rows)

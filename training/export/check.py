@@ -1,4 +1,4 @@
-"""Does a converted model say, in the runtime, what the trained network said?
+"""Does a converted model give, in the runtime, the posteriors of the trained network?
 
 The runtime runs as users run it, ``kws-edge predict``, in a process of its own for each
 interpreter; the trained network runs in TensorFlow on TensorFlow's features.
@@ -23,7 +23,8 @@ from kws_edge.model.interpreter import CHOICE_VARIABLE
 from kws_edge.model.manifest import Manifest
 from kws_edge.types import FloatArray
 from training.data.clips import Clip
-from training.data.tf_dataset import make_dataset
+from training.data.tf_dataset import TfClips
+from training.train.run import Run
 
 # What a converted model may differ by, over the clips it is checked on: the 99th
 # percentile of the largest difference of a posterior, and the loss of accuracy.
@@ -59,7 +60,7 @@ def available_interpreters() -> list[str]:
     return [name for name, module in INTERPRETERS.items() if importlib.util.find_spec(module)]
 
 
-def check_model(model: Path, run: Path, clips: Sequence[Clip]) -> list[Check]:
+def check_model(model: Path, run: Run, clips: Sequence[Clip]) -> list[Check]:
     """Compare on ``clips``, in every interpreter that is installed.
 
     Raises `ModelError` where the runtime does not get through all clips.
@@ -91,10 +92,11 @@ def judge(
     return Check(manifest.name, interpreter, len(targets), difference, accuracy, drop, passed)
 
 
-def trained_posteriors(run: Path, clips: Sequence[Clip], manifest: Manifest) -> FloatArray:
+def trained_posteriors(run: Run, clips: Sequence[Clip], manifest: Manifest) -> FloatArray:
     """``[clips, labels]`` of the SavedModel on TensorFlow's own features."""
-    loaded = tf.saved_model.load(str(run))
-    batches = make_dataset(clips, manifest.labels, manifest.features, batch_size=64)
+    run.export_saved_model()
+    loaded = tf.saved_model.load(str(run.folder))
+    batches = TfClips(clips, manifest.labels, manifest.features).batches(64)
     return np.concatenate([loaded.serve(features).numpy() for features, _ in batches])
 
 

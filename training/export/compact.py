@@ -14,7 +14,7 @@ TFLITE_IDENTIFIER = b"TFL3"
 WEIGHTS_ALIGNMENT = 16
 
 
-def slim(flatbuffer: bytes) -> bytes:
+def compact(flatbuffer: bytes) -> bytes:
     """Without names and signature, which nothing here reads, and equal vectors but once."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(flatbuffer))
     flatbuffer_utils.strip_strings(model)

@@ -1,51 +1,32 @@
 """From a SavedModel to a model file that the runtime loads: TFLite and its manifest."""
 
 import dataclasses
-import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from kws_edge.config.yaml_file import load
-from kws_edge.errors import DataError, MissingFileError
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import ModelFile, pack_model
 from kws_edge.model.interpreter import make_interpreter
 from kws_edge.model.manifest import SCHEMA_VERSION, Flatbuffer, Manifest, Probe
 from kws_edge.model.probe import probe_posteriors
 from kws_edge.model.tensors import Streaming, tensor_spec
-from training.config import RunConfig
 from training.data.clips import Clip
-from training.export.compact import slim
+from training.export.attribution import attribution_text
+from training.export.compact import compact
 from training.export.graph import streaming_graph, windowed_graph
 from training.export.states import describe_streaming
+from training.train.run import Run
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
-ATTRIBUTION = (
-    "TrainingResult on Mini Speech Commands, a part of Speech Commands v0.02 by Pete Warden and"
-    " Google (arXiv:1804.03209), licensed CC BY 4.0."
-)
-
 # Largest difference of a posterior of the probe between interpreters and processors.
 PROBE_TOLERANCE = {"float32": 0.005, "float16": 0.02, "dynamic": 0.1, "int8": 0.1}
 
 
-def read_run(run: Path) -> tuple[RunConfig, dict[str, Any]]:
-    """Configuration and metrics of a folder that ``train`` made."""
-    config = load(run / "config.yaml", RunConfig)
-    try:
-        metrics = json.loads((run / "metrics.json").read_text())
-    except OSError as error:
-        raise MissingFileError(f"{run / 'metrics.json'}: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"{run / 'metrics.json'}: not JSON ({error})") from error
-    return config, metrics
-
-
 def convert(
-    run: Path,
+    run: Run,
     quantization: str,
     calibration: tuple[Clip, ...],
     output: Path,
@@ -57,18 +38,19 @@ def convert(
     ``calibration`` are clips of the training part, for the ranges of int8. With ``chunk``
     frames it is the streaming form, ``<name>-streaming-<quantization>.tflite``.
     """
-    config, metrics = read_run(run)
+    config = run.config
+    run.export_saved_model()
     if chunk is None:
-        name, graph = config.name, windowed_graph(run, config, calibration)
+        name, graph = config.name, windowed_graph(run, calibration)
     else:
         name = f"{config.name}-streaming"
-        graph = streaming_graph(run, config, calibration, chunk)
+        graph = streaming_graph(run, calibration, chunk)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.function], graph.owner)
     _quantize(converter, quantization, graph.examples)
     converted: bytes = converter.convert()
     streaming = None if chunk is None else describe_streaming(converted, chunk)
-    flatbuffer = slim(converted)
-    draft = _draft(run, config, metrics, flatbuffer, quantization, streaming)
+    flatbuffer = compact(converted)
+    draft = _draft(run, flatbuffer, quantization, streaming)
     manifest = _probed(dataclasses.replace(draft, name=f"{name}-{quantization}"), flatbuffer)
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{manifest.name}.tflite"
@@ -94,21 +76,19 @@ def _quantize(converter: Any, quantization: str, representative: Any) -> None:
 
 
 def _draft(
-    run: Path,
-    config: RunConfig,
-    metrics: dict[str, Any],
+    run: Run,
     flatbuffer: bytes,
     quantization: str,
     streaming: Streaming | None,
 ) -> Manifest:
     """The manifest, but for its name and what the probe gives."""
-    interpreter = make_interpreter(flatbuffer)
+    config, interpreter = run.config, make_interpreter(flatbuffer)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     return Manifest(
         schema_version=SCHEMA_VERSION,
         name=config.name,
-        run_id=run.resolve().name,
-        git_commit=metrics["git_commit"],
+        run_id=run.folder.resolve().name,
+        git_commit=run.metrics()["git_commit"],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         labels=config.labels,
         features=config.features,
@@ -118,7 +98,7 @@ def _draft(
         detector=config.detector,
         probe=Probe((0.0,) * len(config.labels), PROBE_TOLERANCE[quantization]),
         metrics=(),
-        attribution=ATTRIBUTION,
+        attribution=attribution_text(config.attribution),
         streaming=streaming,
     )
 

@@ -1,30 +1,29 @@
 """The streaming form of a trained network, with its weights."""
 
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
 
-from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError
 from kws_edge.types import FloatArray
-from training.config import RunConfig
-from training.networks import STREAMING_ARCHITECTURES
+from training.config import TrainingConfig
+from training.networks.build import network
 from training.networks.context import time_stride
+from training.networks.registry import has_streaming_form, streaming_architectures
 from training.networks.stream import Streaming
-from training.train.restore import trained_network
 
 
-def chunk_of(config: RunConfig, chunk_ms: float | None = None) -> int:
+def chunk_of(config: TrainingConfig, chunk_ms: float | None = None) -> int:
     """Frames in a chunk of ``chunk_ms``, by default about 80 ms.
 
     Raises `ConfigError` where the architecture has no streaming form or takes no such chunk.
     """
-    if config.architecture not in STREAMING_ARCHITECTURES:
+    name = config.network.architecture
+    if not has_streaming_form(name):
         raise ConfigError(
-            f"architecture: {config.architecture} has no streaming form, which"
-            f" {', '.join(STREAMING_ARCHITECTURES)} have"
+            f"architecture: {name} has no streaming form, which"
+            f" {', '.join(streaming_architectures())} have"
         )
     frames, _ = config.features.shape
     stride, step_ms = time_stride(frames), config.features.frame_step_ms
@@ -39,31 +38,20 @@ def chunk_of(config: RunConfig, chunk_ms: float | None = None) -> int:
     return chunk
 
 
-def streaming_run(run: Path, chunk: int) -> keras.Model:
-    """The streaming form of the trained network in the folder ``run``; see `streaming_form`."""
-    return streaming_form(load(run / "config.yaml", RunConfig), trained_network(run), chunk)
-
-
-def streaming_form(config: RunConfig, windowed: keras.Model, chunk: int) -> keras.Model:
+def streaming_form(config: TrainingConfig, windowed: keras.Model, chunk: int) -> keras.Model:
     """``[features [1, chunk, width, 1], *states]`` to ``[posteriors [1, labels], *states]``.
 
     Fed the states that it gave with the chunk before, it gives the posteriors that
-    ``windowed`` gives of the window that ends with the chunk, once so much has been heard.
+    ``windowed`` gives of the window that ends with the chunk, once the stream is that long.
     """
-    architecture = STREAMING_ARCHITECTURES[config.architecture]
-    shape, labels = (*config.features.shape, 1), len(config.labels)
-    context = Streaming(chunk, _pooled(windowed))
-    if config.width is None:
-        model = architecture(shape, labels, context=context)
-    else:
-        model = architecture(shape, labels, config.width, context)
+    model = network(config, context=Streaming(chunk, _pooled(windowed)))
     for ours, theirs in zip(_weighted(model), _weighted(windowed), strict=True):
         ours.set_weights(theirs.get_weights())
     return model
 
 
 def first_states(model: keras.Model) -> list[FloatArray]:
-    """The states of a streaming network that has heard nothing: zeros."""
+    """The states of a streaming network before any audio: zeros."""
     return [np.zeros(state.shape, np.float32) for state in model.inputs[1:]]
 
 

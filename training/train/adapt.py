@@ -1,4 +1,4 @@
-"""A trained recipe taken further with someone's own takes: of its words, or of new ones."""
+"""A trained run adapted to someone's own takes: of its words, or of new ones."""
 
 import dataclasses
 from collections import Counter
@@ -6,48 +6,58 @@ from pathlib import Path
 
 from kws_edge.errors import ConfigError
 from kws_edge.recorder.sample_entry import check_name
+from training.config import OptimizerConfig, ScheduleConfig, SourceConfig, TrainingConfig
 from training.data.clips import scan
-from training.train.recipe import Recipe, Schedule, Source
-from training.train.start import Start
+from training.train.run import Run
 
 LEAST_TAKES = 5  # of a word: one of them is not trained on
 CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come in an epoch
 MOST_REPEATS = 50
 UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little other speech
-SCHEDULE = Schedule(
-    epochs=30, passes=4, learning_rate=1e-3, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
+SCHEDULE = ScheduleConfig(
+    epochs=30, passes=4, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
 )
+OPTIMIZER = OptimizerConfig(learning_rate=1e-3)
 
 
-def adapted_recipe(start: Start, recordings: Path, name: str, only: bool) -> Recipe:
-    """The recipe of ``start`` with the takes in ``recordings/<label>/`` as well.
+def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> TrainingConfig:
+    """The configuration of ``start`` with the takes in ``recordings/<label>/`` as well.
 
     Labels that it does not know become words of their own; with ``only`` its words are those
     of ``recordings`` and no others, and all that it knew are unknown words. Every fifth take
-    is kept for validation. Raises `ConfigError` where there are too few takes for that, and
-    for a folder whose name can be no label.
+    is kept for validation. Raises `ConfigError` where there are too few takes for that, for a
+    folder whose name can be no label, and for a run without windows.
     """
+    base = start.config
+    if base.windows is None:
+        raise ConfigError(f"{start.folder}: has no windows, and so no unknown words to learn from")
     takes = count_takes(recordings)
-    known = () if only else start.recipe.words
+    known = () if only else base.data.words
     repeat = max(1, min(MOST_REPEATS, CLIPS_A_WORD // max(takes.values())))
-    windows = start.recipe.windows
+    windows = base.windows
     if only:
         keywords = repeat * sum(takes.values())
         share = (1 - windows.silence_share) * UNKNOWN_WINDOWS / (keywords + UNKNOWN_WINDOWS)
         windows = dataclasses.replace(windows, unknown_share=max(windows.unknown_share, share))
-    return dataclasses.replace(
-        start.recipe,
-        name=name,
+    data = dataclasses.replace(
+        base.data,
         words=(*known, *(label for label in takes if label not in known)),
-        sources=(*start.recipe.sources, Source(recordings.resolve(), "takes", repeat)),
+        sources=(*base.data.sources, SourceConfig(recordings.resolve(), "takes", repeat=repeat)),
+    )
+    return dataclasses.replace(
+        base,
+        name=name,
+        data=data,
         windows=windows,
         teacher=None,
+        init_from=start.folder,
+        optimizer=OPTIMIZER,
         schedule=SCHEDULE,
     )
 
 
 def count_takes(recordings: Path) -> dict[str, int]:
-    """How many takes of each word are in ``recordings``; see `adapted_recipe`."""
+    """How many takes of each word are in ``recordings``; see `adapted_config`."""
     takes = Counter(clip.label for clip in scan(recordings) if clip.label[0] != "_")
     for label in takes:
         try:
@@ -64,13 +74,17 @@ def count_takes(recordings: Path) -> dict[str, int]:
     return dict(takes)
 
 
-def summary(start: Start, recipe: Recipe, recordings: Path) -> str:
+def summary(start: Run, config: TrainingConfig, recordings: Path) -> str:
     """One line: which words there are now, and which of them have takes."""
     takes = count_takes(recordings)
     new, old = [
-        [f"{word} ({takes[word]} takes)" for word in takes if (word in start.recipe.words) is known]
+        [
+            f"{word} ({takes[word]} takes)"
+            for word in takes
+            if (word in start.config.data.words) is known
+        ]
         for known in (False, True)
     ]
-    kept = [word for word in recipe.words if word not in takes]
+    kept = [word for word in config.data.words if word not in takes]
     groups = (("new words", new), ("known words", old), ("as before", kept))
     return "; ".join(f"{what}: {', '.join(words)}" for what, words in groups if words)

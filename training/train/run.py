@@ -116,8 +116,7 @@ def load_run(folder: Path) -> Run:
         raise MissingFileError(f"{folder / CONFIG}: no such file; expected a run of 'train'")
     if is_old(folder):
         raise ConfigError(
-            f"{folder}: a run in an old form; convert it with: python -m training export upgrade"
-            f" {folder}"
+            f"{folder}: a run in an old form; convert it with: python -m training upgrade {folder}"
         )
     if not (folder / WEIGHTS).exists():
         raise MissingFileError(f"{folder / WEIGHTS}: no such file; expected a run of 'train'")

@@ -1,4 +1,4 @@
-"""``field-test``: recorded samples through a model, and a verdict on them."""
+"""``evaluate recordings``: recorded samples through a model, and a verdict on them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from kws_edge.cli.options import PATH, model_option
 from kws_edge.errors import KwsEdgeError
 from kws_edge.model.bundled import find_model
-from training.cli.field_reference import with_progress
+from training.cli.evaluate_reference import with_progress
 from training.evaluation.recordings.reference import (
     SHIPPED,
     Reference,
@@ -23,7 +23,7 @@ from training.evaluation.recordings.reference import (
     "--reference",
     type=PATH,
     help="What to compare with: a folder of labels, whose validation clips are measured, or"
-    " a file of field-reference.  [default: measured of Mini Speech Commands]",
+    " a file of 'evaluate reference'.  [default: measured of Mini Speech Commands]",
 )
 @click.option(
     "--output",

@@ -1,4 +1,4 @@
-"""``field-reference``: what is usual, for ``field-test`` to compare with."""
+"""``evaluate reference``: the usual values that ``evaluate recordings`` compares with."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from training.evaluation.recordings.reference import SHIPPED, measure_reference,
 @data_option
 @click.option("--output", type=PATH, default=SHIPPED, help="[default: the one that is used]")
 def command(data: Path, output: Path) -> None:
-    """Measure the validation clips of --data, as field-test measures its samples.
+    """Measure the validation clips of --data, as 'evaluate recordings' does.
 
     Writes the percentiles of each measure: no sound, and nothing of a speaker.
     """

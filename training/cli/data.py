@@ -1,4 +1,4 @@
-"""``dataset``: fetch, index, split and check the recordings."""
+"""``data``: fetch, make, index, split and check the recordings."""
 
 import collections
 import csv
@@ -10,7 +10,7 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.errors import DataError
-from training.cli import speech
+from training.cli import preview, speech, streams
 from training.cli.options import data_option, split_lists_option
 from training.data.clips import inspect, scan
 from training.data.leaks import find_leaks
@@ -29,10 +29,17 @@ seed_option = click.option("--seed", default=0, show_default=True, help="Of a ra
 
 @click.group()
 def command() -> None:
-    """Fetch, index, split and check the recordings."""
+    """Fetch, make, index, split and check recordings; make streams; see training windows."""
 
 
-for made in (speech.synthesize, speech.speak, speech.prompts, speech.dialogue):
+for made in (
+    speech.synthesize,
+    speech.speak,
+    speech.prompts,
+    speech.dialogue,
+    streams.streams,
+    preview.preview,
+):
     command.add_command(made)
 
 

@@ -1,4 +1,4 @@
-"""``convert``: a SavedModel to TFLite, checked in the runtime."""
+"""``export``: a trained run to TFLite, checked in the runtime."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.errors import ModelError
-from training.cli.options import data_option, split_lists_option
+from training.cli.options import root_option, split_lists_option
 
 
 @click.command()
@@ -19,14 +19,14 @@ from training.cli.options import data_option, split_lists_option
     help="One or several; all four when none is named.",
 )
 @click.option(
-    "--streaming", is_flag=True, help="The streaming form, which sees the new frames alone."
+    "--streaming", is_flag=True, help="The streaming form, which processes only new frames."
 )
 @click.option(
     "--chunk-ms",
     type=float,
     help="New audio in each call of the streaming form; about 80 ms by default.",
 )
-@data_option
+@root_option
 @split_lists_option
 @click.option(
     "--output",
@@ -46,30 +46,29 @@ def command(
     output: Path,
     check: bool,
 ) -> None:
-    """Convert the SavedModel in RUN (a folder below saved_models/) to TFLite.
+    """Convert the network in RUN (a folder below saved_models/) to TFLite.
 
     Each model file carries its manifest. It is loaded back by the runtime, in every
     interpreter that is installed, and must give the trained network's posteriors on the
-    validation part, within a tolerance for each quantization. A run that kept its weights
-    alone, as those of a sweep do, first gets its SavedModel.
+    validation part, within a tolerance for each quantization. A run that has weights alone, as
+    other backends than TensorFlow leave it, first gets its SavedModel.
     """
     if chunk_ms is not None and not streaming:
         raise click.UsageError("--chunk-ms is for --streaming.")
-    from training.data.run_split import split_of_run
+    from training.data.run_clips import clips_of_run
     from training.export.check import check_model
-    from training.export.convert import QUANTIZATIONS, convert, read_run
+    from training.export.convert import QUANTIZATIONS, convert
     from training.networks.streaming_form import chunk_of
-    from training.train.restore import ensure_saved_model
+    from training.train.run import load_run
 
-    config, _ = read_run(run)
-    chunk = chunk_of(config, chunk_ms) if streaming else None
-    ensure_saved_model(run)
-    split = split_of_run(run, config, data, split_lists)
+    trained = load_run(run)
+    chunk = chunk_of(trained.config, chunk_ms) if streaming else None
+    split = clips_of_run(trained.config, data, split_lists)
     failed = []
     for name in quantization or QUANTIZATIONS:
-        path = convert(run, name, split.training, output, chunk=chunk)
+        path = convert(trained, name, split.training, output, chunk=chunk)
         click.echo(f"{path} ({path.stat().st_size / 1024:.1f} KB)")
-        for result in check_model(path, run, split.validation) if check else []:
+        for result in check_model(path, trained, split.validation) if check else []:
             click.echo(f"  {result}")
             if not result.passed:
                 failed.append(result)

@@ -1,35 +1,19 @@
-"""``stream``: test streams with known truth, made from a description."""
+"""``data streams``: test streams with known truth, made from a description."""
 
-import os
 from pathlib import Path
 
 import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
+from training.cli.options import root_option
 
 
-def default_folder() -> Path:
-    """``$KWS_EDGE_DATA`` where that is set, else where fetch puts its folder."""
-    return Path(os.environ.get("KWS_EDGE_DATA", "data"))
-
-
-@click.group()
-def command() -> None:
-    """Make streams in which it is known what is spoken when."""
-
-
-@command.command()
+@click.command()
 @click.argument("configs", nargs=-1, required=True, type=PATH)
-@click.option(
-    "--data",
-    type=PATH,
-    default=default_folder,
-    show_default="$KWS_EDGE_DATA or data",
-    help="Folder in which the folders that CONFIGS name lie.",
-)
+@root_option
 @click.option("--output", type=PATH, default=Path("streams"), show_default=True)
-def make(configs: tuple[Path, ...], data: Path, output: Path) -> None:
+def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     """Compose the streams that CONFIGS (YAML) describe.
 
     Writes OUTPUT/<name>.wav and the label track OUTPUT/<name>.labels.txt (Audacity's: start,
