@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws_edge.config.yaml_file import load, read_yaml
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError, MissingFileError
+from training.config import TrainingConfig
+from training.document import as_document
 from training.experiments.compare import Score, SeedNoise
 from training.experiments.config import Experiment, Group
 from training.experiments.results import Results, Row
@@ -144,9 +146,12 @@ def load_studies(folder: Path) -> list[Study]:
 
 
 def load_experiment(path: Path) -> tuple[Experiment, dict[str, Any]]:
-    """An experiment and its base configuration as a document."""
+    """An experiment and its base configuration as a document, defaults included.
+
+    Raises `MissingFileError` and `ConfigError` for either file.
+    """
     experiment = load(path, Experiment)
-    return experiment, read_yaml(path.parent / experiment.base)
+    return experiment, as_document(load(path.parent / experiment.base, TrainingConfig))
 
 
 def studies_of(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from training.experiments.config import Experiment, Group, Overrides, lookup
+from training.experiments.config import Experiment, Group, Overrides, Value, lookup
 
 OVERLAP, MIN_FFT = "features.overlap", "features.min_fft_length"
 BASE = "base"
@@ -47,8 +47,20 @@ def base_settings(experiment: Experiment, group: Group, document: Mapping[str, A
     varied = [*group.factors, *(group.search.space if group.search else ())]
     for name in varied:
         if name not in settings:
-            settings[name] = lookup(document, name)
+            settings[name] = _of_base(document, settings, name)
     return settings
+
+
+def _of_base(document: Mapping[str, Any], settings: Overrides, name: str) -> Value:
+    """The base's own value of a setting, derived ones included."""
+
+    def value(of: str) -> Any:
+        return settings.get(of, lookup(document, of))
+
+    if name == OVERLAP:
+        return round(1 - value("features.frame_step_ms") / value("features.frame_length_ms"), 6)
+    found: Value = 0 if name == MIN_FFT else value(name)
+    return found
 
 
 def make_trial(group: Group, plan: str, variant: str, settings: Overrides, seed: int) -> Trial:

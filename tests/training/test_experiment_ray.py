@@ -13,18 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sweep_world import CONFIG, ROOT, needs, run, sweep_command, write_tones
+from experiment_world import experiment_document, run_command, write_experiment
+from tones import ROOT, needs, run, write_tones
 
-from training.sweep.records import Records
+from training.experiments.results import Results
 
 pytest.importorskip("optuna", reason="needs the extra 'training'")
 
 HEAD, SECOND = "127.0.0.3", "127.0.0.2"
-TRIAL = b"ray::_work"
+TRIAL = b"ray::_task"
 # Ray 2.50 and later ask for a token by default; this cluster is reached from loopback alone
 OPEN = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-# two epochs are over before anyone could be killed
-LONGER = CONFIG.replace("epochs: 2", "epochs: 30") + "resources: {num_cpus: 1, max_retries: 2}\n"
+
+
+def longer(folder: Path, **resources: int) -> Path:
+    """An experiment whose trainings are not over before anyone could be killed."""
+    document = experiment_document(resources={"num_cpus": 1, "max_retries": 2, **resources})
+    return write_experiment(folder, document, epochs=30)
 
 
 @dataclass
@@ -133,8 +138,7 @@ def test_a_trial_survives_what_it_ran_on(
     cluster: tuple[str, Node, Node], tones: Path, tmp_path: Path, lost: str
 ) -> None:
     address, _, second = cluster
-    (tmp_path / "sweep.yaml").write_text(LONGER)
-    command = sweep_command(tmp_path, tones, "--ray", address)
+    command = run_command(longer(tmp_path), tones.parent, "--ray", address)
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -142,8 +146,8 @@ def test_a_trial_survives_what_it_ran_on(
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as sweep:
-        wait_for(second.trials, sweep)
+    ) as experiment:
+        wait_for(second.trials, experiment)
         time.sleep(3)  # into the training
         victims = second.trials()
         assert victims
@@ -151,14 +155,15 @@ def test_a_trial_survives_what_it_ran_on(
             os.kill(victims[0], signal.SIGKILL)
         else:
             second.kill()
-        output, errors = sweep.communicate(timeout=600)
-    assert sweep.returncode == 0, errors
+        output, errors = experiment.communicate(timeout=600)
+    assert experiment.returncode == 0, errors
     assert json.loads(output) == {"done": 3, "failed": 1, "left": 0}
     assert "the task will be retried" in errors or lost == "node"
-    records = list(Records(tmp_path / "results"))
-    assert sorted(record.state for record in records) == ["complete"] * 3 + ["failed"]
-    assert all(len(record.history["loss"]) == 30 for record in records if not record.reason)
-    assert len(list((tmp_path / "models").glob("[!.]*"))) == 3
+    rows = list(Results(tmp_path / "study"))
+    assert sorted(row["state"] for row in rows) == ["complete"] * 3 + ["failed"]
+    networks = list((tmp_path / "study" / "networks").glob("[!.]*"))
+    assert len(networks) == 3
+    assert all(len((one / "history.csv").read_text().splitlines()) == 31 for one in networks)
 
 
 @pytest.mark.slow
@@ -167,8 +172,8 @@ def test_a_trial_whose_worker_is_lost_too_often_fails_alone(
 ) -> None:
     address, head, second = cluster
     second.kill()
-    (tmp_path / "sweep.yaml").write_text(LONGER.replace("max_retries: 2", "max_retries: 0"))
-    command = sweep_command(tmp_path, tones, "--ray", address, "--limit", "2")
+    config = longer(tmp_path, max_retries=0)
+    command = run_command(config, tones.parent, "--ray", address, "--limit", "1")
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -176,21 +181,23 @@ def test_a_trial_whose_worker_is_lost_too_often_fails_alone(
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as sweep:
-        wait_for(head.trials, sweep)
+    ) as experiment:
+        wait_for(head.trials, experiment)
         os.kill(head.trials()[0], signal.SIGKILL)
-        output, errors = sweep.communicate(timeout=600)
-    assert sweep.returncode == 0, errors
-    # one refused, one lost
-    assert json.loads(output) == {"done": 1, "failed": 2, "left": 1}
-    assert any("WorkerCrashed" in record.reason for record in Records(tmp_path / "results"))
+        output, errors = experiment.communicate(timeout=600)
+    assert experiment.returncode == 0, errors
+    tally = json.loads(output)
+    assert tally["done"] == 0
+    assert tally["failed"] >= 1
+    assert any("WorkerCrashed" in row["reason"] for row in Results(tmp_path / "study"))
 
 
 def test_without_ray_one_line_says_how_to_get_it(tones: Path, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "sitecustomize.py").write_text('import sys\nsys.modules["ray"] = None\n')
-    command = sweep_command(tmp_path, tones, "--ray", "local")
+    config = write_experiment(tmp_path, experiment_document())
+    command = run_command(config, tones.parent, "--ray", "local")
     result = run(command, PYTHONPATH=f"{hidden}{os.pathsep}{ROOT}")
     assert result.returncode == 78
     assert result.stderr.splitlines()[-1].endswith("--ray needs Ray: pip install 'kws-edge[ray]'")
@@ -202,8 +209,8 @@ def test_a_cluster_that_is_not_there_or_too_small(
     cluster: tuple[str, Node, Node], tones: Path, tmp_path: Path
 ) -> None:
     address, _, _ = cluster
-    (tmp_path / "sweep.yaml").write_text(CONFIG + "resources: {num_cpus: 64}\n")
-    result = run(sweep_command(tmp_path, tones, "--ray", address), **OPEN)
+    config = write_experiment(tmp_path, experiment_document(resources={"num_cpus": 64}))
+    result = run(run_command(config, tones.parent, "--ray", address), **OPEN)
     assert result.returncode == 78, result.stderr
     assert "no node has the 64 CPUs" in result.stderr
     assert "Traceback" not in result.stderr
