@@ -18,7 +18,7 @@ import click
 from benchmarks import machine
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from training.config import TrainingConfig
 
 WIDTHS = {"tc_resnet": (8, 16, 20, 32, 48), "ds_cnn": (32, 64, 96, 160), "bc_resnet": (8, 12, 24)}
 LABELS = 10
@@ -33,20 +33,20 @@ def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[st
     from kws_edge.audio.files import write_wav
     from kws_edge.config.schema import parse
     from kws_edge.model.probe import probe_signal
-    from training.config import RunConfig
+    from training.config import TrainingConfig
     from training.data.clips import scan
     from training.export.convert import convert
     from training.networks.cost import multiply_accumulates
     from training.networks.streaming_form import chunk_of
+    from training.train.run import Run
 
     labels = [f"word{number}" for number in range(LABELS)]
     config = parse(
-        RunConfig,
+        TrainingConfig,
         {
             "name": f"{architecture}-{width}",
-            "architecture": architecture,
-            "labels": labels,
-            "width": width,
+            "data": {"sources": [{"folder": "sounds"}], "words": labels},
+            "network": {"architecture": architecture, "width": width},
             "features": {**FEATURES, "frame_step_ms": step_ms},
         },
     )
@@ -57,7 +57,7 @@ def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[st
     model = _keep_untrained(config, run)
     files = {
         f"{form} {quantization}": convert(
-            run,
+            Run(run, config),
             quantization,
             tuple(scan(sounds)),
             folder,
@@ -75,21 +75,18 @@ def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[st
     }
 
 
-def _keep_untrained(config: "RunConfig", run: Path) -> Any:
+def _keep_untrained(config: "TrainingConfig", run: Path) -> Any:
     """The network, which ``run`` then holds as if it were trained."""
     import keras
 
     from training.networks.build import network
-    from training.train.restore import ensure_saved_model
-    from training.train.run import write_run_files
-    from training.train.trained import WEIGHTS
+    from training.train.run import WEIGHTS, write_run_files
 
     keras.utils.set_random_seed(0)
     model = network(config)
     run.mkdir()
     write_run_files(run, config, {}, {"git_commit": "none"})
     model.save_weights(run / WEIGHTS)
-    ensure_saved_model(run)
     return model
 
 

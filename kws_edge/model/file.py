@@ -94,7 +94,7 @@ def _manifest_bytes(content: bytes) -> bytes:
         raise ValidationErrors(
             [
                 f"no {MANIFEST} at its end ({error}): the file is cut short, or a plain TFLite"
-                " model that 'python -m training convert' has not described"
+                " model that 'python -m training export' has not described"
             ]
         ) from error
     except ValidationErrors:

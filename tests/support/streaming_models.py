@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sweep_world import write_tones
+from tones import write_tones
 from untrained_run import LABELS, write_run
 
 from kws_edge.detection.detector import DetectorConfig
@@ -13,7 +13,6 @@ from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.clips import scan
 from training.export.convert import convert
-from training.train.restore import ensure_saved_model
 
 CHUNK = 4  # frames, 80 ms
 
@@ -28,7 +27,6 @@ class Models:
 
 def converted(folder: Path, architecture: str, width: int) -> Models:
     run = write_run(folder / "run", architecture, width)
-    ensure_saved_model(run)
     data = write_tones(folder / "tones")
     clips = tuple(scan(data, LABELS))[::12]
     names = ("float32", "int8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training.train.trained import TrainingResult
 
 from kws_edge.audio.files import write_wav
 from kws_edge.config.schema import parse
@@ -21,7 +22,6 @@ from training.sweep.progress import Progress
 from training.sweep.records import Records
 from training.sweep.runner import Sweep
 from training.sweep.trial import Trial
-from training.train.trained import TrainingResult
 
 ROOT = Path(__file__).parents[2]
 PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}

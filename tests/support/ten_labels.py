@@ -7,9 +7,9 @@ import numpy as np
 
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.features.front_end import FeatureConfig
-from training.config import MINI_SPEECH_COMMANDS, RunConfig
+from training.config import MINI_SPEECH_COMMANDS, DataConfig, SourceConfig, TrainingConfig
 from training.export.convert import convert
-from training.train.run import write_run_files
+from training.train.run import Run, write_run_files
 
 LABELS = (*MINI_SPEECH_COMMANDS, "_silence_", "_unknown_")
 
@@ -28,6 +28,7 @@ def make_ten_labels(folder: Path, heard: str) -> Path:
     network.layers[-1].set_weights([network.layers[-1].get_weights()[0], bias])
     run = folder / "run"
     network.export(run, verbose=False)
-    config = RunConfig("ten-labels", features, LABELS, detector=DetectorConfig(gate_dbfs=-60))
+    data = DataConfig((SourceConfig(Path("clips")),), LABELS)
+    config = TrainingConfig("ten-labels", features, data, detector=DetectorConfig(gate_dbfs=-60))
     write_run_files(run, config, {"loss": [0.0]}, {"git_commit": "0" * 40})
-    return convert(run, "float32", (), folder)
+    return convert(Run(run, config), "float32", (), folder)

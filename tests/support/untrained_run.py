@@ -6,28 +6,27 @@ from pathlib import Path
 import keras
 import numpy as np
 import yaml
-from sweep_world import tone
+from tones import tone
 
 from kws_edge.config.schema import parse
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.types import FloatArray
-from training.config import RunConfig
+from training.config import TrainingConfig
+from training.document import as_document
 from training.networks.build import network
-from training.train.run import as_document
-from training.train.trained import WEIGHTS
+from training.train.run import WEIGHTS, Run
 
 LABELS = ("high", "low", "middle")
 
 
-def write_run(folder: Path, architecture: str, width: int, **features: object) -> Path:
+def write_run(folder: Path, architecture: str, width: int, **features: object) -> Run:
     """A run with the weights of an untrained network that tells inputs apart."""
     config = parse(
-        RunConfig,
+        TrainingConfig,
         {
             "name": f"{architecture}-{width}",
-            "labels": LABELS,
-            "width": width,
-            "architecture": architecture,
+            "data": {"sources": [{"folder": "tones"}], "words": LABELS},
+            "network": {"architecture": architecture, "width": width},
             "features": {"kind": "log_mel", "frame_length_ms": 30, "log_offset": 1e-3, **features},
         },
     )
@@ -38,7 +37,7 @@ def write_run(folder: Path, architecture: str, width: int, **features: object) -
     model = network(config)
     settle(model, tones(config.features))
     model.save_weights(folder / WEIGHTS)
-    return folder
+    return Run(folder, config)
 
 
 def settle(model: keras.Model, features: FloatArray) -> None:

@@ -4,26 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from kws_edge.audio.files import write_wav
 from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.types import FloatArray
+from training.config import TrainingConfig
 from training.data.material import find_recordings, load_material
 from training.networks.build import network
-from training.train.adapt import adapted_recipe, summary
-from training.train.recipe import Recipe
-from training.train.run import RECIPE, as_document
-from training.train.start import Start
-from training.train.trained import WEIGHTS
+from training.train.adapt import adapted_config, summary
+from training.train.run import WEIGHTS, Run, load_run, write_run_files
 
 RATE = 16000
 BASE = parse(
-    Recipe,
+    TrainingConfig,
     {
         "name": "base",
-        "words": ["no", "yes"],
         "features": {
             "kind": "log_mel",
             "frame_length_ms": 32,
@@ -31,7 +27,9 @@ BASE = parse(
             "num_mel_bins": 20,
             "log_offset": 1e-3,
         },
-        "sources": [{"folder": "public"}],
+        "data": {"sources": [{"folder": "public"}], "words": ["no", "yes"]},
+        "windows": {},
+        "augmentation": {},
         "network": {"architecture": "tc_resnet", "width": 8},
     },
 )
@@ -57,7 +55,7 @@ def own(tmp_path: Path) -> Path:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A few public clips of each word, in both parts of the official split."""
-    for label in BASE.words:
+    for label in BASE.data.words:
         (tmp_path / "data" / "public" / label).mkdir(parents=True)
         for speaker in range(30):
             path = tmp_path / "data" / "public" / label / f"s{speaker}_nohash_0.wav"
@@ -65,32 +63,32 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def adapted(recordings: Path, only: bool = False) -> Recipe:
-    return adapted_recipe(Start(BASE, Path()), recordings, "own", only)
+def adapted(recordings: Path, only: bool = False) -> TrainingConfig:
+    return adapted_config(Run(Path("base"), BASE), recordings, "own", only)
 
 
 def test_new_labels_become_words_after_the_known_ones(own: Path) -> None:
-    recipe = adapted(own)
-    assert recipe.words == ("no", "yes", "computer")
-    assert (recipe.name, recipe.teacher) == ("own", None)
-    assert recipe.sources[:-1] == BASE.sources
-    assert (recipe.sources[-1].folder, recipe.sources[-1].split) == (own, "takes")
-    assert recipe.windows == BASE.windows
-    assert summary(Start(BASE, Path()), recipe, own) == (
+    config = adapted(own)
+    assert config.data.words == ("no", "yes", "computer")
+    assert (config.name, config.teacher) == ("own", None)
+    assert config.data.sources[:-1] == BASE.data.sources
+    assert (config.data.sources[-1].folder, config.data.sources[-1].split) == (own, "takes")
+    assert config.windows == BASE.windows
+    assert summary(Run(Path("base"), BASE), config, own) == (
         "new words: computer (10 takes); known words: yes (5 takes); as before: no"
     )
 
 
 def test_few_takes_count_as_many_and_many_as_they_are(own: Path, tmp_path: Path) -> None:
-    assert adapted(own).sources[-1].repeat == 50
+    assert adapted(own).data.sources[-1].repeat == 50
     record(tmp_path / "more", "lights", 30)
-    assert adapted(tmp_path / "more").sources[-1].repeat == 20
+    assert adapted(tmp_path / "more").data.sources[-1].repeat == 20
 
 
 def test_only_knows_the_words_of_the_recordings_and_hears_enough_others(own: Path) -> None:
-    recipe = adapted(own, only=True)
-    assert recipe.words == ("computer", "yes")
-    keywords, shares = 50 * 15, recipe.windows
+    config = adapted(own, only=True)
+    assert config.data.words == ("computer", "yes")
+    keywords, shares = 50 * 15, config.windows
     total = keywords / (1 - shares.unknown_share - shares.silence_share)
     assert shares.unknown_share * total == pytest.approx(3000)
 
@@ -107,16 +105,16 @@ def test_what_a_recorder_leaves_beside_the_takes_is_no_word(own: Path) -> None:
     (own / "manifest.jsonl").write_text("{}\n")
     for whole_takes in (".raw", "raw"):
         record(own / whole_takes, "computer", 1)
-    assert adapted(own).words == ("no", "yes", "computer")
+    assert adapted(own).data.words == ("no", "yes", "computer")
 
 
 def test_other_words_and_the_room_are_used_as_what_they_are(own: Path, data: Path) -> None:
     plain = find_recordings(adapted(own), data)
     record(own, "_unknown_", 5)
     record(own, "_silence_", 10)
-    recipe = adapted(own)
-    assert recipe.words == ("no", "yes", "computer")
-    found = find_recordings(recipe, data)
+    config = adapted(own)
+    assert config.data.words == ("no", "yes", "computer")
+    found = find_recordings(config, data)
     assert len(found.training.others) == len(plain.training.others) + 4 * 50
     assert len(found.validation.others) == len(plain.validation.others) + 1
     (room,) = load_material(found, "training").noises
@@ -128,8 +126,8 @@ def test_too_few_takes_say_how_to_get_more(tmp_path: Path) -> None:
     record(tmp_path, "hey", 4)
     with pytest.raises(ConfigError, match=r"too few takes of hey \(4\).*kws-edge record"):
         adapted(tmp_path)
-    with pytest.raises(MissingFileError, match="expected a run of 'recipe'"):
-        Start.read(tmp_path)
+    with pytest.raises(MissingFileError, match="expected a run of 'train'"):
+        load_run(tmp_path)
 
 
 def test_a_folder_that_cannot_be_a_word_is_named(own: Path) -> None:
@@ -138,27 +136,27 @@ def test_a_folder_that_cannot_be_a_word_is_named(own: Path) -> None:
         adapted(own)
 
 
-def save(run: Path) -> Start:
+def save(run: Path) -> Run:
     """A run with a network that has not learnt anything."""
     run.mkdir()
-    (run / RECIPE).write_text(yaml.safe_dump(as_document(BASE)))
-    network(BASE.run()).save_weights(run / WEIGHTS)
-    return Start.read(run)
+    write_run_files(run, BASE, {}, {})
+    network(BASE).save_weights(run / WEIGHTS)
+    return load_run(run)
 
 
 @pytest.mark.parametrize("only", [False, True])
 def test_known_labels_keep_what_was_learnt(own: Path, tmp_path: Path, only: bool) -> None:
     begin = save(tmp_path / "run")
-    recipe = adapted(own, only)
-    model = network(recipe.run())
-    begin.give_to(model, recipe.labels)
+    config = adapted(own, only)
+    model = network(config)
+    begin.initialise(model, config.labels)
     features = np.random.default_rng(0).normal(size=(4, *BASE.features.shape, 1)).astype("f4")
-    common = [label for label in recipe.labels if label in BASE.labels]
+    common = [label for label in config.labels if label in BASE.labels]
 
     def among_common(posteriors: FloatArray, labels: tuple[str, ...]) -> FloatArray:
         chosen = posteriors[:, [labels.index(label) for label in common]]
         return np.asarray(chosen / chosen.sum(axis=1, keepdims=True))
 
     before = among_common(np.asarray(begin.network()(features)), BASE.labels)
-    after = among_common(np.asarray(model(features)), recipe.labels)
+    after = among_common(np.asarray(model(features)), config.labels)
     np.testing.assert_allclose(after, before, atol=1e-5)

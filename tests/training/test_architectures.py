@@ -1,18 +1,23 @@
 """Networks by name: sized by one number, posteriors for any front end of the study."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 pytest.importorskip("keras", reason="needs the extra 'training'")
 
+import keras
+
 from kws_edge.config.schema import parse
-from kws_edge.errors import ConfigError
+from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.features.config import FeatureConfig
-from training.config import RunConfig
-from training.networks import ARCHITECTURES
+from training.config import ScheduleConfig, TrainingConfig
+from training.data.examples import Examples, RepeatedEpochs
+from training.data.prepare import TrainingData
 from training.networks.build import network
-from training.sweep.config import SweepConfig
-from training.sweep.trial import make_trial
+from training.networks.registry import ARCHITECTURES, architecture
+from training.train.fit import fit
 
 FRONT_ENDS = (
     FeatureConfig("log_mel", frame_length_ms=30, frame_step_ms=10),
@@ -21,10 +26,20 @@ FRONT_ENDS = (
 )
 
 
+def config_of(name: str, width: int | None) -> TrainingConfig:
+    document = {
+        "name": "a",
+        "features": {"kind": "log_mel"},
+        "data": {"sources": [{"folder": "clips"}]},
+        "network": {"architecture": name, "width": width},
+    }
+    return parse(TrainingConfig, document)
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_posteriors_of_every_front_end(name: str) -> None:
     for features in FRONT_ENDS:
-        model = ARCHITECTURES[name]((*features.shape, 1), 3, 8)
+        model = architecture(name)((*features.shape, 1), 3, 8)
         window = np.random.default_rng(0).normal(-4, 3, (2, *features.shape, 1))
         posteriors = np.asarray(model(window.astype(np.float32)))
         assert posteriors.shape == (2, 3)
@@ -34,21 +49,39 @@ def test_posteriors_of_every_front_end(name: str) -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_width_sizes_the_network_and_has_a_default(name: str) -> None:
     features = FRONT_ENDS[1]
-    run = {"name": "a", "features": {"kind": "log_mel"}, "architecture": name}
-    sizes = [
-        network(parse(RunConfig, {**run, "width": width})).count_params() for width in (8, 12, 16)
-    ]
+    sizes = [network(config_of(name, width)).count_params() for width in (8, 12, 16)]
     assert sizes == sorted(set(sizes))
-    default = ARCHITECTURES[name]((*features.shape, 1), 8).count_params()
-    assert network(parse(RunConfig, run)).count_params() == default
+    default = architecture(name)((*features.shape, 1), 8).count_params()
+    assert network(config_of(name, None)).count_params() == default
 
 
 def test_a_window_too_short_for_the_kernels_is_told() -> None:
     with pytest.raises(ConfigError, match="too few frames for this architecture"):
-        ARCHITECTURES["tc_resnet"]((30, 40, 1), 3, 8)
+        architecture("tc_resnet")((30, 40, 1), 3, 8)
 
 
-def test_runs_of_the_sweep_keep_their_keys() -> None:
-    """Finished trials are found by them."""
-    sweep = parse(SweepConfig, {"name": "a", "base": {"kind": "mfcc"}, "factors": {}})
-    assert make_trial(sweep, sweep.base, 0).key == "mfcc-e44ae548f707"
+def toy_network(input_shape: tuple[int, int, int], num_labels: int, width: int = 4) -> keras.Model:
+    """A dense layer on the mean of all frames."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(width, activation="relu"),
+            layers.Dense(num_labels, activation="softmax"),
+        ]
+    )
+
+
+def test_a_new_architecture_needs_its_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the function stands for the file; the line makes it trainable by its name."""
+    with pytest.raises(ValidationErrors, match="found 'toy_network', expected lab_cnn, "):
+        config_of("toy_network", 3)
+    monkeypatch.setitem(ARCHITECTURES, "toy_network", toy_network)
+    config = dataclasses.replace(config_of("toy_network", 3), schedule=ScheduleConfig(1, 8, 0))
+    random = np.random.default_rng(0)
+    features = random.normal(-4, 3, (16, *config.features.shape)).astype(np.float32)
+    examples = Examples(features, np.arange(16) % 8)
+    trained = fit(config, TrainingData(RepeatedEpochs([examples]), examples, examples, {}))
+    assert trained.metrics["parameters"] == 1 * 3 + 3 + 3 * 8 + 8
+    assert len(trained.history["loss"]) == 1

@@ -2,17 +2,17 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sweep_world import CONFIG, PITCHES, ROOT, needs, run, sweep_command, write_tones
+import yaml
+from tones import PITCHES, ROOT, needs, plain_config, run, write_tones
 
 from kws_edge.features.front_end import FeatureConfig
 from kws_edge.types import FloatArray
-from training.data.cache import cached_arrays
+from training.data.cache import cached_examples
 from training.data.clips import scan
 from training.data.splits import split_clips
 
@@ -25,19 +25,25 @@ from pathlib import Path
 import numpy as np
 import keras
 from kws_edge.config.yaml_file import load
-from training.config import RunConfig
-from training.networks.build import build
+from training.config import TrainingConfig
+from training.data.examples import one_hot
+from training.networks.build import network
+from training.train.optimizer import make_optimizer
 folder = Path(sys.argv[1])
-config = load(folder / "config.yaml", RunConfig)
-model = build(config, steps=6)
+config = load(folder / "config.yaml", TrainingConfig)
+def build():
+    model = network(config)
+    model.compile(loss="categorical_crossentropy", optimizer=make_optimizer(config, 6))
+    return model
+model = build()
 start = folder / "start.weights.h5"
 if sys.argv[2:] == ["begin"]:
     keras.utils.set_random_seed(0)
-    model = build(config, steps=6)
+    model = build()
     model.save_weights(start)
 model.load_weights(start)
 x = np.load(folder / "x.npy")
-y = np.load(folder / "y.npy")
+y = one_hot(np.load(folder / "y.npy"), 3, 0)
 losses = [float(model.train_on_batch(x[i::6], y[i::6], return_dict=True)["loss"]) for i in range(6)]
 print(json.dumps(losses))
 """
@@ -45,9 +51,9 @@ POSTERIORS = """
 import sys
 from pathlib import Path
 import numpy as np
-from training.train.restore import restored_network
+from training.train.run import load_run
 run, features, output = map(Path, sys.argv[1:])
-np.save(output, restored_network(run).predict(np.load(features)[..., None], verbose=0))
+np.save(output, load_run(run).network().predict(np.load(features)[..., None], verbose=0))
 assert "tensorflow" not in {name for name, module in sys.modules.items() if module}
 """
 
@@ -81,39 +87,46 @@ def python(code: str, *arguments: object, **variables: str) -> str:
 
 def validation_features(data: Path, config: FeatureConfig, cache: Path) -> FloatArray:
     labels = tuple(PITCHES)
-    split = split_clips(scan(data, labels), "official")
-    return np.asarray(cached_arrays(split, labels, config, cache).validation.features)
+    clips = split_clips(scan(data, labels), "official").validation
+    return np.asarray(cached_examples(clips, labels, config, cache).features)
+
+
+def trained(folder: Path, data: Path, epochs: int, **variables: str) -> Path:
+    """The run of a `train` command that writes below ``folder``."""
+    folder.mkdir()
+    config = plain_config()
+    config["schedule"]["epochs"] = epochs
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "training", "train", str(folder / "config.yaml")]
+    places = [f"--data={data.parent}", f"--output={folder / 'runs'}", f"--cache={folder / 'cache'}"]
+    result = run([*command, *places], **variables)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert f"epoch {epochs}/{epochs}: loss" in result.stderr
+    return Path(result.stdout.strip())
 
 
 @pytest.mark.slow
-def test_a_sweep_trains_without_tensorflow_and_converts_with_it(
+def test_a_run_trains_without_tensorflow_and_exports_with_it(
     backend: str, tones: Path, tmp_path: Path
 ) -> None:
     needs("tensorflow", "training")
-    elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
-    for folder in (elsewhere, here):
-        folder.mkdir()
-        (folder / "sweep.yaml").write_text(CONFIG.replace("epochs: 2", "epochs: 40"))
     variables = without_tensorflow(backend, tmp_path)
-    result = run(sweep_command(elsewhere, tones, "--limit", 1), **variables)
-    assert result.returncode == 0, result.stderr
-    run(sweep_command(here, tones, "--limit", 1), KERAS_BACKEND="tensorflow")
+    network = trained(tmp_path / "elsewhere", tones, 8, **variables)
+    here = trained(tmp_path / "here", tones, 8, KERAS_BACKEND="tensorflow")
+    files = {"config.yaml", "history.csv", "log.txt", "metrics.json", "network.weights.h5"}
+    assert {path.name for path in network.iterdir()} == files
 
     # the same results, within the noise of 18 clips and another generator of first weights
-    metrics = [
-        json.loads(next((folder / "models").glob("mfcc-*/metrics.json")).read_text())
-        for folder in (elsewhere, here)
-    ]
+    metrics = [json.loads((run / "metrics.json").read_text()) for run in (network, here)]
     assert backend in metrics[0]
     assert "tensorflow" not in metrics[0]
     assert "tensorflow" in metrics[1]
     assert min(m["validation_accuracy"] for m in metrics) > 0.8
 
     # the same posteriors there and, from the weights that come back, here
-    (network,) = (elsewhere / "models").iterdir()
-    config = FeatureConfig("mfcc", frame_step_ms=40, num_mel_bins=20)
+    config = FeatureConfig("mfcc")
     features = tmp_path / "features.npy"
-    np.save(features, validation_features(tones, config, elsewhere / "cache"))
+    np.save(features, validation_features(tones, config, tmp_path / "cache"))
     there = tmp_path / "there.npy"
     python(POSTERIORS, network, features, there, **variables)
     converted = run(
@@ -121,10 +134,10 @@ def test_a_sweep_trains_without_tensorflow_and_converts_with_it(
             sys.executable,
             "-m",
             "training",
-            "convert",
+            "export",
             str(network),
             "--data",
-            str(tones),
+            str(tones.parent),
             "-q",
             "float32",
             "--output",
@@ -153,9 +166,9 @@ np.save(sys.argv[3], model.serve(np.load(sys.argv[2])[..., None]).numpy())
 @pytest.mark.slow
 def test_each_step_of_training_is_the_same(backend: str, tmp_path: Path) -> None:
     needs("tensorflow", "training")
-    (tmp_path / "config.yaml").write_text(
-        "name: steps\nlabels: [a, b, c]\nfeatures: {kind: mfcc}\noptimizer: {epochs: 1}\n"
-    )
+    config = plain_config()
+    config["schedule"]["epochs"] = 1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     random = np.random.default_rng(3)
     y = random.integers(0, 3, 60)
     np.save(tmp_path / "y.npy", y)
@@ -164,29 +177,3 @@ def test_each_step_of_training_is_the_same(backend: str, tmp_path: Path) -> None
     theirs = json.loads(python(STEPS, tmp_path, **without_tensorflow(backend, tmp_path)))
     assert ours[0] > ours[-1]
     np.testing.assert_allclose(theirs, ours, rtol=2e-3)
-
-
-@pytest.mark.slow
-def test_train_runs_without_tensorflow(backend: str, tones: Path, tmp_path: Path) -> None:
-    config = tmp_path / "run.yaml"
-    config.write_text(
-        "name: tones\nlabels: [high, low, middle]\nfeatures: {kind: mfcc}\noptimizer: {epochs: 1}\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-m", "training", "train", str(config), "--data", str(tones)],
-        env={**os.environ, **without_tensorflow(backend, tmp_path)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stderr
-    folder = tmp_path / result.stdout.strip()
-    assert {path.name for path in folder.iterdir()} == {
-        "config.yaml",
-        "history.csv",
-        "metrics.json",
-        "network.weights.h5",
-    }
-    assert "epoch 1: validation" in result.stderr

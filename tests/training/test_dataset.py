@@ -20,7 +20,7 @@ Training = Callable[..., "subprocess.CompletedProcess[str]"]
 def dataset() -> Training:
     def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-m", "training", "dataset", *map(str, arguments)],
+            [sys.executable, "-m", "training", "data", *map(str, arguments)],
             capture_output=True,
             text=True,
             check=False,

@@ -84,7 +84,7 @@ def heard(samples: FloatArray) -> list[int]:
 
 def test_lines_without_keywords_by_who_says_them(archive: Path, tmp_path: Path) -> None:
     output = tmp_path / "dialogue"
-    result = training("dataset", "dialogue", output, "--archive", archive)
+    result = training("data", "dialogue", output, "--archive", archive)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{output}: 3 recordings\n"
     found = {path.name: heard(read_audio(path, RATE)) for path in output.iterdir()}
@@ -97,7 +97,7 @@ def test_lines_without_keywords_by_who_says_them(archive: Path, tmp_path: Path) 
 
 def test_the_words_are_a_choice(archive: Path, tmp_path: Path) -> None:
     output = tmp_path / "dialogue"
-    training("dataset", "dialogue", output, "--archive", archive, "--word", "hat")
+    training("data", "dialogue", output, "--archive", archive, "--word", "hat")
     found = {path.name: heard(read_audio(path, RATE)) for path in output.iterdir()}
     assert found["queen06J_nohash_0.wav"] == [900]
     assert found["queen06P_nohash_0.wav"] == [1100, 1300, 1500]
@@ -126,12 +126,12 @@ def test_the_upper_band_has_the_envelope_of_the_one_below() -> None:
 
 def test_what_is_missing_or_another_file_is_named(archive: Path, tmp_path: Path) -> None:
     output = tmp_path / "dialogue"
-    result = training("dataset", "dialogue", output, "--archive", tmp_path / "none.1c")
+    result = training("data", "dialogue", output, "--archive", tmp_path / "none.1c")
     assert result.returncode == 66
     assert "none.1c: No such file or directory; apt install flight-of" in result.stderr
     for content in (b"", b"QTBL", archive.read_bytes()[:100], b"RIFF" + archive.read_bytes()[4:]):
         archive.write_bytes(content)
-        result = training("dataset", "dialogue", output, "--archive", archive)
+        result = training("data", "dialogue", output, "--archive", archive)
         assert result.returncode == 65
         assert f"{archive}: not the archive of Flight of the Amazon Queen" in result.stderr
     assert not output.exists()

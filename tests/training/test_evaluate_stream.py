@@ -80,7 +80,7 @@ def test_the_events_are_those_of_listen(
 
 
 def test_the_command(streams: Path, tmp_path: Path, run_command: Command) -> None:
-    result = training("evaluate-stream", "mfcc-int8", streams / "room.wav", "--output", tmp_path)
+    result = training("evaluate", "stream", "mfcc-int8", streams / "room.wav", "--output", tmp_path)
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "mfcc-int8-room.json").read_text())
     labels = streams / "room.labels.txt"
@@ -111,7 +111,7 @@ def test_a_stream_without_labels_is_said_to_be_one(
     assert report["recall"] is None
     assert report["latency_ms"] is None
     assert report["false_accepts"] >= 3
-    result = training("evaluate-stream", "mfcc-int8", sound.parent, "--output", tmp_path)
+    result = training("evaluate", "stream", "mfcc-int8", sound.parent, "--output", tmp_path)
     assert "no label track beside 1 of 1" in result.stdout
     assert (tmp_path / "mfcc-int8-negatives.json").exists()
 
@@ -134,7 +134,7 @@ def test_faults(arguments: list[str], code: int, message: str, streams: Path) ->
     (streams / "odd.yaml").write_text("thresholds: {bird: 0.5}\n")
     (streams / "bad.yaml").write_text("threshold: 2\n")
     files = [str(streams / a) if (streams / a).exists() or "none" in a else a for a in arguments]
-    result = training("evaluate-stream", *files, "--output", streams / "out")
+    result = training("evaluate", "stream", *files, "--output", streams / "out")
     assert result.returncode == code, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr

@@ -79,7 +79,7 @@ def server() -> Iterator[Server]:
 
 def fetch(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "training", "dataset", "fetch", str(folder), *arguments],
+        [sys.executable, "-m", "training", "data", "fetch", str(folder), *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from training.evaluation.recordings.measures import NAMES
 
 def field_test(*arguments: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "training", "field-test", *map(str, arguments)],
+        [sys.executable, "-m", "training", "evaluate", "recordings", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

@@ -49,7 +49,7 @@ def sounds(tmp_path: Path) -> Path:
 
 def test_joined_without_keywords(sounds: Path, tmp_path: Path) -> None:
     output = tmp_path / "prompts"
-    result = training("dataset", "prompts", output, sounds, "--texts", tmp_path / "texts.gz")
+    result = training("data", "prompts", output, sounds, "--texts", tmp_path / "texts.gz")
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"xx_YY_f_Ann: 1 recordings in {output}\n"
     (path,) = output.iterdir()
@@ -66,23 +66,23 @@ def test_joined_without_keywords(sounds: Path, tmp_path: Path) -> None:
 
 def test_long_ones_alone_and_other_words(sounds: Path, tmp_path: Path) -> None:
     given = ("--texts", tmp_path / "texts.gz", "--least-seconds", 2, "--word", "hello")
-    training("dataset", "prompts", tmp_path / "prompts", sounds, *given)
+    training("data", "prompts", tmp_path / "prompts", sounds, *given)
     (path,) = (tmp_path / "prompts").iterdir()
     assert len(read_audio(path, RATE)) / RATE == pytest.approx(3 * 4.4, abs=0.01)
 
 
 def test_what_is_missing_is_named(sounds: Path, tmp_path: Path) -> None:
     output = tmp_path / "prompts"
-    result = training("dataset", "prompts", output, sounds, "--texts", tmp_path / "none.gz")
+    result = training("data", "prompts", output, sounds, "--texts", tmp_path / "none.gz")
     assert result.returncode == 66
     assert "none.gz: No such file or directory; apt install asterisk" in result.stderr
     result = training(
-        "dataset", "prompts", output, tmp_path / "empty", "--texts", tmp_path / "texts.gz"
+        "data", "prompts", output, tmp_path / "empty", "--texts", tmp_path / "texts.gz"
     )
     assert result.returncode == 65
     assert "no .g722 files" in result.stderr
     bad = tmp_path / "texts.gz"
     bad.write_text("not gzip")
-    result = training("dataset", "prompts", output, sounds, "--texts", bad)
+    result = training("data", "prompts", output, sounds, "--texts", bad)
     assert result.returncode == 65
     assert "texts.gz: not a gzip file" in result.stderr

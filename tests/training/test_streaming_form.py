@@ -10,36 +10,33 @@ pytest.importorskip("tensorflow", reason="needs the extra 'training'")
 import keras
 import tensorflow as tf
 from conftest import noise
-from sweep_world import tone
-from untrained_run import settle, tones, write_run
+from tones import tone
+from untrained_run import settle, tones
 
 from kws_edge.audio.files import one_window, read_audio
 from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.types import FloatArray
-from training.config import RunConfig
-from training.networks import STREAMING_ARCHITECTURES
+from training.config import TrainingConfig
 from training.networks.build import network
+from training.networks.registry import streaming_architectures
 from training.networks.streaming_form import chunk_of, first_states, streaming_form
-from training.train.restore import ensure_saved_model, restored_network, trained_network
-from training.train.trained import WEIGHTS
 
 
-def run_config(architecture: str, width: int | None = 6, step_ms: float = 20) -> RunConfig:
+def run_config(architecture: str, width: int | None = 6, step_ms: float = 20) -> TrainingConfig:
     return parse(
-        RunConfig,
+        TrainingConfig,
         {
             "name": "a",
-            "labels": ["high", "low", "middle"],
-            "architecture": architecture,
-            "width": width,
+            "data": {"sources": [{"folder": "tones"}], "words": ["high", "low", "middle"]},
+            "network": {"architecture": architecture, "width": width},
             "features": {"kind": "log_mel", "frame_length_ms": 30, "frame_step_ms": step_ms},
         },
     )
 
 
-def settled(config: RunConfig) -> keras.Model:
+def settled(config: TrainingConfig) -> keras.Model:
     keras.utils.set_random_seed(3)  # some networks of random weights hardly heed their input
     model = network(config)
     settle(model, tones(config.features, 12))
@@ -47,7 +44,7 @@ def settled(config: RunConfig) -> keras.Model:
 
 
 def largest_difference(
-    config: RunConfig, windowed: keras.Model, chunk: int, features: FloatArray
+    config: TrainingConfig, windowed: keras.Model, chunk: int, features: FloatArray
 ) -> tuple[float, float]:
     """Between the forms over a stream of ``features [n, width]``, from the first whole window
     on; and how far the posteriors themselves move.
@@ -70,7 +67,7 @@ def largest_difference(
     return float(np.abs(np.array(found) - np.array(expected)).max()), moved
 
 
-@pytest.mark.parametrize("architecture", STREAMING_ARCHITECTURES)
+@pytest.mark.parametrize("architecture", streaming_architectures())
 def test_every_chunk_equals_the_window_that_it_ends(architecture: str) -> None:
     config = run_config(architecture)
     sound = np.concatenate([tone(400, 1), noise(8000), tone(1900, 2)])
@@ -81,7 +78,7 @@ def test_every_chunk_equals_the_window_that_it_ends(architecture: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", STREAMING_ARCHITECTURES)
+@pytest.mark.parametrize("architecture", streaming_architectures())
 @pytest.mark.parametrize(("step_ms", "chunk_ms"), [(10, 80), (10, 160), (20, 240)])
 def test_other_steps_and_chunks_on_speech(
     architecture: str, step_ms: float, chunk_ms: float, recordings: Path
@@ -97,16 +94,6 @@ def test_other_steps_and_chunks_on_speech(
     chunk = chunk_of(config, chunk_ms)
     difference, _ = largest_difference(config, settled(config), chunk, features)
     assert difference < 1e-4
-
-
-def test_weights_come_from_a_saved_model_too(tmp_path: Path) -> None:
-    """Training with TensorFlow keeps that alone."""
-    run = write_run(tmp_path / "run", "tc_resnet", 6)
-    ensure_saved_model(run)
-    kept = restored_network(run).get_weights()
-    (run / WEIGHTS).unlink()
-    for ours, theirs in zip(trained_network(run).get_weights(), kept, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_what_cannot_stream_is_told() -> None:

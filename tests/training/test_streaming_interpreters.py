@@ -13,14 +13,14 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs the extra 'training'")
 
 from streaming_models import Models, converted
-from sweep_world import write_tones
+from tones import write_tones
 from untrained_run import write_run
 
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import make_interpreter
 from training.export.check import INTERPRETERS
-from training.export.compact import slim
-from training.networks import STREAMING_ARCHITECTURES
+from training.export.compact import compact
+from training.networks.registry import streaming_architectures
 
 PROBES = """
 import json, sys
@@ -34,7 +34,7 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.fixture(scope="module", params=STREAMING_ARCHITECTURES)
+@pytest.fixture(scope="module", params=streaming_architectures())
 def models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Models:
     return converted(tmp_path_factory.mktemp("models"), request.param, 8)
 
@@ -68,7 +68,7 @@ def test_slimming_twice_changes_nothing(models: Models) -> None:
     """Nor does it move weights off their 16 bytes, which some processors need."""
     for path in (*models.windowed.values(), *models.streaming.values()):
         flatbuffer = read_model(path).flatbuffer
-        assert slim(flatbuffer) == flatbuffer
+        assert compact(flatbuffer) == flatbuffer
         make_interpreter(flatbuffer).invoke()
 
 
@@ -80,15 +80,15 @@ def test_convert_streaming_by_the_command(tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "training",
-            "convert",
-            str(run),
+            "export",
+            str(run.folder),
             "--streaming",
             "--chunk-ms",
             "160",
             "-q",
             "int8",
             "--data",
-            str(data),
+            str(data.parent),
             "--output",
             str(tmp_path),
         ],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 pytest.importorskip("tensorflow", reason="needs the extra 'training'")
 
 from streaming_models import Models, converted, decisions, difference
-from sweep_world import tone
+from tones import tone
 
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ModelError, ValidationErrors

@@ -137,7 +137,7 @@ def test_the_command_makes_it_again_bit_for_bit(data: Path, tmp_path: Path) -> N
     config = tmp_path / "room.yaml"
     config.write_text(ROOM)
     for folder in ("one", "two"):
-        result = training("stream", "make", config, "--data", data, "--output", tmp_path / folder)
+        result = training("data", "streams", config, "--data", data, "--output", tmp_path / folder)
         assert result.returncode == 0, result.stderr
         assert "6 words of " in result.stdout
     for name in ("room.wav", "room.labels.txt"):
@@ -184,7 +184,7 @@ def test_what_is_not_there(data: Path, tmp_path: Path) -> None:
         made(data, speech=[{"folder": "talks", "count": 1}])
     config = tmp_path / "room.yaml"
     config.write_text(ROOM)
-    result = training("stream", "make", config, "--data", tmp_path, "--output", tmp_path)
+    result = training("data", "streams", config, "--data", tmp_path, "--output", tmp_path)
     assert (result.returncode, "Traceback" in result.stderr) == (66, False)
 
 

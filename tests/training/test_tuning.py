@@ -138,7 +138,8 @@ def test_what_it_made_of_streams_goes_into_card_and_manifest(
 
     (tmp_path / "README.md").write_text("# How\n")
     made = training(
-        "evaluate-stream",
+        "evaluate",
+        "stream",
         model_path,
         folder / "room.wav",
         "--describe",

@@ -32,7 +32,7 @@ def command(
     """Let MODEL (a file, or the name of one that ships) listen to STREAMS: sound files, and
     folders of them.
 
-    What is spoken is told by the label track beside a file, <name>.labels.txt or <name>.txt;
+    The label track beside a file, <name>.labels.txt or <name>.txt, says what is spoken when;
     a file without one holds no keyword. Writes OUTPUT/<model>-<name>.json: recall, false
     accepts per hour, latency, each word, each error.
     """

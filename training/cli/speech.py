@@ -17,7 +17,7 @@ without_option = click.option(
     multiple=True,
     default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
     show_default=True,
-    help="A word that must not be heard in it; given once for each.",
+    help="A word that must not occur in it; may be repeated.",
 )
 
 
@@ -30,7 +30,7 @@ without_option = click.option(
     multiple=True,
     default=MINI_SPEECH_COMMANDS,
     show_default=True,
-    help="A word that must not be heard in it; given once for each.",
+    help="A word that must not occur in it; may be repeated.",
 )
 @click.option("--dictionary", type=PATH, default=synthesis.DICTIONARY, show_default=True)
 @click.option("--seed", default=0, show_default=True)

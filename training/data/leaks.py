@@ -1,4 +1,4 @@
-"""Does a testing part hold what the training part has heard: speakers, recordings?"""
+"""Speakers and recordings that are in more than one part of the data."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

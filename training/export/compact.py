@@ -26,7 +26,7 @@ def compact(flatbuffer: bytes) -> bytes:
 class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
     """Writes a vector of numbers that it has written before as a reference to that one.
 
-    Readers cannot tell: a flatbuffer is made of relative offsets, and nothing is changed in
+    Readers see no difference: a flatbuffer is made of relative offsets, and nothing is changed in
     place. Vectors of offsets are left: equal bytes point elsewhere from elsewhere.
     """
 

@@ -48,7 +48,7 @@ def windowed_graph(run: Run, clips: Sequence[Clip]) -> Graph:
 def streaming_graph(run: Run, clips: Sequence[Clip], chunk: int) -> Graph:
     """``features`` of a chunk and ``state_0``... to ``posteriors`` and the states after it.
 
-    The examples are the clips as a stream hears them, each from silence on: so the states
+    The examples are the clips as in a stream, each preceded by silence, so that the states
     have the ranges that they take.
     """
     model = streaming_form(run.config, run.network(), chunk)

@@ -1,4 +1,4 @@
-"""What a run told while it went on."""
+"""The log of a run."""
 
 import time
 from pathlib import Path

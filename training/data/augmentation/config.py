@@ -1,4 +1,4 @@
-"""How much of each effect: a part of a recipe."""
+"""How much of each effect: a section of a TrainingConfig."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,9 +1,10 @@
-"""A small recipe and recordings for it: tones are its words."""
+"""A small configuration with windows and recordings for it: tones are its words."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,8 @@ from kws_edge.audio.files import write_wav
 ROOT = Path(__file__).parents[2]
 RATE = 16000
 PITCHES = {"high": 2500.0, "low": 900.0, "middle": 5000.0}
-RECIPE = {
+CONFIG: dict[str, Any] = {
     "name": "tones",
-    "words": ["high", "low"],
     "features": {
         "kind": "log_mel",
         "frame_length_ms": 32,
@@ -22,9 +22,13 @@ RECIPE = {
         "num_mel_bins": 20,
         "log_offset": 1e-3,
     },
-    "sources": [{"folder": "clips"}],
-    "noise": ["noise"],
-    "speech": ["speech"],
+    "data": {
+        "sources": [{"folder": "clips"}],
+        "words": ["high", "low"],
+        "noise": ["noise"],
+        "speech": ["speech"],
+    },
+    "windows": {},
     "augmentation": {
         "rooms": 2,
         "mixup": 0,
@@ -36,8 +40,8 @@ RECIPE = {
         "batch_size": 8,
         "warmup_epochs": 0.5,
         "averaging": 0.5,
-        "learning_rate": 0.01,
     },
+    "optimizer": {"learning_rate": 0.01},
     "network": {"architecture": "tc_resnet", "width": 8},
 }
 

@@ -1,4 +1,4 @@
-"""A slimmed flatbuffer is smaller and computes the same."""
+"""A compact flatbuffer is smaller and computes the same."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kws_edge.model.interpreter import make_interpreter
 from kws_edge.types import FloatArray
-from training.export.compact import slim
+from training.export.compact import compact
 
 
 def computed(flatbuffer: bytes, values: FloatArray) -> FloatArray:
@@ -38,7 +38,7 @@ def test_it_computes_the_same(int8: bool) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: iter([[values]])
     converted: bytes = converter.convert()
-    slimmed = slim(converted)
-    assert len(slimmed) < len(converted) * (0.9 if int8 else 0.995)
-    assert slim(slimmed) == slimmed
-    np.testing.assert_array_equal(computed(slimmed, values), computed(converted, values))
+    smaller = compact(converted)
+    assert len(smaller) < len(converted) * (0.9 if int8 else 0.995)
+    assert compact(smaller) == smaller
+    np.testing.assert_array_equal(computed(smaller, values), computed(converted, values))
