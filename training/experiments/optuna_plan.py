@@ -25,7 +25,8 @@ from training.experiments.results import Results, Row
 from training.experiments.trials import Trial, base_settings, make_trial
 
 log = logging.getLogger(__name__)
-MOST_REPEATS = 200  # proposals in a row that were tried before: the space is exhausted
+PATIENCE = 20  # proposals in a row that were tried before, and then random ones
+MOST_REPEATS = 400  # proposals in a row that were tried before: the space is exhausted
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,10 @@ class SearchPlan:
         return params if self._trial(params).key == row["trial"] else None
 
     def next(self) -> Trial | None:
-        for _ in range(MOST_REPEATS):
+        for repeats in range(MOST_REPEATS):
             if self._complete() + len(self._open) >= self._wanted or self._exhausted():
                 return None
-            asked = self._ask()
+            asked = self._ask(repeats)
             trial = self._trial(asked.params)
             if not self._results.state(trial.key) and trial.key not in self._open:
                 asked.set_user_attr("key", trial.key)
@@ -169,18 +170,23 @@ class SearchPlan:
     def _exhausted(self) -> bool:
         return self._search.sampler == "grid" and self._grid.is_exhausted(self._study)
 
-    def _ask(self) -> optuna.Trial:
+    def _ask(self, repeats: int) -> optuna.Trial:
         """The next proposal, from a sampler of its own, so that a resumed search proposes what an
-        uninterrupted one would.
+        uninterrupted one would; at random after many repeats, since TPE does not learn from
+        refused configurations and may insist on them.
         """
         if self._search.sampler == "grid":
             self._study.sampler = self._grid
+            return self._study.ask(self._space)
+        seed = self._search.seed * 10_000 + len(self._trials())
+        if repeats >= PATIENCE:
+            self._study.sampler = optuna.samplers.RandomSampler(seed=seed)
             return self._study.ask(self._space)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.sampler = optuna.samplers.TPESampler(
                 n_startup_trials=self._search.startup_trials,
-                seed=self._search.seed * 10_000 + len(self._trials()),
+                seed=seed,
                 multivariate=True,
                 constant_liar=True,  # trials that run at the same time keep apart
             )
