@@ -177,14 +177,14 @@ def latencies(study: Study) -> Iterator[str]:
         assert text in ("", "float32 decision", "dynamic range")
     for group in study.groups:
         own = study.configurations(group.name)
-        features = [row.need("features_median_ms") for run in own for row in run.models.values()]
+        times = [row.need("features_median_ms") for run in own for row in run.models.values()]
         models = [
             statistics.median(run.models[q].need("model_median_ms") for run in own)
             for q in ("float32", "dynamic", "int8")
         ]
         yield (
-            f"| {group.title} | {statistics.median(features):.3g} ({min(features):.3g} to"
-            f" {max(features):.3g}) | {' | '.join(f'{m:.3g}' for m in models)} | {len(own)} |"
+            f"| {group.title} | {statistics.median(times):.3g} ({min(times):.3g} to"
+            f" {max(times):.3g}) | {' | '.join(f'{m:.3g}' for m in models)} | {len(own)} |"
         )
 
 
@@ -192,7 +192,8 @@ def quantizations(study: Study) -> Iterator[str]:
     by_key = {run.key: run for run in study.runs}
     losses = summarise.quantization_losses(study)
     for loss in losses:
-        low, high = (100 * end(loss.accuracies.values()) for end in (min, max))
+        values = [100 * value for value in loss.accuracies.values()]
+        low, high = min(values), max(values)
         yield f"{points(loss.median)} points"
         yield f"from {low:+.1f} with {says(study, by_key[loss.worst])} to {high:+.1f}"
         assert loss.time

@@ -178,6 +178,8 @@ class Runner:
 
     def _finish(self, plan: Plan, event: Finished, slots: int) -> None:
         if isinstance(event.outcome, TrainingResult):
+            commit = self._started[event.job.trial.key][1]
+            event.outcome.metrics["git_commit"] = commit
             keep_network(self._folder / "networks" / event.job.trial.key, event)
         self._record(plan, event.job.trial, event.outcome, slots)
 

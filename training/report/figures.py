@@ -206,7 +206,7 @@ def draw_quantization(study: Study, path: Path) -> None:
 def draw_networks(study: Study, path: Path) -> None:
     """The objective against size, work and time; lines join the widths of an architecture."""
     panels: dict[str, Callable[[Run], float | None]] = {
-        "int8 model (KB)": lambda run: run.rows[0].number("size_kb"),
+        "model file (KB)": lambda run: run.rows[0].number("size_kb"),
         "multiply-accumulates (million)": lambda run: run.value("multiply_accumulates") / 1e6,
         "decision without features (ms)": lambda run: run.rows[0].number("model_median_ms"),
     }
@@ -216,13 +216,14 @@ def draw_networks(study: Study, path: Path) -> None:
         for runs in (study.variant(group.name, name) for name in [BASE, *names]):
             if runs:
                 mean = 100 * sum(study.score(run).value for run in runs) / len(runs)
-                architecture = runs[0]["network"].rpartition("-")[0]
+                network = runs[0]["network"]
+                architecture = network.rpartition("-")[0] or network
                 points.setdefault(architecture, []).append((runs[0], mean))
     made, grid = figure(9.6, 3.6, ncols=3, sharey=True)
     for axes, (title, cost) in zip(grid, panels.items(), strict=True):
         for colour, (architecture, own) in zip(COLOURS, points.items(), strict=False):
             places = sorted((c, mean) for run, mean in own if (c := cost(run)) is not None)
-            x, y = zip(*places, strict=True)
+            x, y = [place[0] for place in places], [place[1] for place in places]
             axes.plot(x, y, "o-", color=colour, label=architecture, markersize=4)
         _log_x(axes)
         axes.set_xlabel(title)
