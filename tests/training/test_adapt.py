@@ -89,6 +89,7 @@ def test_only_knows_the_words_of_the_recordings_and_hears_enough_others(own: Pat
     config = adapted(own, only=True)
     assert config.data.words == ("computer", "yes")
     keywords, shares = 50 * 15, config.windows
+    assert shares
     total = keywords / (1 - shares.unknown_share - shares.silence_share)
     assert shares.unknown_share * total == pytest.approx(3000)
 

@@ -28,6 +28,7 @@ from training.data.examples import one_hot
 from training.data.loading import features_of, load_window
 from training.data.splits import split_clips
 from training.data.tf_dataset import TfClips
+from training.data.tf_features import extract
 from training.overrides import with_overrides
 
 PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}
@@ -118,7 +119,6 @@ def test_every_backend_trains_on_the_same_samples(
         in_graph.append(samples.copy())
         return samples
 
-    extract = tf_dataset.extract
     monkeypatch.setattr(
         tf_dataset,
         "extract",
@@ -162,8 +162,8 @@ def test_shuffled_by_the_seed_and_anew_each_epoch(tones: Path) -> None:
 
     def epochs(seed: int) -> list[list[int]]:
         tf.random.set_seed(0)
-        batches = clips.training_batches(180, 0, seed).as_numpy_iterator()
-        return [next(batches)[1].argmax(axis=1).tolist() for _ in range(2)]
+        batches = clips.training_batches(180, 0, seed)
+        return [next(batches.as_numpy_iterator())[1].argmax(axis=1).tolist() for _ in range(2)]
 
     first = epochs(1)
     assert first == epochs(1)
@@ -179,7 +179,7 @@ def test_smoothed_targets_are_those_of_the_other_backends(tones: Path) -> None:
     np.testing.assert_allclose(np.sort(targets, axis=0), np.sort(expected, axis=0), atol=1e-6)
 
 
-def test_a_run_is_kept_with_all_that_made_it(run: Path) -> None:
+def test_a_run_is_kept_with_all_that_made_it(run: Path, tones: Path) -> None:
     assert (run / "saved_model.pb").exists()
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["testing"]["closed_set_accuracy"] > 0.9

@@ -41,15 +41,15 @@ class TfClips:
             raise faults[0] from error
 
     def training_batches(self, batch_size: int, smoothing: float, seed: int) -> Any:
-        """Features ``[n, frames, width, 1]`` and targets ``[n, labels]`` of epoch after epoch,
-        without end; each has its own order, the same in every run with this ``seed``."""
+        """Features ``[n, frames, width, 1]`` and targets ``[n, labels]`` of one epoch; each
+        iteration has its own order, the same in every run with this ``seed``."""
         shuffled = self._cached.shuffle(self.count, seed=seed).batch(batch_size)
         kept, spread = 1 - smoothing, smoothing / self._labels
 
         def smooth(features: Any, targets: Any) -> tuple[Any, Any]:
             return features[..., tf.newaxis], tf.one_hot(targets, self._labels) * kept + spread
 
-        return untuned(shuffled.map(smooth).repeat().prefetch(2))
+        return untuned(shuffled.map(smooth).prefetch(2))
 
     def batches(self, batch_size: int) -> Any:
         """Features ``[n, frames, width, 1]`` and label indices ``[n]``, in the clips' order."""

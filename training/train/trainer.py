@@ -51,7 +51,8 @@ def fit_network(
         callbacks.insert(0, keras.callbacks.SwapEMAWeights())
     history: History = model.fit(
         _training_batches(config, data, report, soft_targets),
-        steps_per_epoch=steps,
+        # tf.data starts anew in each epoch; the other batches go on through all epochs
+        steps_per_epoch=None if _uses_tf_clips(data, soft_targets) else steps,
         epochs=schedule.epochs,
         validation_data=_validation_batches(data.validation, len(config.labels)),
         validation_batch_size=VALIDATION_BATCH,
@@ -62,12 +63,16 @@ def fit_network(
     return history
 
 
+def _uses_tf_clips(data: TrainingData, soft_targets: SoftTargets | None) -> bool:
+    return data.tf_clips is not None and soft_targets is None
+
+
 def _training_batches(
     config: TrainingConfig, data: TrainingData, report: Report, soft_targets: SoftTargets | None
 ) -> Any:
-    """All batches of a training, as `keras.Model.fit` takes them."""
+    """The batches of a training, as `keras.Model.fit` takes them."""
     schedule = config.schedule
-    if data.tf_clips is not None and soft_targets is None:
+    if _uses_tf_clips(data, soft_targets):
         return data.tf_clips.training_batches(
             schedule.batch_size, schedule.label_smoothing, config.training_seed
         )
