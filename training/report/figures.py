@@ -207,7 +207,9 @@ def draw_networks(study: Study, path: Path) -> None:
     """The objective against size, work and time; lines join the widths of an architecture."""
     panels: dict[str, Callable[[Run], float | None]] = {
         "model file (KB)": lambda run: run.rows[0].number("size_kb"),
-        "multiply-accumulates (million)": lambda run: run.value("multiply_accumulates") / 1e6,
+        "multiply-accumulates (million)": lambda run: (
+            work / 1e6 if (work := run.rows[0].number("multiply_accumulates")) else None
+        ),
         "decision without features (ms)": lambda run: run.rows[0].number("model_median_ms"),
     }
     points: dict[str, list[tuple[Run, float]]] = {}
