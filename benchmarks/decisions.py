@@ -10,9 +10,8 @@ import numpy as np
 
 from benchmarks.features import measure
 from kws_edge.features.front_end import FrontEnd
-from kws_edge.model.classifier import Classifier
+from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.model.probe import probe_signal
-from kws_edge.model.streaming_classifier import StreamingClassifier
 
 
 def decision(path: Path) -> Callable[[], object]:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.soak [--hours 24]
 
-``kws-edge listen --input -`` hears the demo recording over and over through a pipe. The
+``kws-edge listen --input -`` processes the demo recording over and over through a pipe. The
 loop is a whole number of decisions long, so that each must give the same events exactly one
 loop later.
 """
@@ -73,9 +73,10 @@ def main(hours: float) -> None:
     # the first loop begins without a past, the last ends in silence
     expected = places[1]
     wrong = [turn for turn in range(1, loops - 1) if places.get(turn) != expected]
-    heard = loops * length / 16000
+    audio_s = loops * length / 16000
     print(
-        f"{heard / 3600:.2f} h of audio in {seconds:.0f} s ({heard / seconds:.0f} times real time)"
+        f"{audio_s / 3600:.2f} h of audio in {seconds:.0f} s "
+        f"({audio_s / seconds:.0f} times real time)"
     )
     print(
         f"memory after a minute of it {after_a_minute} KB, at the end {last} KB: "

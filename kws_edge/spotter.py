@@ -13,8 +13,7 @@ from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.detection.near_miss import NearMiss
 from kws_edge.features.stream import FeatureStream
 from kws_edge.model.bundled import find_model
-from kws_edge.model.classifier import Classifier
-from kws_edge.model.streaming_classifier import StreamingClassifier
+from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.types import FloatArray
 
 
@@ -118,9 +117,9 @@ class KeywordSpotter:
         self._detector.reset()
         self._begin()
 
-    def choose(self, keywords: Collection[str]) -> None:
+    def set_active_keywords(self, keywords: Collection[str]) -> None:
         """Spot these alone from now on: others neither count nor start a refractory time."""
-        self._detector.choose(keywords)
+        self._detector.set_active_keywords(keywords)
 
     def _begin(self) -> None:
         self._current = self._history.end  # features have been made up to here
@@ -137,7 +136,7 @@ class KeywordSpotter:
             # the silent decisions that the mean of this one includes
             first = sample - (self._smoothing - 1) // self._hop * self._hop
             for passed in range(max(first, self._resting_since), sample, self._hop):
-                self._detector.recall(passed, self._look(passed))
+                self._detector.backfill(passed, self._look(passed))
             self._resting_since = None
         return self._detector.push(sample, self._look(sample))
 
@@ -145,7 +144,7 @@ class KeywordSpotter:
         if self._resting_since is None:
             self._resting_since = sample
         self._rested += self._hop
-        self._detector.rest(sample)
+        self._detector.idle(sample)
         if self.on_decision:
             nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
             self.on_decision(Decision(sample, nothing, 0.0, rested=True))

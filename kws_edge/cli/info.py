@@ -3,7 +3,6 @@
 import click
 
 from kws_edge.cli.options import json_option
-from kws_edge.detection.detector import DetectorConfig
 from kws_edge.model.bundled import bundled_models, find_model
 from kws_edge.model.file import ModelFile, read_model
 
@@ -25,11 +24,11 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
     manifest = file.manifest
     f = manifest.features
     front_end = f"{f.kind}, {f.frame_length_ms:g} ms frames every {f.frame_step_ms:g} ms"
-    if f.kind != "spectrogram":
+    if "num_mel_bins" in f.front_end.settings:
         front_end += (
             f", {f.num_mel_bins} mel bands from {f.lower_edge_hertz:g} to {f.upper_edge_hertz:g} Hz"
         )
-    if f.kind in ("mfcc", "psf_mfcc"):
+    if "num_coefficients" in f.front_end.settings:
         front_end += f", {f.num_coefficients} coefficients"
     other = [label for label in manifest.labels if label not in manifest.keywords]
     rows = [
@@ -39,9 +38,9 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("not keywords", ", ".join(other) or "none: all that it hears is a keyword to it"),
         ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
-        ("detector", _settings(manifest.detector)),
+        ("detector", manifest.detector.describe()),
     ]
-    rows += [(f"preset {name}", _settings(preset)) for name, preset in manifest.presets.items()]
+    rows += [(f"preset {name}", preset.describe()) for name, preset in manifest.presets.items()]
     if stream := manifest.streaming:
         chunk_ms = stream.chunk_frames * f.frame_step_ms
         rows.append(("streaming", f"{chunk_ms:g} ms a call, {len(stream.states)} states"))
@@ -51,13 +50,3 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
     ]
     others = ", ".join(bundled_models())
     return [*rows, ("data", manifest.attribution), ("shipped", others)]
-
-
-def _settings(d: DetectorConfig) -> str:
-    gate = "no gate" if d.gate_dbfs == "off" else f"gate at {d.gate_dbfs:g} dBFS"
-    repeat = "" if d.repeat_ms == "off" else f", repeated after {d.repeat_ms:g} ms"
-    own = "".join(f", {word} {value:g}" for word, value in d.thresholds.items())
-    return (
-        f"threshold {d.threshold:g}{own}, smoothing {d.smoothing_ms:g} ms, refractory"
-        f" {d.refractory_ms:g} ms{repeat}, a decision every {d.hop_ms:g} ms, {gate}"
-    )

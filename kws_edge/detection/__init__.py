@@ -1,1 +1,1 @@
-"""From posteriors to detections, and the figures to judge them by."""
+"""From posteriors to detections, and their score against a label track."""

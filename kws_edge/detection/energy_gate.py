@@ -1,7 +1,7 @@
-"""The idle gate: while a room is silent, the classifier rests.
+"""The idle gate: while a room is silent, the network does not run.
 
 Silence is a level: no block of 20 ms of all that the next decision depends on reaches it.
-Its clock is the stream's, and it looks at the same samples whatever blocks they came in.
+Its clock is the stream's: it gives the same answer in whatever blocks the samples come.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def powers(samples: FloatArray, length: int, hum: FloatArray) -> FloatArray:
     """Mean squares ``[blocks]`` of ``samples [n]``, n >= length, in blocks of ``length``.
 
     The last block ends with the samples, the first begins with them and may overlap the next.
-    What the columns of ``hum`` (see `hum_basis`) account for is no sound.
+    The part that the columns of ``hum`` (see `hum_basis`) explain does not count.
     """
     over = len(samples) % length
     blocks = samples[over:].reshape(-1, length)  # [blocks, length]

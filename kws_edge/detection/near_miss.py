@@ -1,5 +1,6 @@
-"""Words that were nearly spotted: what to listen to when a threshold is to be chosen."""
+"""Words that were nearly spotted, to review when choosing a threshold."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,9 +33,9 @@ class _Rise:
 class NearMissTracker:
     """Follows the smoothed posteriors of a `Detector`.
 
-    A near miss begins when a label's score reaches ``ratio`` (0 to 1) of its threshold, and is
-    told when it falls below that, or after ``longest`` samples; a noise that stays is told
-    once. It is none when the threshold was reached or any word was detected meanwhile.
+    A near miss begins when a label's score reaches ``ratio`` (0 to 1) of its threshold. It is
+    reported when the score falls below that, or after ``longest`` samples; a noise that stays
+    is reported once. It is none if the threshold was reached or any word detected meanwhile.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class NearMissTracker:
         found = []
         scores = zip(self._labels, self._thresholds, smoothed.tolist(), strict=True)
         for index, (label, threshold, score) in enumerate(scores):
-            if score < threshold * self._ratio:
+            if not threshold * self._ratio <= score < math.inf:  # nor nan
                 rise, over = self._rises.pop(index, None), True
             else:
                 rise = self._rises.setdefault(index, _Rise(sample, 0.0, sample, open=True))

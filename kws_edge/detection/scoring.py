@@ -1,5 +1,6 @@
-"""What was said against what was spotted: label tracks and their comparison."""
+"""Label tracks, and the comparison of detections with them."""
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,21 +31,31 @@ class Score:
 
 
 def read_label_track(path: Path) -> list[SpokenWord]:
-    """An Audacity label track: ``start<TAB>end<TAB>label`` a line, in seconds."""
+    """An Audacity label track: ``start<TAB>end<TAB>label`` a line, in seconds.
+
+    As Audacity writes it: with a byte order mark, and with a line of frequencies, which begins
+    with a backslash, after a label. Raises `MissingFileError`, `DataError`.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text") from error
     words = []
     for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("\\"):
+            continue
         try:
             start, end, label = line.split("\t")
-            words.append(SpokenWord(float(start), float(end), label.strip()))
+            word = SpokenWord(float(start), float(end), label.strip())
+            if not 0 <= word.start <= word.end < math.inf:  # nor nan
+                raise ValueError("times")
+            words.append(word)
         except ValueError:
             raise DataError(
-                f"{path}, line {number}: expected start, end and label with tabs between"
+                f"{path}, line {number}: expected start, end and label with tabs between,"
+                " in seconds"
             ) from None
     return words
 

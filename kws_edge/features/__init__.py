@@ -1,1 +1,15 @@
-"""Spectrogram, log-Mel and MFCC, for whole windows and for streams."""
+"""Front ends: audio to features, for whole windows and for streams.
+
+To add one, write its module beside these and name its class in `BUILT_IN`.
+"""
+
+from kws_edge.features.config import register_front_end
+from kws_edge.features.log_mel import LogMel
+from kws_edge.features.mfcc import Mfcc
+from kws_edge.features.psf_mfcc import PsfMfcc
+from kws_edge.features.spectrogram import Spectrogram
+
+BUILT_IN = (Spectrogram, LogMel, Mfcc, PsfMfcc)
+
+for _front_end in BUILT_IN:
+    register_front_end(_front_end)

@@ -1,29 +1,106 @@
-"""The settings of a front end: what turns one window of audio into one array of features."""
+"""The settings of a front end, and the registry of the front ends that they can name."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from kws_edge.config.schema import did_you_mean
 from kws_edge.errors import ValidationErrors
-from kws_edge.features.dsp import mel_matrix
+from kws_edge.types import FloatArray
 
 FFT_LENGTHS = ("frame_length", "power_of_two")
-Kind = Literal["spectrogram", "log_mel", "mfcc", "psf_mfcc"]
+FRAMING = ("sample_rate", "frame_length_ms", "frame_step_ms", "window_ms")
+
+# The largest value of each setting that must be above 0. A model file announces these numbers
+# and the program allocates by them, so that they are refused before anything is computed.
+LARGEST = {
+    "sample_rate": 384_000,  # Hz
+    "frame_length_ms": 60_000.0,
+    "frame_step_ms": 60_000.0,
+    "window_ms": 60_000.0,
+    "num_mel_bins": 256,
+    "num_coefficients": 256,
+    "log_offset": 1000.0,
+}
+LARGEST_FFT = 32_768  # samples
+LARGEST_WINDOW = 2**22  # FFT samples of all frames of a window: 64 MB as complex128
+
+
+class FrameTransform(Protocol):
+    """One kind of front end: frames of samples to features.
+
+    Derive from it and pass the class to `register_front_end`. Each row of features depends on
+    one frame alone, so that a stream of frames gives the features of a window.
+    """
+
+    name: ClassVar[str]  # what `FeatureConfig.kind` calls it
+    settings: ClassVar[tuple[str, ...]] = ()  # the settings it reads besides the framing
+    sample_dtype: ClassVar[npt.DTypeLike] = np.float32  # of what `prepare` returns
+
+    def __init__(self, config: "FeatureConfig") -> None: ...
+
+    @staticmethod
+    def faults(config: "FeatureConfig") -> Sequence[str]:
+        """What makes no sense in ``config``, ``setting: reason`` each; framing and ranges of
+        single settings are checked already."""
+        return ()
+
+    @staticmethod
+    def width(config: "FeatureConfig") -> int:
+        """Features in a frame."""
+        ...
+
+    def prepare(self, samples: FloatArray, previous: float) -> npt.NDArray[Any]:
+        """``samples [n]`` filtered before framing, ``[n]``; ``previous`` is the sample before
+        the first, 0 at the start of a signal."""
+        return samples
+
+    def compute(self, frames: npt.NDArray[Any]) -> FloatArray:
+        """Features of prepared ``frames [n, frame_length]``: float32 ``[n, width]``."""
+        ...
+
+
+_FRONT_ENDS: dict[str, type[FrameTransform]] = {}
+F = TypeVar("F", bound=type[FrameTransform])
+
+
+def register_front_end(front_end: F) -> F:
+    """Make ``front_end`` known by its name; also usable as a decorator.
+
+    Raises `ValueError` where another front end has that name.
+    """
+    known = _FRONT_ENDS.setdefault(front_end.name, front_end)
+    if known is not front_end:
+        raise ValueError(f"{front_end.name}: {known.__qualname__} has this name already")
+    return front_end
+
+
+def unregister_front_end(name: str) -> None:
+    """Forget a front end, as a test does with one that it registered."""
+    del _FRONT_ENDS[name]
+
+
+def front_end_names() -> tuple[str, ...]:
+    """Every name that `FeatureConfig.kind` can be."""
+    return tuple(_FRONT_ENDS)
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
     """Front end and framing; lengths in ms, edges in Hz.
 
-    ``fft_length`` is in samples, or ``frame_length`` (as long as the frame) or
-    ``power_of_two`` (the next one, as `tf.signal.stft` does by default). Refuses, with
-    all faults in one `ValidationErrors`, what makes no sense: edges above Nyquist, frames longer
-    than the window, mel bands into which no FFT bin falls.
+    ``kind`` is the name of a registered front end. ``fft_length`` is in samples, or
+    ``frame_length`` (as long as the frame) or ``power_of_two`` (the next one, as
+    `tf.signal.stft` does by default). Raises `ValidationErrors` with every fault: an unknown
+    kind, numbers out of range, edges above Nyquist, frames longer than the window, mel bands
+    into which no FFT bin falls. A setting that the front end does not read is not checked.
     """
 
-    kind: Kind
+    kind: str
     sample_rate: int = 16000
     frame_length_ms: float = 40.0
     frame_step_ms: float = 20.0
@@ -36,34 +113,39 @@ class FeatureConfig:
     window_ms: float = 1000.0
 
     def __post_init__(self) -> None:
-        faults = list(self._framing_faults())
-        if self.kind != "spectrogram" and not faults:
-            faults += self._mel_faults()
-        if faults:
-            raise ValidationErrors(faults)
+        # each step computes with what the one before has checked
+        steps = (self._kind_faults, self._range_faults, self._framing_faults, self._own_faults)
+        for step in steps:
+            if faults := step():
+                raise ValidationErrors(faults)
+
+    def _kind_faults(self) -> list[str]:
+        if self.kind in _FRONT_ENDS:
+            return []
+        listed = ", ".join(_FRONT_ENDS)
+        hint = did_you_mean(str(self.kind), _FRONT_ENDS)
+        return [f"kind: found {self.kind!r}, expected one of {listed}{hint}"]
+
+    def _range_faults(self) -> list[str]:
+        faults = []
+        for name in (*FRAMING, *self.front_end.settings):
+            value, largest = getattr(self, name), LARGEST.get(name, math.inf)
+            if name in LARGEST and not value > 0:  # nor nan
+                faults.append(f"{name}: {value} is not above 0")
+            elif value > largest:
+                faults.append(f"{name}: {_short(value)} is above {largest:g}")
+        if isinstance(self.fft_length, str):
+            if self.fft_length not in FFT_LENGTHS:
+                faults.append(
+                    f"fft_length: found {self.fft_length!r}, expected an integer or"
+                    f" {' or '.join(FFT_LENGTHS)}"
+                )
+        elif self.fft_length > LARGEST_FFT:
+            faults.append(f"fft_length: {_short(self.fft_length)} is above {LARGEST_FFT}")
+        return faults
 
     def _framing_faults(self) -> list[str]:
         faults = []
-        if self.kind not in ("spectrogram", "log_mel", "mfcc", "psf_mfcc"):
-            faults.append(
-                f"kind: found {self.kind!r}, expected spectrogram, log_mel, mfcc or psf_mfcc"
-            )
-        positive = ("sample_rate", "frame_length_ms", "frame_step_ms", "log_offset", "window_ms")
-        for name in positive:
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                faults.append(f"{name}: {value} is not above 0")
-        if self.kind in ("mfcc", "psf_mfcc") and self.num_coefficients < 1:
-            faults.append(f"num_coefficients: {self.num_coefficients} is not above 0")
-        if isinstance(self.fft_length, str) and self.fft_length not in FFT_LENGTHS:
-            faults.append(
-                f"fft_length: found {self.fft_length!r}, expected an integer or"
-                f" {' or '.join(FFT_LENGTHS)}"
-            )
-        if self.kind != "spectrogram" and self.num_mel_bins < 1:
-            faults.append(f"num_mel_bins: {self.num_mel_bins} is not above 0")
-        if faults:
-            return faults
         if self.frame_length < 2 or self.frame_step < 1:
             faults.append(
                 f"frame_length_ms: {self.frame_length_ms} with a step of "
@@ -84,40 +166,29 @@ class FeatureConfig:
                 f"fft_length: {self.fft_length} is shorter than the frame of "
                 f"{self.frame_length} samples"
             )
+        elif self.fft_samples > LARGEST_FFT:
+            faults.append(f"frame_length_ms: {self.fft_samples} FFT samples, above {LARGEST_FFT}")
+        if not faults and self.num_frames * self.fft_samples > LARGEST_WINDOW:
+            faults.append(
+                f"window_ms: {self.num_frames} frames of {self.fft_samples} FFT samples are"
+                f" more than {LARGEST_WINDOW} in all"
+            )
         return faults
 
-    def _mel_faults(self) -> list[str]:
-        faults = []
-        nyquist = self.sample_rate / 2
-        if not 0 <= self.lower_edge_hertz < self.upper_edge_hertz <= nyquist:
-            faults.append(
-                f"upper_edge_hertz: {self.lower_edge_hertz} to {self.upper_edge_hertz}"
-                f" is not a rising range within 0 to {nyquist:g} (Nyquist)"
-            )
-        if self.kind != "log_mel" and self.num_coefficients > self.num_mel_bins:
-            faults.append(
-                f"num_coefficients: {self.num_coefficients} is more than num_mel_bins"
-                f" ({self.num_mel_bins})"
-            )
-        if not faults and self.kind != "psf_mfcc":
-            empty = np.flatnonzero(
-                mel_matrix(
-                    self.fft_samples // 2 + 1,
-                    self.sample_rate,
-                    self.num_mel_bins,
-                    self.lower_edge_hertz,
-                    self.upper_edge_hertz,
-                ).sum(axis=0)
-                == 0
-            )
-            if empty.size:
-                listed = ", ".join(str(band) for band in empty[:5])
-                more = ", ..." if empty.size > 5 else ""
-                faults.append(
-                    f"num_mel_bins: no FFT bin falls into mel band {listed}{more}: use "
-                    "fewer bands, a wider range or a larger fft_length"
-                )
-        return faults
+    def _own_faults(self) -> list[str]:
+        return list(self.front_end.faults(self))
+
+    @property
+    def front_end(self) -> type[FrameTransform]:
+        """The registered front end of this kind."""
+        return _FRONT_ENDS[self.kind]
+
+    def relevant(self) -> dict[str, Any]:
+        """The settings that the features depend on, framing in samples: equal ones give equal
+        features."""
+        framing = ("sample_rate", "frame_length", "frame_step", "fft_samples", "window_samples")
+        names = ("kind", *framing, *self.front_end.settings)
+        return {name: getattr(self, name) for name in names}
 
     @property
     def frame_length(self) -> int:
@@ -144,8 +215,17 @@ class FeatureConfig:
         return self.fft_length
 
     @property
+    def num_frames(self) -> int:
+        """Whole frames in a window."""
+        return 1 + (self.window_samples - self.frame_length) // self.frame_step
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Frames in a window and features in a frame."""
-        frames = 1 + (self.window_samples - self.frame_length) // self.frame_step
-        widths = {"spectrogram": self.fft_samples // 2 + 1, "log_mel": self.num_mel_bins}
-        return frames, widths.get(self.kind, self.num_coefficients)
+        return self.num_frames, self.front_end.width(self)
+
+
+def _short(value: float) -> str:
+    """``value`` as text; an int may have thousands of digits."""
+    text = str(value)
+    return text if len(text) <= 24 else f"{text[:8]}... ({len(text)} characters)"

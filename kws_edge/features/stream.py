@@ -10,15 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from kws_edge.features.front_end import (
-    FeatureConfig,
-    FloatArray,
-    FrontEnd,
-    check_signal,
-    pre_emphasise,
-)
+from kws_edge.features.config import FeatureConfig
+from kws_edge.features.front_end import FrontEnd, check_signal
+from kws_edge.types import FloatArray
 
-CHUNK_SECONDS = 0.25  # how much of a long push is worked off at a time
+CHUNK_SECONDS = 0.25  # a longer push is processed in parts of this length
 
 
 class FeatureStream:
@@ -28,10 +24,8 @@ class FeatureStream:
         self.config = config
         self._front_end = FrontEnd(config)
         chunk = max(int(CHUNK_SECONDS * config.sample_rate), config.frame_step)
-        # pre-emphasised samples are float64, see `pre_emphasise`
-        dtype = np.float64 if config.kind == "psf_mfcc" else np.float32
         self._length, self._step = config.frame_length, config.frame_step
-        self._pending = np.zeros(self._length + chunk, dtype)
+        self._pending = np.zeros(self._length + chunk, self._front_end.sample_dtype)
         # [frames that fit, frame_length], overlapping: all that ever starts at the front
         stride = self._pending.strides[0]
         self._frames: npt.NDArray[Any] = as_strided(
@@ -44,10 +38,10 @@ class FeatureStream:
         self.reset()
 
     def reset(self, previous: float = 0.0) -> None:
-        """Forget everything heard, as after a gap in the audio; ``previous`` is the sample
-        before the next one, where it is known."""
+        """Forget all samples, as after a gap in the audio; ``previous`` is the sample before
+        the next one, where it is known."""
         self._held = 0  # samples waiting in _pending
-        self._previous = previous  # last sample pushed, for the pre-emphasis
+        self._previous = previous  # last sample pushed, see FrontEnd.prepare
         self.frames_seen = 0
 
     def push(self, samples: FloatArray) -> FloatArray:
@@ -63,26 +57,24 @@ class FeatureStream:
 
     @property
     def full(self) -> bool:
-        """Whether a whole window has been heard."""
+        """Whether the stream has filled a whole window."""
         return self.frames_seen >= self._window
 
     @property
     def window(self) -> FloatArray:
         """The last window of frames, ``[frames, width]``: a view that the next push changes.
 
-        Rows not yet heard hold what was there before; ask `full` first.
+        Until `full`, some of its rows are of no frame of this stream.
         """
         start = self.frames_seen % self._window
         return self._rows[start : start + self._window]
 
     def _take(self, samples: FloatArray) -> FloatArray:
-        if self.config.kind == "psf_mfcc" and len(samples):
-            emphasised = pre_emphasise(samples, self._previous)
+        if len(samples):
+            prepared = self._front_end.prepare(samples, self._previous)
             self._previous = float(samples[-1])
-            self._pending[self._held : self._held + len(samples)] = emphasised
-        else:
-            self._pending[self._held : self._held + len(samples)] = samples
-        self._held += len(samples)
+            self._pending[self._held : self._held + len(samples)] = prepared
+            self._held += len(samples)
         count = 1 + (self._held - self._length) // self._step
         if count < 1:
             return np.zeros((0, self._width), np.float32)

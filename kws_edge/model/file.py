@@ -7,6 +7,7 @@ flatbuffer, and ``unzip -p model.tflite manifest.json`` prints the manifest.
 import dataclasses
 import hashlib
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -18,6 +19,8 @@ from kws_edge.model.manifest import Manifest
 MANIFEST = "manifest.json"
 MAX_FILE_BYTES = 64 * 2**20
 MAX_MANIFEST_BYTES = 2**20
+MAX_TAIL_BYTES = MAX_MANIFEST_BYTES + 2**16  # the manifest, stored, and the zip's directory
+MAX_FAULTS, MAX_FAULT_CHARACTERS = 20, 300  # in a message
 TFLITE_IDENTIFIER = b"TFL3"  # at byte 4 of every TFLite flatbuffer
 
 
@@ -43,7 +46,7 @@ def read_model(path: Path) -> ModelFile:
         flatbuffer = content[: manifest.flatbuffer.size]
         _verify(manifest, content)
     except ValidationErrors as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{path}: {_message(error.faults)}") from error
     return ModelFile(path, manifest, flatbuffer, len(content))
 
 
@@ -64,12 +67,21 @@ def pack_model(manifest: Manifest, flatbuffer: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _message(faults: tuple[str, ...]) -> str:
+    """``faults`` for a log line: foreign text in them cannot be long or hold control codes."""
+    shown = [fault[:MAX_FAULT_CHARACTERS] for fault in faults[:MAX_FAULTS]]
+    if len(faults) > MAX_FAULTS:
+        shown.append(f"and {len(faults) - MAX_FAULTS} more")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in "; ".join(shown))
+
+
 def _read(path: Path) -> bytes:
     if path.is_dir():
         raise MissingFileError(f"{path}: is a folder, expected a model file (.tflite)")
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            size = min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES)
+            content = file.read(size + 1)  # allocates as many bytes as it may read
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES:
@@ -80,16 +92,11 @@ def _read(path: Path) -> bytes:
 def _manifest_bytes(content: bytes) -> bytes:
     if content[4:8] != TFLITE_IDENTIFIER:
         raise ValidationErrors(["not a TFLite model (no TFL3 at byte 4)"])
+    # only the end can hold the manifest, so that a directory of a million entries stays unread
+    tail = content[-MAX_TAIL_BYTES:]
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if archive.namelist() != [MANIFEST]:
-                raise ValidationErrors(
-                    [f"holds {', '.join(archive.namelist())}, expected {MANIFEST} alone"]
-                )
-            entry = archive.getinfo(MANIFEST)
-            if entry.file_size > MAX_MANIFEST_BYTES:
-                raise ValidationErrors([f"{MANIFEST}: larger than {MAX_MANIFEST_BYTES >> 20} MiB"])
-            return archive.read(MANIFEST)
+        with zipfile.ZipFile(io.BytesIO(tail)) as archive:
+            return _read_entry(archive)
     except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise ValidationErrors(
             [
@@ -102,6 +109,23 @@ def _manifest_bytes(content: bytes) -> bytes:
     except (zlib.error, struct.error, RuntimeError, EOFError, OSError, ValueError) as error:
         # what zipfile makes of damaged fields: encryption, unknown compression, bad offsets
         raise ValidationErrors([f"{MANIFEST}: damaged ({error})"]) from error
+
+
+def _read_entry(archive: zipfile.ZipFile) -> bytes:
+    names = archive.namelist()
+    if names != [MANIFEST]:
+        listed = ", ".join(name[:40] for name in names[:5]) + (", ..." if len(names) > 5 else "")
+        raise ValidationErrors([f"holds {listed or 'no entry'}, expected {MANIFEST} alone"])
+    entry = archive.getinfo(MANIFEST)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # zipfile bounds no read of the others: 60 KB of bzip2 become 4 GB
+        raise ValidationErrors(
+            [f"{MANIFEST}: compressed by method {entry.compress_type}, expected stored or deflated"]
+        )
+    if entry.file_size > MAX_MANIFEST_BYTES:
+        raise ValidationErrors([f"{MANIFEST}: larger than {MAX_MANIFEST_BYTES >> 20} MiB"])
+    with archive.open(entry) as file:
+        return file.read(MAX_MANIFEST_BYTES)  # whatever its size was said to be
 
 
 def _verify(manifest: Manifest, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How long a decision takes: features and model apart."""
+"""How long features and network take for one decision."""
 
 import itertools
 import time
@@ -9,9 +9,8 @@ import numpy as np
 
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.features.stream import FeatureStream
-from kws_edge.model.classifier import Classifier
+from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.model.probe import probe_signal
-from kws_edge.model.streaming_classifier import StreamingClassifier
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,11 @@ def measure(classifier: Classifier, repetitions: int = 200) -> dict[str, Latency
     stream.push(signal)
     hop = signal[: config.frame_step]
     features = front_end(signal)
-    follow = StreamingClassifier(classifier)
-    frames_seen = itertools.count(len(features), follow.chunk_frames)
+    streaming = StreamingClassifier(classifier)
+    frames_seen = itertools.count(len(features), streaming.chunk_frames)
     steps: dict[str, Callable[[], object]] = {
         "features": lambda: front_end(signal),
-        "model": lambda: follow(features, next(frames_seen)),
+        "model": lambda: streaming(features, next(frames_seen)),
         "hop": lambda: stream.push(hop),
     }
     times: dict[str, list[float]] = {name: [] for name in steps}

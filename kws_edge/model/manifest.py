@@ -1,4 +1,4 @@
-"""What a model file says of itself: the schema of ``manifest.json``."""
+"""The schema of ``manifest.json``, which describes the network of a model file."""
 
 import dataclasses
 import json
@@ -12,6 +12,12 @@ from kws_edge.features.front_end import FeatureConfig
 from kws_edge.model.tensors import Streaming, TensorSpec
 
 SCHEMA_VERSION = 1
+
+# Manifests come from anywhere, and lists, logs, terminals and protocols show their texts.
+MAX_LABELS = 1000
+MAX_LABEL_CHARACTERS = 100
+MAX_TEXT_CHARACTERS = 10_000
+JOINERS = "\u200c\u200d"  # zero-width, not printable to Python, but letters of Persian and Hindi
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Manifest:
 
     ``detector`` holds unless the user asks for one of ``presets``; a model may have none.
     ``input`` is a whole window of features, or one chunk where the model is ``streaming``.
+    Raises `ValidationErrors` with every fault.
     """
 
     schema_version: int
@@ -71,10 +78,8 @@ class Manifest:
     def __post_init__(self) -> None:
         faults = []
         if self.schema_version != SCHEMA_VERSION:
-            faults.append(
-                f"schema_version: found {self.schema_version}, this program reads "
-                f"{SCHEMA_VERSION}; update kws-edge or convert the model again"
-            )
+            faults.append(_other_version(self.schema_version))
+        faults += self._text_faults()
         if len(set(self.labels)) != len(self.labels) or not any(map(is_keyword, self.labels)):
             faults.append("labels: expected different labels, at least one of them a keyword")
         faults += self._input_faults()
@@ -87,12 +92,32 @@ class Manifest:
                 f"probe.posteriors: found {len(self.probe.posteriors)} for "
                 f"{len(self.labels)} labels"
             )
+        if not 0 <= self.probe.tolerance <= 1:
+            faults.append(f"probe.tolerance: {self.probe.tolerance:g} is not within 0 to 1")
         settings = {f"presets.{name}": preset for name, preset in self.presets.items()}
         for where, detector in {"detector": self.detector, **settings}.items():
             for name in sorted(set(detector.thresholds) - set(self.keywords)):
                 faults.append(f"{where}.thresholds.{name}: no such keyword")
         if faults:
             raise ValidationErrors(faults)
+
+    def _text_faults(self) -> list[str]:
+        faults = []
+        if len(self.labels) > MAX_LABELS:
+            faults.append(f"labels: {len(self.labels)} are more than {MAX_LABELS}")
+        for index, label in enumerate(self.labels[:MAX_LABELS]):
+            if not label.strip():
+                faults.append(f"labels[{index}]: is empty")
+            faults += _text_fault(f"labels[{index}]", label, MAX_LABEL_CHARACTERS)
+        for name in ("name", "run_id", "git_commit", "created", "attribution"):
+            faults += _text_fault(name, getattr(self, name), MAX_TEXT_CHARACTERS)
+        for index, figure in enumerate(self.metrics):
+            for name in ("name", "data"):
+                text = getattr(figure, name)
+                faults += _text_fault(f"metrics[{index}].{name}", text, MAX_TEXT_CHARACTERS)
+        for name in self.presets:
+            faults += _text_fault("presets", name, MAX_LABEL_CHARACTERS)
+        return faults
 
     def _input_faults(self) -> list[str]:
         frames, width = self.features.shape
@@ -123,11 +148,15 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":
-        """Raises `ValidationErrors` for anything missing, odd or unknown."""
+        """Raises `ValidationErrors` for anything missing, out of range or unknown."""
         try:
             value = json.loads(text, object_pairs_hook=_no_duplicates)
         except (ValueError, RecursionError) as error:
             raise ValidationErrors([f"not JSON: {error}"]) from error
+        version = value.get("schema_version") if isinstance(value, dict) else None
+        if type(version) is int and version != SCHEMA_VERSION:
+            # its other fields cannot be judged: a newer version may have new ones
+            raise ValidationErrors([_other_version(version)])
         return parse(cls, value)
 
 
@@ -136,3 +165,21 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key stands twice in one mapping")
     return result
+
+
+def _other_version(found: int) -> str:
+    reason = (
+        "made for a newer version of kws-edge: update it"
+        if found > SCHEMA_VERSION
+        else "convert the model again"
+    )
+    return f"schema_version: found {found}, this program reads {SCHEMA_VERSION}; {reason}"
+
+
+def _text_fault(where: str, text: str, longest: int) -> list[str]:
+    if len(text) > longest:
+        return [f"{where}: {len(text)} characters are more than {longest}"]
+    odd = [c for c in text if not c.isprintable() and c not in JOINERS]
+    if not odd:
+        return []
+    return [f"{where}: {text[:40]!r} holds U+{ord(odd[0]):04X}, which cannot be printed"]

@@ -1,4 +1,4 @@
-"""A signal made by formula, so that any device can check what it computes.
+"""A signal made by formula, so that any device can check its own results.
 
 A model's manifest holds the posteriors expected for it; the signal itself needs no file.
 """
@@ -35,7 +35,7 @@ def probe_signal(config: FeatureConfig) -> FloatArray:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What this device computed, and how far that is from what the model's maker did."""
+    """The posteriors of this device and their largest difference from the manifest's."""
 
     posteriors: FloatArray
     difference: float

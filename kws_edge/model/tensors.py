@@ -1,5 +1,6 @@
-"""The tensors of a network as a manifest tells them: values, and states of a stream."""
+"""The tensors of a network as a manifest describes them: values, and states of a stream."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,10 +10,16 @@ import numpy.typing as npt
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 
+MAX_TENSOR_VALUES = 2**24  # 64 MB of float32
+SMALLEST_SCALE, LARGEST_SCALE = 1e-20, 1e20  # far within float32
+
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor of the network; real value = scale * (stored - zero_point) where quantised."""
+    """A tensor of the network; real value = scale * (stored - zero_point) where quantised.
+
+    Raises `ValidationErrors` for sizes and scales that no keyword model has.
+    """
 
     shape: tuple[int, ...]
     dtype: Literal["float32", "int8"]
@@ -22,9 +29,17 @@ class TensorSpec:
     def __post_init__(self) -> None:
         faults = []
         if not self.shape or min(self.shape) < 1:
-            faults.append(f"shape: {list(self.shape)} is not a list of positive sizes")
-        if self.dtype == "int8" and self.scale <= 0:
+            faults.append(f"shape: {list(self.shape[:8])} is not a list of positive sizes")
+        elif len(self.shape) > 8 or math.prod(self.shape) > MAX_TENSOR_VALUES:
+            faults.append(f"shape: more than 8 dimensions or {MAX_TENSOR_VALUES} values")
+        if self.dtype not in ("float32", "int8"):
+            faults.append(f"dtype: {self.dtype} is neither float32 nor int8")
+        if self.dtype == "int8" and not self.scale > 0:
             faults.append(f"scale: {self.scale} is not above 0, as int8 needs")
+        elif self.dtype == "int8" and not SMALLEST_SCALE <= self.scale <= LARGEST_SCALE:
+            faults.append(
+                f"scale: {self.scale:g} is not within {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}"
+            )
         if not -128 <= self.zero_point <= 127:
             faults.append(f"zero_point: {self.zero_point} is not an int8")
         if faults:
@@ -48,7 +63,7 @@ class TensorSpec:
 class State:
     """What the network's output number ``output`` gives, its input number ``input`` takes next.
 
-    Numbers count from 0 in the order in which an interpreter tells them; both tensors are as
+    Numbers count from 0 in the order in which an interpreter lists them; both tensors are as
     ``spec`` says, so that nothing is quantised anew between calls.
     """
 
@@ -85,7 +100,10 @@ class Streaming:
 
 
 def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
-    """The specification of a tensor as an interpreter describes it."""
+    """The specification of a tensor as an interpreter describes it.
+
+    Raises `ValidationErrors` for a tensor that no `TensorSpec` can describe.
+    """
     scale, zero_point = detail["quantization"]
     shape = tuple(int(size) for size in detail["shape"])
     dtype = np.dtype(detail["dtype"]).name

@@ -61,7 +61,7 @@ class Session:
 
     def _start(self, format_: PcmFormat, milliseconds: int | None) -> "_Stream":
         spotter = KeywordSpotter(self._classifier, self._config)
-        spotter.choose(self._chosen)
+        spotter.set_active_keywords(self._chosen)
         return _Stream(format_, spotter, milliseconds or 0)
 
     def _chunk(self, event: Event) -> Iterator[Event | None]:
@@ -99,7 +99,7 @@ class Session:
         wanted = {_normal(name): name for name in names or self._keywords}
         self._chosen = tuple(word for word in self._keywords if _normal(word) in wanted)
         if self._stream:
-            self._stream.spotter.choose(self._chosen)
+            self._stream.spotter.set_active_keywords(self._chosen)
         if unknown := sorted(wanted.keys() - set(map(_normal, self._chosen))):
             asked = ", ".join(wanted[name] for name in unknown)
             text = f"{asked:.100}: no such keyword ({', '.join(self._keywords)})"

@@ -61,7 +61,7 @@ def test_refractory_time_and_release() -> None:
     assert [d.label for d in detect(words, refractory_ms=400)] == ["yes", "no"]
 
 
-def test_a_word_said_twice_without_a_dip_is_told_twice_if_asked() -> None:
+def test_a_word_said_twice_without_a_dip_fires_twice_with_repeat() -> None:
     twice = [QUIET] * 3 + [posteriors("yes")] * 15 + [QUIET] * 3
     assert len(detect(twice)) == 1
     first, second = detect(twice, repeat_ms=1000)
@@ -93,26 +93,26 @@ def test_reset_forgets() -> None:
     assert detector.push(19200, posteriors("yes")) is not None
 
 
-def test_after_a_rest_the_mean_is_of_what_was_recalled() -> None:
+def test_after_silence_the_mean_includes_backfilled_decisions() -> None:
     """A silent decision that was passed over, and counts when one is made again."""
     detector = Detector(LABELS, DetectorConfig(threshold=0.6, smoothing_ms=300), 16000)
     for number in range(4):
         detector.push(16000 + HOP * number, posteriors("no", 0.5))
-    detector.rest(16000 + HOP * 4)
-    detector.recall(16000 + HOP * 4, posteriors("no", 0.5))
+    detector.idle(16000 + HOP * 4)
+    detector.backfill(16000 + HOP * 4, posteriors("no", 0.5))
     found = detector.push(16000 + HOP * 5, posteriors("no", 1.0))
     assert found is not None
     assert found.score == pytest.approx((0.5 + 0.5 + 1.0) / 3)
 
 
-def test_a_rest_lets_go_and_counts_as_time() -> None:
+def test_silence_releases_the_keyword_and_counts_as_time() -> None:
     detector = Detector(LABELS, DetectorConfig(threshold=0.8, smoothing_ms=100), 16000)
     assert detector.push(16000, posteriors("yes"))
     assert detector.push(32000, posteriors("yes")) is None  # it goes on
-    detector.rest(32000 + HOP)
+    detector.idle(32000 + HOP)
     assert detector.push(32000 + 2 * HOP, posteriors("yes"))
     detector = Detector(LABELS, DetectorConfig(threshold=0.8, smoothing_ms=200), 16000)
-    detector.rest(16000)
+    detector.idle(16000)
     assert detector.push(16000 + HOP, posteriors("yes"))  # 200 ms have passed
 
 
@@ -121,6 +121,50 @@ def test_detections_keep_their_distance(labels: list[str], smoothing: float) -> 
     found = detect([posteriors(label) for label in labels], smoothing_ms=smoothing)
     assert all(b.sample - a.sample >= 12000 for a, b in itertools.pairwise(found))
     assert all(d.score >= 0.8 and d.label in ("yes", "no") for d in found)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_score_that_is_not_finite_never_fires(odd: float) -> None:
+    for index in range(3):
+        values = posteriors("yes")
+        values[index] = odd
+        assert detect([values] * 9, smoothing_ms=0) == []
+        # nor does it end the detector: 200 ms later the mean is without it
+        assert [d.label for d in detect([values] * 3 + [posteriors("no")] * 4)] == ["no"]
+
+
+def test_a_nan_releases_the_keyword() -> None:
+    values = posteriors("yes")
+    values[0] = np.nan
+    sequence = [posteriors("yes")] * 9 + [values] + [posteriors("yes")] * 3
+    assert len(detect(sequence, smoothing_ms=0, refractory_ms=0)) == 2
+
+
+def test_a_score_is_at_most_one() -> None:
+    """Rounding of a softmax puts a posterior just above 1."""
+    (found,) = detect([posteriors("yes", 1.0000001)] * 4)
+    assert found.score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"smoothing_ms": 1e308}, "smoothing_ms: 1e+308 is above 10000 ms"),
+        ({"refractory_ms": 1e308}, "refractory_ms: 1e+308 is above 3.6e+06 ms"),
+        ({"hop_ms": 1e9}, "hop_ms: 1e+09 is above 60000 ms"),
+        ({"repeat_ms": 1e12}, "repeat_ms: 1e+12 is above 3.6e+06 ms"),
+        ({"gate_dbfs": -1e9}, "gate_dbfs: -1000000000.0 is not at least -200, or 'off'"),
+        ({"smoothing_ms": np.nan}, "smoothing_ms: nan is below 0"),
+        ({"refractory_ms": np.nan}, "refractory_ms: nan is below 0"),
+        ({"hop_ms": np.nan}, "hop_ms: nan is not above 0"),
+        ({"repeat_ms": np.nan}, "repeat_ms: nan is not above 0, or 'off'"),
+        ({"threshold": np.nan}, "threshold: nan is not within 0 to 1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(settings: dict[str, float], fault: str) -> None:
+    with pytest.raises(ValidationErrors) as error:
+        DetectorConfig(**settings)  # type: ignore[arg-type]
+    assert error.value.faults == (fault,)
 
 
 def test_faults() -> None:

@@ -44,7 +44,20 @@ def test_fft_length() -> None:
         ({"log_offset": 0}, "log_offset"),
         ({"kind": "psf_mfcc", "num_coefficients": 0}, "num_coefficients: 0"),
         ({"fft_length": "long"}, "fft_length: found 'long'"),
-        ({"kind": "cepstrum"}, "expected spectrogram, log_mel"),
+        ({"kind": "cepstrum"}, "expected one of spectrogram, log_mel"),
+        ({"kind": "mfc"}, "kind: found 'mfc', expected one of .*, did you mean mfcc?"),
+        ({"frame_length_ms": float("nan")}, "frame_length_ms: nan is not above 0"),
+        ({"window_ms": float("inf")}, "window_ms: inf is above 60000"),
+        ({"sample_rate": 10**400}, "sample_rate: 10000000... .401 characters. is above 384000"),
+        ({"fft_length": 200_000_000}, "fft_length: 200000000 is above 32768"),
+        ({"num_mel_bins": 100_000}, "num_mel_bins: 100000 is above 256"),
+        ({"log_offset": 1e308}, "log_offset: 1e.308 is above 1000"),
+        ({"upper_edge_hertz": float("nan")}, "not a rising range"),
+        (
+            {"window_ms": 60_000, "frame_step_ms": 0.0625},
+            "window_ms: .* frames of 640 FFT samples are more than 4194304",
+        ),
+        ({"frame_length_ms": 900, "sample_rate": 192_000}, "172800 FFT samples, above 32768"),
     ],
 )
 def test_nonsense_is_refused(settings: dict[str, object], fault: str) -> None:

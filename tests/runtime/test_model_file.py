@@ -3,18 +3,22 @@
 import dataclasses
 import io
 import json
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kws_edge.errors import ModelError
+from kws_edge.errors import ModelError, ValidationErrors
 from kws_edge.features.front_end import FeatureConfig
 from kws_edge.model.file import MANIFEST, ModelFile, pack_model, read_model
 from kws_edge.model.manifest import Manifest
+from kws_edge.model.tensors import tensor_spec
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,24 @@ def change(manifest: Manifest, path: str, value: Any) -> str:
         ("input.dtype", "int16", "input.dtype: found 'int16'"),
         ("input.scale", 0, "input.scale: 0.0 is not above 0"),
         ("probe.posteriors", [0.5], "probe.posteriors: found 1 for 8 labels"),
+        ("probe.tolerance", 1e9, "probe.tolerance: 1e+09 is not within 0 to 1"),
+        ("features.fft_length", 200_000_000, "features.fft_length: 200000000 is above 32768"),
+        ("features.sample_rate", 10**4000, "features.sample_rate: 10000000... (4001 characters)"),
+        ("features.window_ms", 1e308, "features.window_ms: 1e+308 is above 60000"),
+        ("detector.smoothing_ms", 1e308, "detector.smoothing_ms: 1e+308 is above 10000 ms"),
+        ("input.shape", [1] * 9, "input.shape: more than 8 dimensions"),
+        ("input.shape", [2**40], "input.shape: more than 8 dimensions or 16777216 values"),
+        ("input.scale", 1e-300, "input.scale: 1e-300 is not within 1e-20 to 1e+20"),
+        ("labels", ["a"] * 2000, "labels: 2000 are more than 1000"),
+        ("labels", ["x" * 101, *"abcdefg"], "labels[0]: 101 characters are more than 100"),
+        ("labels", [" ", *"abcdefg"], "labels[0]: is empty"),
+        ("labels", ["\ud800x", *"abcdefg"], r"labels[0]: '\ud800x' holds U+D800, which cannot"),
+        ("labels", ["\x1b[2J", *"abcdefg"], r"labels[0]: '\x1b[2J' holds U+001B, which cannot"),
+        ("labels", ["a\nok: all", *"bcdefgh"], r"labels[0]: 'a\nok: all' holds U+000A"),
+        ("name", "a\x07", r"name: 'a\x07' holds U+0007, which cannot be printed"),
+        ("attribution", "x" * 20_000, "attribution: 20000 characters are more than 10000"),
+        ("presets", {"\x1b[31m": {}}, r"presets: '\x1b[31m' holds U+001B"),
+        ("features.\x1b[31m", 1, r"features.\x1b[31m: unknown"),
     ],
 )
 def test_odd_manifests_name_the_field(
@@ -138,6 +160,61 @@ def test_odd_manifests_name_the_field(
 ) -> None:
     content = repacked(model, change(model.manifest, field, value))
     assert message in refused(content, tmp_path)
+
+
+def test_a_newer_manifest_says_so_whatever_new_fields_it_has(
+    model: ModelFile, tmp_path: Path
+) -> None:
+    document = json.loads(change(model.manifest, "schema_version", 2)) | {"new": 1}
+    message = refused(repacked(model, json.dumps(document)), tmp_path)
+    assert "schema_version: found 2, this program reads 1; made for a newer version" in message
+    assert "unknown" not in message
+
+
+def test_labels_in_any_script(model: ModelFile, tmp_path: Path) -> None:
+    """A zero-width joiner is a control character to Python, and spelling to Persian."""
+    labels = ["ja", "né", "да", "はい", "نعم", "می\u200cروم", "हाँ", "_silence_"]
+    path = tmp_path / "model.tflite"
+    path.write_bytes(repacked(model, change(model.manifest, "labels", labels)))
+    assert read_model(path).manifest.labels == tuple(labels)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_without_bounded_reads_is_refused(
+    method: int, model: ModelFile, tmp_path: Path
+) -> None:
+    buffer = io.BytesIO(model.flatbuffer)
+    with zipfile.ZipFile(buffer, "a", method) as archive:
+        archive.writestr(MANIFEST, model.manifest.to_json())
+    message = refused(buffer.getvalue(), tmp_path)
+    assert f"compressed by method {method}, expected stored or deflated" in message
+
+
+def test_a_deflate_bomb_that_lies_about_its_size_stays_small(
+    model: ModelFile, tmp_path: Path
+) -> None:
+    buffer = io.BytesIO(model.flatbuffer)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, b" " * (200 * 2**20))
+    content = buffer.getvalue()
+    small = struct.pack("<I", 1000)
+    content = content.replace(struct.pack("<I", 200 * 2**20), small)
+    tracemalloc.start()
+    message = refused(content, tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "manifest.json" in message or "not JSON" in message
+    assert peak < 20 * 2**20
+
+
+def test_a_directory_of_many_entries_stays_unread(model: ModelFile, tmp_path: Path) -> None:
+    buffer = io.BytesIO(model.flatbuffer)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for number in range(2000):
+            archive.writestr(f"{number}.txt", "")
+    message = refused(buffer.getvalue(), tmp_path)
+    assert "holds 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, ..., expected manifest.json alone" in message
+    assert len(message) < 500
 
 
 def test_a_manifest_twice_as_long_is_not_read(model: ModelFile, tmp_path: Path) -> None:
@@ -160,3 +237,30 @@ def test_a_manifest_for_another_network(model: ModelFile, tmp_path: Path) -> Non
     path.write_bytes(pack_model(manifest, model.flatbuffer))
     with pytest.raises(ModelError, match="input: the network has"):
         Classifier.load(path)
+
+
+def test_a_network_that_returns_nan_is_named(model_path: Path, tmp_path: Path) -> None:
+    """NaN passes every comparison that asks whether a score is too low."""
+    from kws_edge.model.classifier import Classifier
+    from kws_edge.model.interpreter import make_interpreter
+
+    model = read_model(model_path.with_name("mfcc-float32.tflite"))
+    interpreter: Any = make_interpreter(model.flatbuffer)
+    bias = next(
+        np.asarray(interpreter.get_tensor(detail["index"]))
+        for detail in interpreter.get_tensor_details()
+        if tuple(detail["shape"]) == (len(model.manifest.labels),)
+    ).tobytes()
+    assert model.flatbuffer.count(bias) == 1
+    broken = model.flatbuffer.replace(bias, np.full(len(bias) // 4, np.nan, "<f4").tobytes())
+    path = tmp_path / "nan.tflite"
+    path.write_bytes(pack_model(model.manifest, broken))
+    classifier = Classifier.load(path)
+    with pytest.raises(ModelError, match=r"nan\.tflite: the network returned values outside.*nan"):
+        classifier(np.zeros(model.manifest.features.shape, np.float32))
+
+
+def test_a_tensor_without_dimensions_is_refused() -> None:
+    detail = {"shape": np.array([], np.int32), "dtype": np.float32, "quantization": (0.0, 0)}
+    with pytest.raises(ValidationErrors, match=r"shape: \[\] is not a list of positive sizes"):
+        tensor_spec(detail)

@@ -91,5 +91,5 @@ def run(classifier: Classifier, steps: list[Step], gate: bool, block: int = 1600
         if step.settings:
             spotter.reconfigure(DetectorConfig(**step.settings, gate_dbfs=base.gate_dbfs))  # type: ignore[arg-type]
         if step.choose:
-            spotter.choose(step.choose)
+            spotter.set_active_keywords(step.choose)
     return result

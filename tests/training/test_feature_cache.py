@@ -23,7 +23,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
 def test_the_arrays_are_what_the_runtime_computes(
     clips: list[Clip], kind: str, tmp_path: Path
 ) -> None:
-    config = FeatureConfig(kind)  # type: ignore[arg-type]
+    config = FeatureConfig(kind)
     examples = cached_examples(clips, LABELS, config, tmp_path)
     assert examples.features.shape == (len(clips), *config.shape)
     assert [LABELS[i] for i in examples.targets] == [clip.label for clip in clips]

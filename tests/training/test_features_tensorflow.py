@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.errors import ValidationErrors
-from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd, Kind
+from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd
 from kws_edge.model.probe import probe_signal
 
 tf = pytest.importorskip("tensorflow", reason="parity needs TensorFlow")
@@ -41,7 +41,7 @@ FIXED = (
 
 
 @st.composite
-def configs(draw: Callable[..., Any], kinds: tuple[Kind, ...]) -> FeatureConfig:
+def configs(draw: Callable[..., Any], kinds: tuple[str, ...]) -> FeatureConfig:
     """The lab's range; frames of any number of samples, odd too."""
     frame = draw(st.integers(RATE * 8 // 1000, RATE * 50 // 1000))
     step = round(frame * (1 - draw(st.floats(0.0, 0.75))))

@@ -37,7 +37,7 @@ def test_they_are_never_spotted_nor_nearly(unknown_model: Path) -> None:
     classifier = Classifier.load(unknown_model)
     config = DetectorConfig(threshold=0.001, smoothing_ms=0)
     spotter = KeywordSpotter(classifier, config, decisions.append, near_miss=0.5)
-    spotter.choose(LABELS)
+    spotter.set_active_keywords(LABELS)
     assert spotter.push(noise(48000)) == []
     assert spotter.take_near_misses() == []
     assert len(decisions) == 21

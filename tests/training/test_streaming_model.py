@@ -18,10 +18,9 @@ from tones import tone
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ModelError, ValidationErrors
 from kws_edge.features.front_end import FrontEnd
-from kws_edge.model.classifier import Classifier
+from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.model.file import pack_model, read_model
 from kws_edge.model.manifest import Manifest
-from kws_edge.model.streaming_classifier import StreamingClassifier
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 

@@ -8,7 +8,6 @@ import pytest
 from conftest import noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training.data.windows.placement import add_after, add_before, place_part, place_whole
 
 from kws_edge.audio.files import write_wav
 from training.data.augmentation import RATE
@@ -17,6 +16,7 @@ from training.data.augmentation.effects import Effects
 from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
 from training.data.windows.maker import Material, WindowConfig, WindowMaker
+from training.data.windows.placement import add_after, add_before, place_part, place_whole
 from training.data.windows.silence import KINDS, draw_silence
 from training.data.windows.unknown import UnknownMix
 from training.data.windows.words import Word, Words

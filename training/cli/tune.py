@@ -38,7 +38,7 @@ MS = click.FloatRange(min=0)
     type=RATE,
     default=0.5,
     show_default=True,
-    help="Most of the working point that the model will have.",
+    help="Most false accepts per hour of the operating point that the model will have.",
 )
 @click.option(
     "--quiet",
@@ -61,7 +61,7 @@ MS = click.FloatRange(min=0)
     type=PATH,
     default=Path(".cache/posteriors"),
     show_default=True,
-    help="Where what the network said is kept.",
+    help="Folder for the posteriors of the network.",
 )
 @click.option("--output", type=PATH, help="[default: tuning/<model>]")
 def command(
@@ -77,16 +77,17 @@ def command(
     output: Path | None,
 ) -> None:
     """Choose threshold, smoothing and refractory time of MODEL (a file, or the name of one that
-    ships) on streams that it was not trained on, nor will be judged by.
+    ships) on streams that it was not trained on and that you will not evaluate it on.
 
     Writes OUTPUT/detector.yaml (for 'release --detector', with the presets quiet and eager),
-    tuning.json (figures with 95 % intervals, and what stands behind them), det.csv (all that
-    was tried) and det.svg.
+    tuning.json (figures with 95 % intervals and their evidence), det.csv (every setting
+    tried) and det.svg.
     """
     from kws_edge.model.file import read_model
     from training.evaluation.streams.files import find_streams
     from training.evaluation.tuning.choose import Target
-    from training.evaluation.tuning.tune import Grid, tune
+    from training.evaluation.tuning.sweep import Grid
+    from training.evaluation.tuning.tune import tune
     from training.evaluation.tuning.write import write_tuning
 
     if not quiet <= false_accepts_per_hour <= eager:

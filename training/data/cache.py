@@ -23,16 +23,6 @@ from training.data.examples import Examples
 from training.data.loading import window_features
 
 
-def relevant(config: FeatureConfig) -> dict[str, Any]:
-    """The settings that this kind of features depends on, framing in samples."""
-    names = ["kind", "sample_rate", "frame_length", "frame_step", "fft_samples", "window_samples"]
-    if config.kind != "spectrogram":
-        names += ["num_mel_bins", "lower_edge_hertz", "upper_edge_hertz", "log_offset"]
-    if config.kind in ("mfcc", "psf_mfcc"):
-        names += ["num_coefficients"]
-    return {name: getattr(config, name) for name in names}
-
-
 def cached_examples(
     clips: Sequence[Clip], labels: Sequence[str], config: FeatureConfig, cache: Path
 ) -> Examples:
@@ -65,7 +55,7 @@ def fingerprint(clips: Sequence[Clip]) -> str:
 def _name(clips: Sequence[Clip], config: FeatureConfig) -> str:
     # what a feature's value depends on besides its configuration and the clip
     code = code_digest(kws_edge.audio, kws_edge.features)
-    content = json.dumps([relevant(config), fingerprint(clips), np.__version__, code])
+    content = json.dumps([config.relevant(), fingerprint(clips), np.__version__, code])
     return f"{config.kind}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 

@@ -19,7 +19,6 @@ from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import CHOICE_VARIABLE, interpreter_name
 from kws_edge.types import FloatArray
 from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
-from training.data.cache import relevant
 from training.data.clips import Clip, scan
 from training.data.loading import features_of
 from training.data.material import find_recordings
@@ -199,7 +198,7 @@ def evaluate_study(
         def front_end(row: Row) -> str:
             config = configs[row["trial"]]
             sources = [(str(s.folder), s.split) for s in config.data.sources]
-            return json.dumps([sources, config.labels, relevant(config.features)])
+            return json.dumps([sources, config.labels, config.features.relevant()])
 
         for _, group in itertools.groupby(sorted(waiting, key=front_end), key=front_end):
             rows = list(group)

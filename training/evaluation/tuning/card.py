@@ -3,6 +3,7 @@
 from typing import Any
 
 from training.evaluation.streams.card import false_accepts_per_hour, median_latency, recall
+from training.evaluation.tuning.sweep import TUNED
 
 TUNING = "tuning.json"  # the report of `tune` in its folder
 MOST_NAMES = 6  # of one folder in a sentence
@@ -15,15 +16,16 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
     )
     points = report["points"]
     some = next(iter(points.values()))
+    times = ", ".join(name.removesuffix("_ms") for name in TUNED)
     rows = [_row(name, point) for name, point in points.items()]
     return [
-        "## Working points",
+        "## Operating points",
         "",
         f"Chosen from {report['settings_tried']} settings on validation streams:"
         f" {some['spoken']} keywords in {positive}; false accepts over {some['hours']:.2f} h of"
-        f" {negative}. Figures of the streams that they were chosen on flatter.",
+        f" {negative}. Figures on the streams that a setting was chosen on are too good.",
         "",
-        "| name | target, false accepts per hour | threshold | smoothing, refractory, repeat (ms) |"
+        f"| name | target, false accepts per hour | threshold | {times} (ms) |"
         " false accepts per hour (95 %) | recall (95 %) | latency, median ms |",
         "|---|---|---|---|---|---|---|",
         *rows,
@@ -51,9 +53,9 @@ def _listed(streams: list[dict[str, Any]]) -> str:
 def _row(name: str, point: dict[str, Any]) -> str:
     detector = point["detector"]
     own = "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
+    times = ", ".join(number_or_off(detector[name]) for name in TUNED)
     target = f"{point['target']['false_accepts_per_hour']:g}{'' if point['met'] else ', not met'}"
     return (
-        f"| {name} | {target} | {detector['threshold']:g}{own} | {detector['smoothing_ms']:g},"
-        f" {detector['refractory_ms']:g}, {number_or_off(detector['repeat_ms'])} |"
+        f"| {name} | {target} | {detector['threshold']:g}{own} | {times} |"
         f" {false_accepts_per_hour(point)} | {recall(point)} | {median_latency(point)} |"
     )

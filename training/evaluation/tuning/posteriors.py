@@ -1,6 +1,6 @@
 """All decisions of a network on a stream, made once and kept on disk.
 
-Whatever threshold, smoothing or refractory time follows, the network says the same.
+They do not depend on threshold, smoothing or refractory time.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ from kws_edge.types import FloatArray
 from training.data.code_digest import code_digest
 from training.evaluation.streams.files import StreamFile
 
-# what is chosen here; the rest of a detector's settings may change what the network is asked
-CHOSEN = ("threshold", "thresholds", "smoothing_ms", "refractory_ms", "repeat_ms")
+# the settings of a detector that change when the network runs; it tunes the others
+TIMING = ("hop_ms", "gate_dbfs")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Posteriors:
 def posteriors_of(
     stream: StreamFile, file: ModelFile, config: DetectorConfig, cache: Path
 ) -> Posteriors:
-    """From ``cache``, or by the code that listens. Raises `MissingFileError`, `DataError`."""
+    """From ``cache``, or from the spotter itself. Raises `MissingFileError`, `DataError`."""
     source = AudioFile(stream.path, file.manifest.features.sample_rate)
     path = cache / f"{_key(stream.path, file, config)}.npz"
     if not path.exists():
@@ -56,21 +56,21 @@ def posteriors_of(
 def _decisions(
     source: AudioFile, file: ModelFile, config: DetectorConfig
 ) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    told: list[Decision] = []
-    spotter = KeywordSpotter(Classifier(file), config, on_decision=told.append)
+    decisions: list[Decision] = []
+    spotter = KeywordSpotter(Classifier(file), config, on_decision=decisions.append)
     for _ in spot(source, spotter):
-        pass  # what is spotted with these settings is of no interest
+        pass  # what is spotted with these settings is not used
     labels = len(file.manifest.labels)
-    values = np.array([decision.posteriors for decision in told], np.float32)
+    values = np.array([decision.posteriors for decision in decisions], np.float32)
     return (
-        np.array([decision.sample for decision in told], np.int64),
-        values.reshape(len(told), labels),
+        np.array([decision.sample for decision in decisions], np.int64),
+        values.reshape(len(decisions), labels),
     )
 
 
 def _key(path: Path, file: ModelFile, config: DetectorConfig) -> str:
-    """Made of all that the posteriors depend on: sound, network, settings and code."""
-    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in CHOSEN}
+    """A digest of all that the posteriors depend on: sound, network, settings and code."""
+    settings = {name: getattr(config, name) for name in TIMING}
     digest = hashlib.sha256(file.manifest.flatbuffer.sha256.encode())
     features = dataclasses.asdict(file.manifest.features)
     digest.update(json.dumps([settings, features, interpreter_name(), np.__version__]).encode())

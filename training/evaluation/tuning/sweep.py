@@ -1,4 +1,4 @@
-"""Every setting tried: one threshold for all words, smoothing, refractory and repeat time."""
+"""Every setting tried: one threshold for all words, and the times of `Grid`."""
 
 import dataclasses
 import itertools
@@ -9,16 +9,31 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kws_edge.detection.detector import DetectorConfig
-from training.evaluation.tuning.count import Counts, TuningSet
+from kws_edge.detection.config import DetectorConfig
+from training.evaluation.tuning.tuning_set import Counts, TuningSet
 
 Repeat = float | Literal["off"]
 LOWEST, HIGHEST, STEPS = 0.3, 0.9999, 64
 
 
 @dataclass(frozen=True)
+class Grid:
+    """The values to try of each setting of `DetectorConfig`, in ms; thresholds are those of
+    `threshold_grid`. A field added here is tried, and shown in every report."""
+
+    smoothing_ms: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0)
+    refractory_ms: tuple[float, ...] = (250.0, 500.0, 750.0, 1000.0)
+    # a word of 0.2 s is whole for 0.8 s; a shorter time would report short words twice
+    repeat_ms: tuple[Repeat, ...] = ("off", 800.0)
+
+
+DEFAULT_GRID = Grid()
+TUNED = tuple(field.name for field in dataclasses.fields(Grid))
+
+
+@dataclass(frozen=True)
 class Row:
-    """A setting and what it did."""
+    """A setting and its counts."""
 
     config: DetectorConfig
     counts: Counts
@@ -32,13 +47,8 @@ class Row:
         return int(self.counts.false_accepts.sum())
 
     def same_times(self, other: "Row") -> bool:
-        """Whether only the threshold is another."""
-        a, b = self.config, other.config
-        return (a.smoothing_ms, a.refractory_ms, a.repeat_ms) == (
-            b.smoothing_ms,
-            b.refractory_ms,
-            b.repeat_ms,
-        )
+        """Whether they differ in their thresholds alone."""
+        return all(getattr(self.config, n) == getattr(other.config, n) for n in TUNED)
 
 
 def threshold_grid() -> list[float]:
@@ -48,25 +58,22 @@ def threshold_grid() -> list[float]:
 
 
 def sweep(
-    bench: TuningSet,
-    smoothing_ms: Sequence[float],
-    refractory_ms: Sequence[float],
-    repeat_ms: Sequence[Repeat],
+    tuning_set: TuningSet,
+    grid: Grid,
     progress: Callable[[Sequence[float]], Iterable[Any]] = iter,
 ) -> list[Row]:
-    """All combinations, by smoothing, refractory time, repeat time and threshold."""
+    """All combinations of ``grid``, by smoothing first and by threshold last."""
     rows = []
-    for smoothing in progress(smoothing_ms):
-        smoothed = bench.smoothed(smoothing)
-        times = itertools.product(refractory_ms, repeat_ms, threshold_grid())
-        for refractory, repeat, threshold in times:
+    others = {name: getattr(grid, name) for name in TUNED if name != "smoothing_ms"}
+    for smoothing in progress(grid.smoothing_ms):
+        smoothed = tuning_set.smoothed(smoothing)
+        for *values, threshold in itertools.product(*others.values(), threshold_grid()):
             config = dataclasses.replace(
-                bench.base,
+                tuning_set.base,
                 threshold=threshold,
                 thresholds={},
                 smoothing_ms=smoothing,
-                refractory_ms=refractory,
-                repeat_ms=repeat,
+                **dict(zip(others, values, strict=True)),
             )
-            rows.append(Row(config, bench.count(smoothed, config)))
+            rows.append(Row(config, tuning_set.count(smoothed, config)))
     return rows

@@ -1,4 +1,4 @@
-"""Streams to working points: posteriors, all settings, choices and their figures."""
+"""Streams to operating points: posteriors, all settings, choices and their figures."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -18,21 +18,11 @@ from training.evaluation.streams.figures import (
 from training.evaluation.streams.files import StreamFile
 from training.evaluation.streams.hear import Heard
 from training.evaluation.tuning.choose import Choice, Target, choose
-from training.evaluation.tuning.count import Material, TuningSet
 from training.evaluation.tuning.posteriors import Posteriors, posteriors_of
-from training.evaluation.tuning.sweep import Repeat, Row, sweep
+from training.evaluation.tuning.sweep import DEFAULT_GRID, Grid, Row, sweep
+from training.evaluation.tuning.tuning_set import TuningSet, TuningStream
 
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """What is tried, in ms; thresholds are those of `threshold_grid`."""
-
-    smoothing_ms: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0)
-    refractory_ms: tuple[float, ...] = (250.0, 500.0, 750.0, 1000.0)
-    # a word of 0.2 s is whole for 0.8 s; a shorter time would tell short words twice
-    repeat_ms: tuple[Repeat, ...] = ("off", 800.0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,7 @@ class Tuning:
     """All settings with their counts, and the chosen ones; the first choice is the default."""
 
     file: ModelFile
-    bench: TuningSet
+    tuning_set: TuningSet
     rows: tuple[Row, ...]
     choices: tuple[Choice, ...]
 
@@ -51,33 +41,35 @@ def tune(
     negatives: Sequence[StreamFile],
     targets: Sequence[Target],
     cache: Path,
-    grid: Grid = Grid(),
+    grid: Grid = DEFAULT_GRID,
     progress: Progress = iter,
 ) -> Tuning:
     """Raises `MissingFileError` and `DataError` for streams that cannot be used."""
     every = list(dict.fromkeys([*positives, *negatives]))
     config = file.manifest.detector
-    material = [
-        Material(
+    streams = [
+        TuningStream(
             posteriors_of(stream, file, config, cache), stream in positives, stream in negatives
         )
         for stream in progress(every)
     ]
-    bench = TuningSet(material, file.manifest)
-    if not bench.spoken.any():
+    tuning_set = TuningSet(streams, file.manifest)
+    if not tuning_set.spoken.any():
         raise DataError(
             f"{positives[0].path}: no keyword of the model is spoken in the positives"
-            f" ({', '.join(bench.keywords)})"
+            f" ({', '.join(tuning_set.keywords)})"
         )
-    rows = sweep(bench, grid.smoothing_ms, grid.refractory_ms, grid.repeat_ms, progress)
-    return Tuning(file, bench, tuple(rows), tuple(choose(bench, rows, t) for t in targets))
+    rows = sweep(tuning_set, grid, progress)
+    return Tuning(
+        file, tuning_set, tuple(rows), tuple(choose(tuning_set, rows, t) for t in targets)
+    )
 
 
-def operating_point(bench: TuningSet, config: DetectorConfig) -> dict[str, Any]:
-    """Figures of a setting on all streams, by the detector that listens."""
+def operating_point(tuning_set: TuningSet, config: DetectorConfig) -> dict[str, Any]:
+    """Figures of a setting on all streams, from the detector itself."""
     results = [
-        (stream, scored(_heard(stream.posteriors, bench, config), bench.keywords))
-        for stream in bench.streams
+        (stream, scored(_replayed(stream.posteriors, tuning_set, config), tuning_set.keywords))
+        for stream in tuning_set.streams
     ]
     positive = [result for stream, result in results if stream.positive]
     hits = [hit for result in positive for hit in result.score.hits]
@@ -87,14 +79,14 @@ def operating_point(bench: TuningSet, config: DetectorConfig) -> dict[str, Any]:
     return {
         "detector": dataclasses.asdict(config),
         **recall_figures(len(hits), len(hits) + misses),
-        **false_accept_figures(sum(counting), bench.hours),
+        **false_accept_figures(sum(counting), tuning_set.hours),
         **latency_figures(hits),
         "false_accepts_in_positives": sum(others),
     }
 
 
-def _heard(posteriors: Posteriors, bench: TuningSet, config: DetectorConfig) -> Heard:
-    detector = Detector(bench.labels, config, bench.rate)
+def _replayed(posteriors: Posteriors, tuning_set: TuningSet, config: DetectorConfig) -> Heard:
+    detector = Detector(tuning_set.labels, config, tuning_set.rate)
     pushed = (
         detector.push(int(sample), values)
         for sample, values in zip(posteriors.samples, posteriors.values, strict=True)

@@ -8,19 +8,19 @@ from typing import Any
 
 import yaml
 
+from kws_edge.config.schema import parse
+from kws_edge.detection.config import DetectorConfig
 from kws_edge.model.interpreter import interpreter_name
-from training.evaluation.tuning.card import TUNING, number_or_off
+from training.evaluation.tuning.card import TUNING
 from training.evaluation.tuning.choose import Choice
-from training.evaluation.tuning.own import FEWEST
-from training.evaluation.tuning.picture import draw_det
-from training.evaluation.tuning.sweep import Row
+from training.evaluation.tuning.det_curve import draw_det
+from training.evaluation.tuning.per_keyword_thresholds import FEWEST
+from training.evaluation.tuning.sweep import TUNED, Row
 from training.evaluation.tuning.tune import Tuning, operating_point
 from training.stats import poisson_interval, wilson_interval
 
 COLUMNS = (
-    "smoothing_ms",
-    "refractory_ms",
-    "repeat_ms",
+    *TUNED,
     "threshold",
     "false_accepts",
     "false_accepts_per_hour",
@@ -36,8 +36,8 @@ COLUMNS = (
 
 
 def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
-    """``detector.yaml``, ``tuning.json``, ``det.csv`` and ``det.svg`` in ``folder``; what to
-    tell of them, a line a working point."""
+    """``detector.yaml``, ``tuning.json``, ``det.csv`` and ``det.svg`` in ``folder``; a
+    line about each operating point."""
     folder.mkdir(parents=True, exist_ok=True)
     report = as_report(tuning)
     (folder / TUNING).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
@@ -50,13 +50,13 @@ def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
     comment = "".join(f"# {text}\n" for text in lines)
     (folder / "detector.yaml").write_text(comment + yaml.safe_dump(document, sort_keys=False))
     _write_curve(tuning, folder / "det.csv")
-    (folder / "det.svg").write_text(draw_det(tuning, report["points"]) + "\n")
+    (folder / "det.svg").write_bytes(draw_det(tuning, report["points"]))
     return lines
 
 
 def as_report(tuning: Tuning) -> dict[str, Any]:
-    """Ready for JSON: which model on which streams, and each working point."""
-    manifest, bench = tuning.file.manifest, tuning.bench
+    """Ready for JSON: which model on which streams, and each operating point."""
+    manifest, tuning_set = tuning.file.manifest, tuning.tuning_set
     return {
         "model": manifest.name,
         "run_id": manifest.run_id,
@@ -70,25 +70,25 @@ def as_report(tuning: Tuning) -> dict[str, Any]:
                 "positive": s.positive,
                 "negative": s.negative,
             }
-            for s in bench.streams
+            for s in tuning_set.streams
         ],
         "points": {c.target.name: _point(tuning, c) for c in tuning.choices},
     }
 
 
 def _point(tuning: Tuning, choice: Choice) -> dict[str, Any]:
-    target, bench = choice.target, tuning.bench
+    target, tuning_set = choice.target, tuning.tuning_set
     return {
         "target": dataclasses.asdict(target),
         "met": choice.met,
         "hours_needed": 1 / target.false_accepts_per_hour,
-        **operating_point(bench, choice.row.config),
+        **operating_point(tuning_set, choice.row.config),
         "thresholds_by_word": _by_word(choice),
     }
 
 
 def _by_word(choice: Choice) -> dict[str, Any]:
-    """Why words have thresholds of their own, or have not."""
+    """Why keywords have thresholds of their own, or have not."""
     if choice.evidence is None:
         return {"kept": False, "why": "the target asks for a margin, not for a fit"}
     found = choice.evidence
@@ -102,16 +102,13 @@ def _by_word(choice: Choice) -> dict[str, Any]:
 
 
 def line(name: str, point: dict[str, Any]) -> str:
-    """A working point with its target, for people."""
+    """An operating point with its target, for people."""
     target, detector = point["target"]["false_accepts_per_hour"], point["detector"]
     short = point["hours"] < point["hours_needed"]
     shortfall = f"; too short to show it: that takes {point['hours_needed']:g} h" if short else ""
     return (
-        f"{name}: threshold {detector['threshold']:g}"
-        + "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
-        + f", smoothing {detector['smoothing_ms']:g} ms, refractory"
-        f" {detector['refractory_ms']:g} ms, repeat {number_or_off(detector['repeat_ms'])}:"
-        f" {point['false_accepts']} false accepts in {point['hours']:.2f} h,"
+        f"{name}: {parse(DetectorConfig, detector).describe()}"
+        f": {point['false_accepts']} false accepts in {point['hours']:.2f} h,"
         f" {point['false_accepts_per_hour']:.2f} per hour"
         f" ({point['false_accepts_per_hour_lower']:.2f} to"
         f" {point['false_accepts_per_hour_upper']:.2f}; target {target:g}"
@@ -124,7 +121,7 @@ def _write_curve(tuning: Tuning, path: Path) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        spoken, hours = int(tuning.bench.spoken.sum()), tuning.bench.hours
+        spoken, hours = int(tuning.tuning_set.spoken.sum()), tuning.tuning_set.hours
         writer.writerows(_columns(row, spoken, hours) for row in tuning.rows)
 
 
@@ -133,9 +130,7 @@ def _columns(row: Row, spoken: int, hours: float) -> list[float | int | str]:
     rejects = (row.misses / spoken, *wilson_interval(row.misses, spoken))
     false = (row.false_accepts, *poisson_interval(row.false_accepts))
     return [
-        config.smoothing_ms,
-        config.refractory_ms,
-        config.repeat_ms,
+        *(getattr(config, name) for name in TUNED),
         config.threshold,
         row.false_accepts,
         *(round(value / hours, 4) for value in false),

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.detection.detector import Detection, Detector, DetectorConfig
-from training.evaluation.tuning.replay import detections, replay, smooth
+from kws_edge.detection.replay import replay, smooth
 
 LABELS = ("yes", "no", "_unknown_", "_silence_")
 RATE = 16000
@@ -27,6 +27,8 @@ def decisions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:  # type: ignore
     values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     if draw(st.booleans()):  # as an int8 network gives them: with ties, and with 255 / 256
         values = np.round(values * 256).clip(0, 255) / 256
+    for row in draw(st.lists(st.integers(0, max(0, count - 1)), max_size=2 if count else 0)):
+        values[row, draw(st.integers(0, 3))] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
     return 16000 + np.cumsum(gaps, dtype=np.int64), values.astype(np.float32)
 
 
@@ -51,10 +53,6 @@ def test_the_replay_is_the_detector(
     detector = Detector(LABELS, config, RATE)
     pushed = [detector.push(int(s), p) for s, p in zip(samples, posteriors, strict=True)]
     smoothed = smooth(samples, posteriors, config.smoothing_ms, config.hop_ms, RATE)
-    thresholds = np.array(
-        [*(config.thresholds.get(word, config.threshold) for word in ("yes", "no")), np.inf, np.inf]
-    )
-    repeat = np.inf if config.repeat_ms == "off" else config.repeat_ms * 16
-    rows = replay(smoothed, thresholds, round(config.refractory_ms * 16), repeat)
     found: list[Detection] = [detection for detection in pushed if detection]
-    assert detections(smoothed, rows, LABELS, RATE) == found
+    assert replay(smoothed, LABELS, config, RATE) == found
+    assert all(0 < detection.score <= 1 for detection in found)

@@ -1,4 +1,4 @@
-"""Working points on made posteriors: what is fitted to noise is not taken."""
+"""Operating points on made posteriors: what is fitted to noise is not taken."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from kws_edge.model.file import read_model
 from kws_edge.model.manifest import Manifest
 from training.evaluation.streams.files import StreamFile
 from training.evaluation.tuning.choose import Choice, Target, choose
-from training.evaluation.tuning.count import Material, TuningSet
 from training.evaluation.tuning.posteriors import Posteriors
-from training.evaluation.tuning.sweep import sweep
+from training.evaluation.tuning.sweep import Grid, sweep
+from training.evaluation.tuning.tuning_set import TuningSet, TuningStream
 
 HOP, RATE = 1600, 16000
 Scores = dict[str, tuple[float, float]]  # of each word, the least and the most
@@ -23,7 +23,7 @@ def manifest(model_path: Path) -> Manifest:
     return read_model(model_path).manifest
 
 
-def stream(manifest: Manifest, scores: Scores, count: int, spoken: bool, seed: int) -> Material:
+def stream(manifest: Manifest, scores: Scores, count: int, spoken: bool, seed: int) -> TuningStream:
     """Every two seconds one of the words is decided for once, with a score of its range."""
     rng = np.random.default_rng(seed)
     labels = rng.choice(list(scores), count)
@@ -33,7 +33,7 @@ def stream(manifest: Manifest, scores: Scores, count: int, spoken: bool, seed: i
     words = [SpokenWord(2 * n + 0.3, 2 * n + 0.8, str(w)) for n, w in enumerate(labels)]
     samples = RATE + HOP * np.arange(20 * count, dtype=np.int64)
     file = StreamFile(Path(f"{seed}.wav"), tuple(words) if spoken else None)
-    return Material(Posteriors(file, 2.0 * count, samples, values), spoken, not spoken)
+    return TuningStream(Posteriors(file, 2.0 * count, samples, values), spoken, not spoken)
 
 
 def chosen(
@@ -43,8 +43,8 @@ def chosen(
         stream(manifest, right, count, True, 1),
         stream(manifest, wrong, count, False, 2),
     ]
-    bench = TuningSet(streams, manifest)
-    return choose(bench, sweep(bench, [0.0], [500.0], ["off"]), target)
+    tuning_set = TuningSet(streams, manifest)
+    return choose(tuning_set, sweep(tuning_set, Grid((0.0,), (500.0,), ("off",))), target)
 
 
 RATE_TARGET = Target("default", 20.0)  # 4 in 400 times 2 s

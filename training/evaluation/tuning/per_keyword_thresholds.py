@@ -1,4 +1,4 @@
-"""A threshold of its own for a word, only where the evidence carries it.
+"""Thresholds for single keywords, only where the evidence carries them.
 
 The rule: at least `FEWEST` times the word was spoken and at least so many false accepts of it
 were counted at the lowest threshold tried; and thresholds fitted on either half of every
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.tuning.count import HALVES, TuningSet
-from training.evaluation.tuning.replay import Ints
 from training.evaluation.tuning.sweep import Row
+from training.evaluation.tuning.tuning_set import HALVES, Ints, TuningSet
 
 FEWEST = 20
 PRICES = np.geomspace(1e-3, 1e3, 121)  # of a false accept, in misses
@@ -24,7 +23,7 @@ BOTH = tuple(range(HALVES))
 
 @dataclass(frozen=True)
 class Evidence:
-    """What stands behind thresholds by word: ``spoken`` and ``false_accepts`` (at the lowest
+    """What supports thresholds for single keywords: ``spoken`` and ``false_accepts`` (at the lowest
     threshold) of each, the words with enough of both, and (misses, false accepts) of held-out
     halves, None where no word has enough. ``kept`` says what was decided."""
 
@@ -56,19 +55,20 @@ class PerKeywordThresholds:
     """Fits thresholds to counts at one smoothing and refractory time.
 
     ``rows`` differ in their threshold alone, in ascending order. That what a word does depends
-    on its own threshold alone is nearly true: whoever uses a fit counts again.
+    on its own threshold alone is nearly true: a caller that uses a fit counts again.
     """
 
-    def __init__(self, bench: TuningSet, rows: Sequence[Row], per_hour: float) -> None:
+    def __init__(self, tuning_set: TuningSet, rows: Sequence[Row], per_hour: float) -> None:
         self._misses = np.stack([row.counts.misses for row in rows])  # [rows, halves, keywords]
         self._false = np.stack([row.counts.false_accepts for row in rows])
-        self._allowed = per_hour * bench.hours
-        spoken, false = bench.spoken.sum(axis=0), self._false[0].sum(axis=0)
+        self._allowed = per_hour * tuning_set.hours
+        spoken, false = tuning_set.spoken.sum(axis=0), self._false[0].sum(axis=0)
         self._carries = (spoken >= FEWEST) & (false >= FEWEST)
         self._spoken, self._candidates = (
-            dict(zip(bench.keywords, counts.tolist(), strict=True)) for counts in (spoken, false)
+            dict(zip(tuning_set.keywords, counts.tolist(), strict=True))
+            for counts in (spoken, false)
         )
-        self._keywords = bench.keywords
+        self._keywords = tuning_set.keywords
 
     def evidence(self) -> Evidence:
         """Each half fitted and counted on the other, with thresholds by word and without."""

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from kws_edge.detection.detector import DetectorConfig, is_keyword
-from kws_edge.detection.scoring import Score, SpokenWord, score
+from kws_edge.detection.config import DetectorConfig
+from kws_edge.detection.replay import Smoothed, replay, smooth
+from kws_edge.detection.scoring import SpokenWord, score
 from kws_edge.model.manifest import Manifest
 from training.evaluation.tuning.posteriors import Posteriors
-from training.evaluation.tuning.replay import Floats, Ints, Smoothed, detections, replay, smooth
+
+Ints = npt.NDArray[np.int64]
 
 HALVES = 2  # of every stream, by time: what is fitted on one is tried on the other
 
 
 @dataclass(frozen=True)
-class Material:
+class TuningStream:
     """A stream whose words count (``positive``), whose false accepts count (``negative``), or
     both."""
 
@@ -46,7 +49,7 @@ class Counts:
 class TuningSet:
     """All streams of a tuning, and the model's labels."""
 
-    def __init__(self, streams: Sequence[Material], manifest: Manifest) -> None:
+    def __init__(self, streams: Sequence[TuningStream], manifest: Manifest) -> None:
         self.streams = tuple(streams)
         self.labels = manifest.labels
         self.rate = manifest.features.sample_rate
@@ -61,7 +64,7 @@ class TuningSet:
                 )
 
     def smoothed(self, smoothing_ms: float) -> list[Smoothed]:
-        """Of each stream."""
+        """The smoothed posteriors of each stream."""
         return [
             smooth(
                 s.posteriors.samples, s.posteriors.values, smoothing_ms, self.base.hop_ms, self.rate
@@ -69,21 +72,13 @@ class TuningSet:
             for s in self.streams
         ]
 
-    def thresholds(self, config: DetectorConfig) -> Floats:
-        """``[labels]``, infinite where a label is no keyword."""
-        return np.array(
-            [config.threshold_of(label) if is_keyword(label) else np.inf for label in self.labels]
-        )
-
     def count(self, smoothed: Sequence[Smoothed], config: DetectorConfig) -> Counts:
-        """``smoothed`` is of this setting's smoothing."""
+        """Misses and false accepts with ``config``; ``smoothed`` has its smoothing."""
         misses, false_accepts = (np.zeros_like(self.spoken) for _ in range(2))
         others, latency = 0, list[float]()
-        thresholds = self.thresholds(config)
-        refractory = round(config.refractory_ms * self.rate / 1000)
-        repeat = np.inf if config.repeat_ms == "off" else round(config.repeat_ms * self.rate / 1000)
         for stream, part in zip(self.streams, smoothed, strict=True):
-            result = self._score(stream, part, replay(part, thresholds, refractory, repeat))
+            found = replay(part, self.labels, config, self.rate)
+            result = score(found, stream.words, self.keywords)
             wrong = self._by_word([(d.label, stream.half(d.time_s)) for d in result.false_accepts])
             if stream.negative:
                 false_accepts += wrong
@@ -95,10 +90,6 @@ class TuningSet:
         return Counts(
             misses, false_accepts, others, float(np.median(latency)) if latency else np.inf
         )
-
-    def _score(self, stream: Material, smoothed: Smoothed, rows: Ints) -> Score:
-        found = detections(smoothed, rows, self.labels, self.rate)
-        return score(found, stream.words, self.keywords)
 
     def _by_word(self, events: Sequence[tuple[str, int]]) -> Ints:
         """Events (label, half) as ``[halves, keywords]``; other labels do not count."""

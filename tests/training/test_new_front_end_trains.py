@@ -1,0 +1,79 @@
+"""A front end that training has never seen: cached, in tf.data, and one step of training."""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sweep_world import PITCHES, write_tones
+from toy_front_end import Differences
+
+from kws_edge.audio.files import one_window, read_audio
+from kws_edge.features.config import FeatureConfig, register_front_end, unregister_front_end
+from kws_edge.features.front_end import FrontEnd
+from training.data.cache import cached_arrays
+from training.data.clips import scan
+from training.data.splits import Split, split_clips
+
+tf = pytest.importorskip("tensorflow", reason="tf.data needs TensorFlow")
+make_dataset = importlib.import_module("training.data.tf_dataset").make_dataset
+
+LABELS = tuple(PITCHES)
+
+
+@pytest.fixture
+def config() -> Iterator[FeatureConfig]:
+    register_front_end(Differences)
+    yield FeatureConfig("differences", num_coefficients=8)
+    unregister_front_end("differences")
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    data = write_tones(tmp_path_factory.mktemp("data") / "tones")
+    return split_clips(scan(data, LABELS), "official")
+
+
+def test_one_step_of_training(config: FeatureConfig, split: Split) -> None:
+    dataset = make_dataset(split.training, LABELS, config, batch_size=8)
+    features, targets = next(iter(dataset))
+    first = one_window(read_audio(split.training[0].path, 16000), 16000)
+    np.testing.assert_array_equal(features[0, ..., 0], FrontEnd(config)(first))
+
+    keras = tf.keras
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential(
+        [
+            keras.layers.Input((*config.shape, 1)),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(len(LABELS)),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.Adam(0.01), loss)
+    before = network.get_weights()
+    assert np.isfinite(network.train_on_batch(features, targets))
+    changed = [np.abs(a - b).max() for a, b in zip(before, network.get_weights(), strict=True)]
+    assert min(changed) > 0
+
+
+def test_the_cache_holds_it(config: FeatureConfig, split: Split, tmp_path: Path) -> None:
+    arrays = cached_arrays(split, LABELS, config, tmp_path)
+    assert arrays.training.features.shape == (len(split.training), 49, 8)
+    other = FeatureConfig("differences", num_coefficients=8, num_mel_bins=20)
+    cached_arrays(split, LABELS, other, tmp_path)  # it has no mel bands
+    assert len(list(tmp_path.iterdir())) == 1
+    cached_arrays(split, LABELS, FeatureConfig("differences", num_coefficients=4), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("shape", [(16000,), (3, 16000), (2, 3, 16000)])
+def test_signals_in_any_leading_dimensions(shape: tuple[int, ...], config: FeatureConfig) -> None:
+    extract = importlib.import_module("training.data.tf_features").extract
+    signal = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    features = extract(signal, config)
+    assert features.shape == (*shape[:-1], 49, 8)
+    flat = signal.reshape(-1, 16000)[-1]
+    np.testing.assert_array_equal(features.numpy().reshape(-1, 49, 8)[-1], FrontEnd(config)(flat))
