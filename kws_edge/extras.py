@@ -14,6 +14,15 @@ PACKAGES = {
     "psf": ("python_speech_features>=0.6", "scipy"),
     "wyoming": ("wyoming>=1.5.4",),
     "zeroconf": ("zeroconf>=0.70",),
+    "ray": ("ray>=2.9",),
+    "training": (
+        "tensorflow-cpu>=2.16",
+        "matplotlib>=3.8",
+        "jinja2>=3.1",
+        "optuna>=4",
+        "scipy>=1.12",
+        "av>=12",
+    ),
 }
 
 
@@ -22,11 +31,14 @@ def install_hint(extra: str) -> str:
     return "pip install " + " ".join(f"'{package}'" for package in PACKAGES[extra])
 
 
+def not_installed(package: str, extra: str) -> ConfigError:
+    """The error for a ``package`` of ``extra`` that is missing, with the remedy."""
+    return ConfigError(f"{package} is not installed: {install_hint(extra)}")
+
+
 def import_extra(module: str, extra: str) -> Any:
     """The module; raises `ConfigError` with the remedy where it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{extra}: {error.name} is not installed: {install_hint(extra)}"
-        ) from error
+        raise ConfigError(f"{extra}: {not_installed(str(error.name), extra)}") from error

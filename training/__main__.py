@@ -22,7 +22,7 @@ def entry_point() -> None:
         package = (error.name or "").split(".")[0]
         if package in ("training", "kws_edge"):
             raise
-        sys.stderr.write(f"{NAME}: {package} {not_installed('training')}\n")
+        sys.stderr.write(f"{NAME}: {not_installed(package, 'training')}\n")
         sys.exit(ConfigError.exit_code)
 
 

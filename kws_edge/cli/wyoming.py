@@ -139,4 +139,4 @@ def _announced_as(name: str) -> str:
 
 def _need(package: str, extra: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise ConfigError(f"{package} {not_installed(extra)}")
+        raise not_installed(package, extra)

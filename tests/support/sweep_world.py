@@ -9,12 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training.train.trained import TrainingResult
-
-from kws_edge.audio.files import write_wav
-from kws_edge.config.schema import parse
-from kws_edge.types import FloatArray
-from training.config import RunConfig
 from training.sweep.config import SweepConfig
 from training.sweep.executor import Epoch, Failure, Finished
 from training.sweep.plans import Plan
@@ -22,6 +16,12 @@ from training.sweep.progress import Progress
 from training.sweep.records import Records
 from training.sweep.runner import Sweep
 from training.sweep.trial import Trial
+from training.train.trained import TrainingResult
+
+from kws_edge.audio.files import write_wav
+from kws_edge.config.schema import parse
+from kws_edge.types import FloatArray
+from training.config import RunConfig
 
 ROOT = Path(__file__).parents[2]
 PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}

@@ -17,6 +17,7 @@ class Commands(LazyGroup):
         "tune": "training.cli.tune",
         "release": "training.cli.release",
         "build": "training.cli.build",
+        "experiment": "training.cli.experiment",
         "upgrade": "training.cli.upgrade",
     }
 
@@ -25,6 +26,7 @@ class Commands(LazyGroup):
 def main() -> None:
     """Make keyword models: fetch recordings, train or adapt a network, export it to TFLite,
     evaluate it on clips, streams and recordings, tune its detector, and release it.
+    ``experiment`` compares many trainings.
 
     The groups ``data`` and ``evaluate`` have commands of their own: see their --help.
     """

@@ -112,7 +112,7 @@ def _share(hits: npt.NDArray[np.bool_]) -> dict[str, float]:
 
 def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
     """``<model>.json``, ``<model>-confusion.csv`` and ``.png`` below ``folder``."""
-    from training.report.plots import draw_confusion
+    from training.report.figures import draw_confusion
 
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / result["model"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.recordings.markdown import as_markdown
-from training.report.plots import draw_confusion
+from training.report.figures import draw_confusion
 
 
 def write_verdict(verdict: dict[str, Any], folder: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Experiments: variants of a training configuration, trained, converted, timed and compared."""

@@ -1,0 +1,256 @@
+"""Where trials are trained: in a process beside this one, or as tasks of a Ray cluster."""
+
+import math
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import kws_edge
+import training
+from kws_edge.errors import ConfigError, KwsEdgeError
+from training.config import TrainingConfig
+from training.experiments.config import Resources
+from training.experiments.trials import Trial
+from training.train.result import TrainingResult
+
+if TYPE_CHECKING:
+    from training.data.prepare import TrainingData
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Where recordings, split lists and prepared features are."""
+
+    data: Path
+    split_lists: Path | None
+    cache: Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial as a configuration; ``judged_by`` is the one whose validation windows count."""
+
+    trial: Trial
+    config: TrainingConfig
+    judged_by: TrainingConfig | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial has no result, in one line."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job and its outcome."""
+
+    job: Job
+    outcome: TrainingResult | Failure
+
+
+class Executor(Protocol):
+    """Runs up to ``slots`` jobs at a time."""
+
+    @property
+    def slots(self) -> int: ...
+
+    def submit(self, job: Job) -> None: ...
+
+    def wait(self) -> Finished | str:
+        """The next job that ended, or a line about one that is under way."""
+
+    def close(self) -> None:
+        """Stop what is still running."""
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's kind, the first line of its message and where it was raised."""
+    lines = str(error).strip().splitlines() or [""]
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {lines[0][:400]}{where}"
+
+
+class LocalExecutor:
+    """One job at a time, each in a process of its own: Keras uses all cores for it.
+
+    A trial that runs out of memory or crashes the interpreter fails alone.
+    """
+
+    slots = 1
+
+    def __init__(self, recordings: Recordings) -> None:
+        self._recordings = recordings
+        self._log = tempfile.NamedTemporaryFile(prefix="kws-edge-trial-")  # noqa: SIM115
+        self._running: tuple[Job, BaseProcess, Connection] | None = None
+
+    def submit(self, job: Job) -> None:
+        # spawn, not fork: a forked TensorFlow hangs
+        context = multiprocessing.get_context("spawn")
+        receiver, sender = context.Pipe(duplex=False)
+        self._log.seek(0)
+        self._log.truncate()
+        arguments = (sender, job, self._recordings, Path(self._log.name))
+        process = context.Process(target=_child, args=arguments)
+        process.start()
+        sender.close()  # the child's end is then the only one, and its death ends the pipe
+        self._running = job, process, receiver
+
+    def wait(self) -> Finished | str:
+        if self._running is None:
+            raise RuntimeError("nothing was submitted")
+        job, process, receiver = self._running
+        try:
+            message: str | TrainingResult | Failure = receiver.recv()
+        except EOFError:
+            process.join()
+            message = Failure(self._last_words(process.exitcode))
+        if isinstance(message, str):
+            return message
+        process.join()
+        self._running = None
+        return Finished(job, message)
+
+    def close(self) -> None:
+        if self._running:
+            self._running[1].kill()
+        self._log.close()
+
+    def _last_words(self, code: int | None) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f"its process ended with exit code {code}" + (f": {lines[-1]}" if lines else "")
+
+
+def _child(sender: Connection, job: Job, recordings: Recordings, log: Path) -> None:
+    # TensorFlow's messages would disturb the progress lines; after a crash they are the reason
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        from training.experiments.work import prepared, work  # Keras, which the parent has not
+
+        sender.send(work(job, prepared(job, recordings, sender.send), sender.send))
+    except Exception as error:
+        sender.send(Failure(one_line(error)))
+
+
+def _die_with_parent() -> None:
+    """A killed experiment must not leave a training behind that nobody waits for."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+class RayExecutor:
+    """As many jobs at a time as the cluster has room for.
+
+    The examples are prepared here and travel through Ray's object store, and so does this
+    program: a node needs Keras and a backend, but neither the clips nor an installation.
+    """
+
+    def __init__(self, address: str, resources: Resources, recordings: Recordings) -> None:
+        self._ray = _connect(address, resources)
+        self._resources, self._recordings = resources, recordings
+        if not self._room():
+            self._ray.shutdown()
+            raise ConfigError(
+                f"--ray {address}: no node has the {resources.num_cpus:g} CPUs and"
+                f" {resources.num_gpus:g} GPUs that a trial asks for"
+            )
+        self._task = self._ray.remote(
+            num_cpus=resources.num_cpus,
+            num_gpus=resources.num_gpus,
+            max_retries=resources.max_retries,  # where the worker is lost, not where it fails
+            max_calls=1,  # a process for each trial: nothing of Keras's stays behind
+        )(_task)
+        self._running: dict[Any, Job] = {}
+
+    @property
+    def slots(self) -> int:
+        """Room for jobs now: nodes come and go. One at least, which then waits."""
+        return max(1, self._room())
+
+    def submit(self, job: Job) -> None:
+        try:
+            from training.experiments.work import prepared
+
+            examples = prepared(job, self._recordings, lambda _: None).in_memory()
+            reference = self._task.remote(job, self._ray.put(examples))
+        except (KwsEdgeError, OSError) as error:  # a full disk, an unreadable clip
+            reference = self._ray.put(Failure(one_line(error)))
+        self._running[reference] = job
+
+    def wait(self) -> Finished:
+        (reference,), _ = self._ray.wait(list(self._running), num_returns=1)
+        job = self._running.pop(reference)
+        try:
+            outcome: TrainingResult | Failure = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:  # lost more often than it may be
+            outcome = Failure(one_line(error))
+        return Finished(job, outcome)
+
+    def close(self) -> None:
+        self._ray.shutdown()
+
+    def _room(self) -> int:
+        asked = {"CPU": self._resources.num_cpus, "GPU": self._resources.num_gpus}
+        return sum(
+            min(
+                math.floor(node["Resources"].get(kind, 0) / amount)
+                for kind, amount in asked.items()
+                if amount
+            )
+            for node in self._ray.nodes()
+            if node["Alive"]
+        )
+
+
+def _connect(address: str, resources: Resources) -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError("--ray needs Ray: pip install 'kws-edge[ray]'") from error
+    threads = str(max(1, int(resources.num_cpus)))
+    environment = {
+        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", ""),
+        # trials side by side on one machine keep to the cores that they asked for
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    packages = [str(Path(str(package.__file__)).parent) for package in (kws_edge, training)]
+    try:
+        ray.init(
+            address=address,
+            runtime_env={
+                "py_modules": packages,
+                "env_vars": {name: value for name, value in environment.items() if value},
+            },
+            log_to_driver=False,
+        )
+    except (ray.exceptions.RayError, ConnectionError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"--ray {address}: {' '.join(str(error).split())}") from error
+    return ray
+
+
+def _task(job: Job, examples: "TrainingData") -> TrainingResult | Failure:
+    """One trial, on a node of the cluster."""
+    try:
+        from training.experiments.work import work
+
+        return work(job, examples, lambda _: None)
+    except Exception as error:
+        return Failure(one_line(error))
