@@ -18,7 +18,6 @@ PACKAGES = {
     "training": (
         "tensorflow-cpu>=2.16",
         "matplotlib>=3.8",
-        "jinja2>=3.1",
         "optuna>=4",
         "scipy>=1.12",
         "av>=12",

@@ -52,5 +52,4 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         )
         for m in manifest.metrics
     ]
-    others = ", ".join(bundled_models())
-    return [*rows, ("data", manifest.attribution), ("bundled", others)]
+    return [*rows, ("data", manifest.attribution)]
