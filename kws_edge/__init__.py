@@ -1,21 +1,25 @@
 """Keyword spotting on a live microphone.
 
-spotter = kws_edge.KeywordSpotter.load()
-for block in blocks:                     # float32 in [-1, 1), 16 kHz mono, any length
-    for detection in spotter.push(block):
-        print(detection.time_s, detection.label, detection.score)
+for detection in kws_edge.listen():      # the microphone; or listen("recording.wav")
+    print(detection.time_s, detection.label, detection.score)
+
+Every error that a user can mend is a `KwsEdgeError`.
 """
 
 from kws_edge.detection.detector import Detection, DetectorConfig
+from kws_edge.engine import listen
 from kws_edge.errors import KwsEdgeError
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.features.stream import FeatureStream
 from kws_edge.model.classifier import Classifier
-from kws_edge.spotter import KeywordSpotter
+from kws_edge.sources.files import AudioFile
+from kws_edge.sources.microphone import Microphone
+from kws_edge.spotter import KeywordSpotter, load_model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
+    "AudioFile",
     "Classifier",
     "Detection",
     "DetectorConfig",
@@ -24,5 +28,8 @@ __all__ = [
     "FrontEnd",
     "KeywordSpotter",
     "KwsEdgeError",
+    "Microphone",
     "__version__",
+    "listen",
+    "load_model",
 ]

@@ -1,4 +1,4 @@
-"""What the daemon has to say: one kind of event, with a documented JSON form.
+"""What an engine reports: one kind of event, with a documented JSON form.
 
 The stream's own time (``time_s``, ``sample``) is the only clock of the pipeline; ``utc`` is
 stamped on when an event leaves it.
@@ -24,10 +24,10 @@ class Event:
 
     - ``detection``: ``label``, ``score`` (0 to 1).
     - ``near_miss``: the same, of a word that came near its threshold and not to it; only
-      where the configuration asks for them (``triggers.near_miss``).
+      where the configuration asks for them (``clips.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
-    - ``stopped``: ``seconds`` of audio heard in all, ``reason``.
+    - ``stopped``: ``seconds`` of audio in all, ``reason``.
 
     ``id`` counts the events of a process from 1; ``sample`` and ``time_s`` are the place in
     the stream.

@@ -5,12 +5,39 @@ from typing import Any
 
 from kws_edge.errors import ConfigError
 
+# What each extra of setup.cfg installs. kws-edge itself is on no package registry, so messages
+# name these packages instead of the extra.
+PACKAGES = {
+    "litert": ("ai-edge-litert>=2.1",),
+    "mqtt": ("paho-mqtt>=2.0",),
+    "metrics": ("prometheus-client>=0.19",),
+    "psf": ("python_speech_features>=0.6", "scipy"),
+    "wyoming": ("wyoming>=1.5.4",),
+    "zeroconf": ("zeroconf>=0.70",),
+    "ray": ("ray>=2.9",),
+    "training": (
+        "tensorflow-cpu>=2.16",
+        "matplotlib>=3.8",
+        "optuna>=4",
+        "scipy>=1.12",
+        "av>=12",
+    ),
+}
+
+
+def install_hint(extra: str) -> str:
+    """The command that installs what an extra needs, in any environment."""
+    return "pip install " + " ".join(f"'{package}'" for package in PACKAGES[extra])
+
+
+def not_installed(package: str, extra: str) -> ConfigError:
+    """The error for a ``package`` of ``extra`` that is missing, with the remedy."""
+    return ConfigError(f"{package} is not installed: {install_hint(extra)}")
+
 
 def import_extra(module: str, extra: str) -> Any:
-    """The module; raises `ConfigError` naming the extra where it is not installed."""
+    """The module; raises `ConfigError` with the remedy where it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{extra}: {error.name} is not installed; pip install 'kws-edge[{extra}]'"
-        ) from error
+        raise ConfigError(f"{extra}: {not_installed(str(error.name), extra)}") from error

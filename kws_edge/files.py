@@ -10,8 +10,8 @@ from kws_edge.errors import ConfigError
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write ``data`` under another name in the same folder, then rename. Raises `OSError`.
 
-    The other name starts with a dot and does not end as ``path`` does, so that nobody takes
-    what a power cut leaves for the file. ``mode`` are its rights, less the umask's.
+    The other name starts with a dot and does not end as ``path`` does, so that the rest
+    that a power cut leaves is not taken for the file. ``mode`` is its mode before the umask.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)  # of a process that had this number before
@@ -39,8 +39,8 @@ def _sync_folder(folder: Path) -> None:
 def read_secret(path: Path, where: str) -> str:
     """The text of a file that others may not read, without the space around it.
 
-    Raises `ConfigError`, beginning with the setting ``where``. What systemd hands over
-    (``LoadCredential=``) is trusted: its access control shows as rights of a group.
+    Raises `ConfigError`, beginning with the setting ``where``. Credentials of systemd
+    (``LoadCredential=``) are trusted: their access control shows as rights of a group.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -64,16 +64,29 @@ def private_folder(path: Path, where: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
-        mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
         raise ConfigError(f"{where}: {path}: {error.strerror}") from error
-    if mode & 0o077:
-        raise ConfigError(
+    if fault := check_private_folder(path, where):
+        raise ConfigError(fault)
+
+
+def check_private_folder(path: Path, where: str) -> str:
+    """The reason why `private_folder` would fail, or an empty string; changes nothing."""
+    try:
+        nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        mode = stat.S_IMODE(nearest.stat().st_mode)
+    except OSError as error:
+        return f"{where}: {path}: {error.strerror}"
+    if not nearest.is_dir():
+        return f"{where}: {nearest}: is no folder"
+    if nearest == path and mode & 0o077:
+        return (
             f"{where}: {path} is open to others (mode {mode:03o}); chmod 700 {path},"
             " or name a folder that is not there yet"
         )
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError(f"{where}: {path}: may not be written to")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{where}: {nearest}: may not be written to"
+    return ""
 
 
 def _is_credential(path: Path) -> bool:

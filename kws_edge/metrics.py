@@ -1,4 +1,4 @@
-"""Figures of a running daemon. Plain numbers: whoever shows them asks for them."""
+"""Counters of a running engine; exporters pull them."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -8,6 +8,8 @@ from typing import Protocol
 
 from kws_edge.detection.detector import is_keyword
 from kws_edge.events import Event
+from kws_edge.sources.base import Block
+from kws_edge.spotter import Decision
 
 # 0.1 ms to 100 ms: a decision is due every 20 to 100 ms, on machines from a laptop to a Pi Zero
 INFERENCE_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
@@ -16,7 +18,7 @@ _STATE = {"open": "open", "back": "open", "sound": "open", "lost": "lost", "sile
 
 
 class Queue(Protocol):
-    """What a `SinkWorker` says of itself."""
+    """The figures of a `SinkWorker`."""
 
     @property
     def waiting(self) -> int: ...
@@ -48,10 +50,10 @@ class Histogram:
 
 @dataclass(eq=False)
 class Metrics:
-    """Fed by the daemon: each event to `count`, each inference to ``inference.observe``.
+    """An `Observer` of an engine.
 
     ``audio_seconds`` (of the stream, lost audio included), ``rested_seconds`` (of them, without
-    a decision) and ``sinks`` (by name) are asked for when somebody looks, from another thread.
+    the network) and ``sinks`` (by name) are called when an exporter pulls, from its thread.
     """
 
     model_name: str
@@ -70,8 +72,15 @@ class Metrics:
         self.detections = {label: 0 for label in self.labels if is_keyword(label)}
         self.near_misses = dict(self.detections)
 
-    def count(self, event: Event) -> None:
-        """Take note of an event."""
+    def block(self, block: Block) -> None: ...
+
+    def decision(self, decision: Decision) -> None:
+        """Count an inference."""
+        if not decision.idle:
+            self.inference.observe(decision.seconds)
+
+    def event(self, event: Event) -> None:
+        """Count an event."""
         if event.type == "detection":
             self.detections[event.data["label"]] += 1
         elif event.type == "near_miss":

@@ -4,38 +4,65 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from kws_edge.audio.history import History
+from kws_edge.audio.buffer import SampleBuffer
+from kws_edge.audio.files import from_pcm16
 from kws_edge.detection.detector import Detection, Detector, DetectorConfig
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.detection.near_miss import NearMiss
+from kws_edge.errors import DataError
 from kws_edge.features.stream import FeatureStream
 from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.types import FloatArray
 
+LOUDEST = 100.0  # 40 dB above full scale: no gain does that, int16 taken for floats does
+
 
 @dataclass(frozen=True)
 class Decision:
-    """One look at the window that ends at ``sample``: ``posteriors [labels]``, and the
-    ``seconds`` that the network took. ``rested``: there was silence, the network was not
-    asked, and the posteriors are those of nothing, zeros."""
+    """The ``posteriors [labels]`` of the window that ends at ``sample``, and the ``seconds``
+    that the network took. ``idle``: there was silence, the network did not run, and the
+    posteriors are zeros."""
 
     sample: int
     posteriors: FloatArray
     seconds: float
-    rested: bool = False
+    idle: bool = False
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """All that follows from a `DetectorConfig`, built before any of it is in force."""
+
+    config: DetectorConfig
+    detector: Detector
+    hop_samples: int
+    smoothing_samples: int
+    gate: IdleGate | None
+    buffer: SampleBuffer
+
+
+def load_model(model: str | Path = "default", num_threads: int = 1) -> Classifier:
+    """A model file (``.tflite``), or a bundled model by its name, ready to run.
+
+    Raises `MissingFileError`, `ModelError` (damaged, or not made for this program) and
+    `InterpreterError`, all of them `KwsEdgeError`.
+    """
+    return Classifier.load(find_model(model), num_threads)
 
 
 class KeywordSpotter:
     """Features, classifier and detector over one stream of audio.
 
     A decision falls every ``hop_ms`` (rounded to whole frames, or chunks of a streaming
-    model), the first when a whole window has been heard; which blocks the audio comes in
-    makes no difference. ``on_decision`` is told of each. With ``gate_dbfs`` it rests in
-    silence: nothing is spotted there, and what follows is spotted as if it had not rested.
+    model), the first after one whole window; which blocks the audio comes in makes no
+    difference. Each is passed to ``on_decision``. With ``gate_dbfs`` the network idles in
+    silence: nothing is spotted there, and what follows is spotted as if it had run.
     """
 
     def __init__(
@@ -45,9 +72,9 @@ class KeywordSpotter:
         on_decision: Callable[[Decision], None] | None = None,
         near_miss: float = 0.0,
     ) -> None:
+        """``config``: instead of the model's own. Raises `ValidationErrors`."""
         manifest = classifier.manifest
         self.base_config, self.presets = manifest.detector, manifest.presets
-        self.config = config or manifest.detector
         self.on_decision = on_decision
         self.features = manifest.features
         self._classifier = classifier
@@ -56,54 +83,63 @@ class KeywordSpotter:
         self._near_miss = near_miss
         frames, _ = self.features.shape
         self._window = self.features.frame_length + (frames - 1) * self.features.frame_step
-        self._history = History(self._window)
-        self._rested = 0
-        self.reconfigure(self.config)
+        self._buffer = SampleBuffer(self._window)
+        self._idle_samples = 0
+        # the first decision without the network, in a silence that goes on
+        self._idle_since: int | None = None
         self._begin()
+        self._use(self._settings(config or manifest.detector))
 
     @classmethod
     def load(
         cls, model: str | Path = "default", config: DetectorConfig | None = None
     ) -> "KeywordSpotter":
-        """A spotter for a model file or the name of one that ships."""
-        return cls(Classifier.load(find_model(model)), config)
+        """A spotter for a model file or the name of a bundled one; raises as `load_model`."""
+        return cls(load_model(model), config)
 
     @property
-    def samples_heard(self) -> int:
-        """Samples of the stream so far, skipped ones included."""
-        return self._history.end
+    def samples_processed(self) -> int:
+        """Samples of the stream so far, lost ones included."""
+        return self._buffer.end
 
     @property
-    def samples_rested(self) -> int:
-        """Samples of the stream for which no decision was made, since there was silence."""
-        return self._rested
+    def samples_idle(self) -> int:
+        """Samples of the stream for which the network did not run, since there was silence."""
+        return self._idle_samples
 
-    def push(self, block: FloatArray) -> list[Detection]:
-        """Take ``block [n]`` (float32 in [-1, 1), mono, at the model's rate), any n."""
+    def push(self, block: FloatArray | npt.NDArray[np.int16]) -> list[Detection]:
+        """Process ``block [n]``, mono, at the model's rate, any n: float32 in [-1, 1), or int16.
+
+        Returns the detections that fell within it. Raises `DataError` for another type or
+        shape, and for samples that are NaN, infinite or far beyond full scale.
+        """
+        block = _checked(block)
         detections = []
         while len(block):
-            part = block[: self._next_decision - self._history.end]
+            part = block[: self._next_decision - self._buffer.end]
             block = block[len(part) :]
-            self._history.push(part)
-            if self._history.end == self._next_decision:
+            self._buffer.push(part)
+            if self._buffer.end == self._next_decision:
                 self._next_decision += self._hop
-                if detection := self._decide(self._history.end):
+                if detection := self._decide(self._buffer.end):
                     detections.append(detection)
         return detections
 
+    def prepare(self, config: DetectorConfig) -> Callable[[], None]:
+        """Build all that other settings need; the function that puts them in force.
+
+        It cannot fail and is to be called before the next `push`. Settings that are equal to
+        those in force change nothing: what the detector knows is carried over. Raises
+        `ValidationErrors`, and then nothing has changed.
+        """
+        if config == self.config:
+            return lambda: None
+        settings = self._settings(config)
+        return lambda: self._use(settings)
+
     def reconfigure(self, config: DetectorConfig) -> None:
-        """Detect by other settings from now on, without losing audio. Raises `ValidationErrors`."""
-        rate = self.features.sample_rate
-        detector = Detector(self._classifier.manifest.labels, config, rate, self._near_miss)
-        self.config, self._detector = config, detector
-        step = self.features.frame_step * self._follow.chunk_frames
-        self._hop = max(1, round(config.hop_ms * rate / 1000 / step)) * step
-        self._smoothing = round(config.smoothing_ms * rate / 1000)
-        reach = self._window + self._smoothing  # what the mean of a decision depends on
-        level = config.gate_dbfs
-        self._gate = None if level == "off" else IdleGate(level, reach, rate)
-        self._history = self._history.resized(reach + 1)
-        self._resting_since: int | None = None  # first decision of a rest under these settings
+        """Detect by other settings from now on, without losing audio. Raises as `prepare`."""
+        self.prepare(config)()
 
     def take_near_misses(self) -> list[NearMiss]:
         """Words nearly spotted since the last call; see `Detector`."""
@@ -111,45 +147,70 @@ class KeywordSpotter:
 
     def skip(self, samples: int) -> None:
         """Audio was lost: the clock goes on, all else starts afresh."""
-        self._history.skip(samples)
+        self._buffer.skip(samples)
         self._stream.reset()
         self._follow.reset()
         self._detector.reset()
         self._begin()
+        if self._gate:
+            self._gate.reset(self._began)
 
     def set_active_keywords(self, keywords: Collection[str]) -> None:
         """Spot these alone from now on: others neither count nor start a refractory time."""
         self._detector.set_active_keywords(keywords)
 
+    def _settings(self, config: DetectorConfig) -> _Settings:
+        rate = self.features.sample_rate
+        detector = Detector(self._classifier.manifest.labels, config, rate, self._near_miss)
+        step = self.features.frame_step * self._follow.chunk_frames
+        smoothing = round(config.smoothing_ms * rate / 1000)
+        reach = self._window + smoothing  # what the mean of a decision depends on
+        level = config.gate_dbfs
+        gate = None if level == "off" else IdleGate(level, reach, rate)
+        if gate:
+            gate.reset(self._began)
+        return _Settings(
+            config=config,
+            detector=detector,
+            hop_samples=max(1, round(config.hop_ms * rate / 1000 / step)) * step,
+            smoothing_samples=smoothing,
+            gate=gate,
+            buffer=self._buffer.resized(reach + 1),
+        )
+
+    def _use(self, settings: _Settings) -> None:
+        self.config, self._detector = settings.config, settings.detector
+        self._hop, self._smoothing = settings.hop_samples, settings.smoothing_samples
+        self._gate, self._buffer = settings.gate, settings.buffer
+        self._idle_since = None
+
     def _begin(self) -> None:
-        self._current = self._history.end  # features have been made up to here
-        self._next_decision = self._history.end + self._window
-        self._resting_since = None
-        if self._gate:
-            self._gate.reset(self._history.end)
+        self._began = self._current = self._buffer.end  # features have been made up to here
+        self._next_decision = self._buffer.end + self._window
+        self._idle_since = None
 
     def _decide(self, sample: int) -> Detection | None:
-        if self._gate and not self._gate.is_open(self._history):
-            self._rest(sample)
+        if self._gate and not self._gate.is_open(self._buffer):
+            self._idle(sample)
             return None
-        if self._resting_since is not None:
+        if self._idle_since is not None:
             # the silent decisions that the mean of this one includes
             first = sample - (self._smoothing - 1) // self._hop * self._hop
-            for passed in range(max(first, self._resting_since), sample, self._hop):
-                self._detector.backfill(passed, self._look(passed))
-            self._resting_since = None
-        return self._detector.push(sample, self._look(sample))
+            for passed in range(max(first, self._idle_since), sample, self._hop):
+                self._detector.backfill(passed, self._posteriors(passed))
+            self._idle_since = None
+        return self._detector.push(sample, self._posteriors(sample))
 
-    def _rest(self, sample: int) -> None:
-        if self._resting_since is None:
-            self._resting_since = sample
-        self._rested += self._hop
+    def _idle(self, sample: int) -> None:
+        if self._idle_since is None:
+            self._idle_since = sample
+        self._idle_samples += self._hop
         self._detector.idle(sample)
         if self.on_decision:
             nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
-            self.on_decision(Decision(sample, nothing, 0.0, rested=True))
+            self.on_decision(Decision(sample, nothing, 0.0, idle=True))
 
-    def _look(self, sample: int) -> FloatArray:
+    def _posteriors(self, sample: int) -> FloatArray:
         self._make_current(sample)
         started = time.perf_counter()
         posteriors = self._follow(self._stream.window, self._stream.frames_seen)
@@ -160,13 +221,33 @@ class KeywordSpotter:
 
     def _make_current(self, sample: int) -> None:
         """Bring all that is kept from decision to decision up to ``sample``: from the new
-        samples, or afresh from the window's where a rest or a hop was longer than that."""
+        samples, or afresh from the window's where an idle time or a hop was longer than that."""
         start = sample - self._window
         if self._current < start:
-            previous = self._history.read(start - 1, start)
+            _, previous = self._buffer.read(start - 1, start)
             self._stream.reset(float(previous[0]))
             self._follow.reset()
             self._current = start
-        new = self._history.read(self._current, sample)
+        _, new = self._buffer.read(self._current, sample)
         self._stream.push(new)
         self._current = sample
+
+
+def _checked(block: npt.NDArray[Any]) -> FloatArray:
+    """``block [n]`` as float32 in [-1, 1). Raises `DataError`."""
+    if not isinstance(block, np.ndarray):
+        raise DataError(f"audio: found {type(block).__name__}, expected a NumPy array [n]")
+    if block.ndim != 1:
+        raise DataError(f"audio: found shape {block.shape}, expected one channel, [n]")
+    if block.dtype == np.int16:
+        return from_pcm16(block)
+    if block.dtype != np.float32:
+        raise DataError(f"audio: found {block.dtype}, expected float32 in [-1, 1) or int16")
+    if len(block):
+        peak = max(float(block.max()), -float(block.min()))
+        if not peak < LOUDEST:  # nor NaN, which no comparison holds for
+            raise DataError(
+                f"audio: found a sample of {peak:g}, expected float32 in [-1, 1): int16 samples"
+                " have the type int16, or are divided by 32768"
+            )
+    return block

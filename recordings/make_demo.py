@@ -1,6 +1,7 @@
 """Make recordings/demo.wav and its label track out of synthetic voices.
 
 All speech comes from Debian packages; recordings/README.md names them and their licences.
+It needs kws-edge to be installed, which measures where the words are.
 To change who says what, edit VOICES and SCRIPT. Run it: python3 recordings/make_demo.py
 """
 
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kws_edge.audio.speech_level import measure_speech
 
 Audio = NDArray[np.float64]
 
@@ -109,7 +112,11 @@ def synthesize(word: str, voice: str) -> Audio:
     return data.astype(np.float64) / 32768.0
 
 
-def speech_bounds(audio: Audio) -> tuple[int, int]:
+def cut_points(audio: Audio) -> tuple[int, int]:
+    """Where the edit cuts the silence off a voice, before MARGIN is added on either side.
+
+    This is no measure of the word: the label track has that from kws_edge.audio.speech_level.
+    """
     # Pre-emphasis favours fricatives and bursts ("yes", "left") over the hum of the voices.
     sharp = audio[1:] - 0.9 * audio[:-1]
     energy = np.mean(np.lib.stride_tricks.sliding_window_view(sharp, FRAME)[::HOP] ** 2, axis=1)
@@ -118,11 +125,11 @@ def speech_bounds(audio: Audio) -> tuple[int, int]:
 
 
 def speak(word: str, voice: str) -> Audio:
-    """The word with exactly MARGIN samples before and after the speech, faded, peak at 1.0."""
+    """The word cut out of its silence with MARGIN on either side, faded, peak at 1.0."""
     audio: Audio = np.pad(synthesize(word, voice), 2 * MARGIN)
     if not audio.any():
         raise DemoError(f"{word} by {voice}: no sound came out")
-    start, end = speech_bounds(audio)
+    start, end = cut_points(audio)
     if end - start > RATE:
         raise DemoError(f"{word} by {voice}: longer than the one-second window of a model")
     part = audio[start - MARGIN : end + MARGIN].copy()
@@ -138,7 +145,7 @@ def noise(samples: int) -> Audio:
 
 
 def add(track: Audio, word: Audio, start: int, peak_dbfs: float) -> None:
-    """Mix the word into the track so that its speech starts at `start`."""
+    """Mix the word into the track so that its first cut point lies at `start`."""
     first = start - MARGIN
     low, high = max(first, 0), min(first + word.size, track.size)
     track[low:high] += word[low - first : high - first] * amplitude(peak_dbfs)
@@ -152,6 +159,17 @@ def write_wav(path: Path, audio: Audio) -> None:
         file.writeframes(pcm.tobytes())
 
 
+def label_track(words: Sequence[str], track: Audio) -> str:
+    """The bounds of the words in the track as everything in this project measures them."""
+    sounds = measure_speech(track.astype(np.float32), RATE).sounds
+    if len(sounds) != len(words):
+        raise DemoError(f"{len(sounds)} sounds stand out of the track, expected {len(words)}")
+    return "".join(
+        f"{sound.start / RATE:.3f}\t{sound.end / RATE:.3f}\t{word}\n"
+        for sound, word in zip(sounds, words, strict=True)
+    )
+
+
 def make_demo(folder: Path) -> None:
     require({"sox"} | {VOICES[voice][0] for voice in SCRIPT.values()})
     rng = np.random.default_rng(SEED)
@@ -162,11 +180,10 @@ def make_demo(folder: Path) -> None:
     clips = [speak(word, SCRIPT[word]) for word in words]
     ends = [int(start) + clip.size - 2 * MARGIN for start, clip in zip(starts, clips, strict=True)]
     track = noise(ends[-1] + round(QUIET_S * RATE))
-    labels = ""
-    for word, clip, start, end, peak in zip(words, clips, starts, ends, peaks, strict=True):
+    for clip, start, peak in zip(clips, starts, peaks, strict=True):
         add(track, clip, int(start), float(peak))
-        labels += f"{start / RATE:.3f}\t{end / RATE:.3f}\t{word}\n"
     write_wav(folder / "demo.wav", track)
+    labels = label_track(words, track)
     (folder / "demo.labels.txt").write_text(labels, encoding="ascii", newline="\n")
 
 

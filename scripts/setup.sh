@@ -3,12 +3,12 @@
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 
-# Whatever pip and the libraries keep goes into the checkout, nothing into the home folder.
+# pip and the libraries keep their caches in the checkout, not in the home folder.
 export XDG_CACHE_HOME="$PWD/.cache" PIP_CACHE_DIR="$PWD/.cache/pip"
 export KERAS_HOME="$PWD/.cache/keras" MPLCONFIGDIR="$PWD/.cache/matplotlib"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUTF8=1
 
-# debian PACKAGE...: install those that are missing
+# debian PACKAGE...: install the missing ones
 debian() {
     missing=
     for package in "$@"; do
@@ -27,14 +27,14 @@ debian() {
         apt-get install -q -y --no-install-recommends $missing >&2
 }
 
-# virtual_environment FOLDER REQUIREMENT...: make it or bring it up to date; quick when it is
+# virtual_environment FOLDER REQUIREMENT...: make it or update it; returns at once if up to date
 virtual_environment() {
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
         { echo "needs Python 3.10 or newer, found $(python3 --version)" >&2; exit 69; }
     folder=$1
     shift
-    packaged=$(find setup.cfg kws_edge models recordings -type f ! -name '*.pyc' | sort | xargs cksum | cksum)
-    case "$1" in -e) packaged=$(cksum <setup.cfg) ;; esac
+    packaged=$(find setup.cfg setup.py kws_edge training models recordings systemd -type f ! -name '*.pyc' | sort | xargs cksum | cksum)
+    case "$1" in -e) packaged=$(cat setup.cfg setup.py | cksum) ;; esac
     stamp="$(python3 --version) $* $packaged"
     [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ] && return 0
     python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv

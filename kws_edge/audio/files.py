@@ -64,7 +64,7 @@ def open_audio(path: Path) -> Any:
         raise MissingFileError(f"{path}: is a folder, expected an audio file")
     try:
         with path.open("rb"):
-            pass  # libsndfile tells all failures alike, the system tells them apart
+            pass  # libsndfile reports all failures alike, the system does not
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
     try:

@@ -13,6 +13,7 @@ class Commands(LazyGroup):
         "listen": "kws_edge.cli.listen",
         "predict": "kws_edge.cli.predict",
         "devices": "kws_edge.cli.devices",
+        "models": "kws_edge.cli.models",
         "info": "kws_edge.cli.info",
         "check": "kws_edge.cli.check",
         "record": "kws_edge.cli.record",

@@ -1,4 +1,4 @@
-"""``bench``: latency on this device."""
+"""``bench``: latency of features and model on this device."""
 
 import dataclasses
 import json
@@ -22,7 +22,13 @@ DESCRIPTIONS = {
 @click.command()
 @model_option
 @threads_option
-@click.option("--repetitions", type=click.IntRange(min=10), default=200, show_default=True)
+@click.option(
+    "--repetitions",
+    type=click.IntRange(10, 100_000),
+    default=200,
+    show_default=True,
+    help="How often each part is timed.",
+)
 @json_option
 def command(model: str, threads: int, repetitions: int, as_json: bool) -> None:
     """Time the features and the model of one decision on this device, batch 1."""

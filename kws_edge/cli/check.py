@@ -1,4 +1,4 @@
-"""``check``: does this device compute what the model's maker computed?"""
+"""``check``: whether this device computes the scores that the model file expects."""
 
 import click
 
@@ -13,9 +13,9 @@ from kws_edge.model.probe import run_probe
 @model_option
 @threads_option
 def command(model: str, threads: int) -> int:
-    """Verify a model, run it on a signal made by formula and compare with the expected result.
+    """Verify a model, run it on a synthetic signal and compare with the expected result.
 
-    Exit code 1 where features or interpreter give something else on this device.
+    Exit code 1 where features or interpreter give another result on this device.
     """
     classifier = Classifier.load(find_model(model), threads)
     result = run_probe(classifier)

@@ -1,16 +1,16 @@
-"""``config``: check, show or start a configuration."""
+"""``config``: check, show, start or document a configuration."""
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
-from kws_edge.cli.config_options import config_options, loaded_config
-from kws_edge.config.settings import Loaded, user_file
-from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.cli.config_options import config_options, given_flags, loaded_config
+from kws_edge.config import settings
+from kws_edge.config.settings import Loaded, load_leniently, user_file
+from kws_edge.detection.detector import DetectorConfig
+from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.model.bundled import find_model
 from kws_edge.model.file import read_model
 
@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 
 @click.group()
 def command() -> None:
-    """Check, show or start a configuration.
+    """Check, show, start or document a configuration.
 
     Flags win over environment variables (KWS_EDGE_...), and these over the first of:
     the file named with --config, $XDG_CONFIG_HOME/kws-edge/config.yaml,
@@ -29,66 +29,75 @@ def command() -> None:
 
 @command.command()
 @config_options
-def check(config: Path | None, **given: Any) -> None:
-    """Say whether the configuration is sound, with every fault there is; exit code 78."""
-    loaded = loaded_config(config, given)
-    check_against_model(loaded)
+def check(config: Path | None, **given: Any) -> int:
+    """Report every fault, one a line on stderr, without starting anything; exit code 78.
+
+    Reads the file, variables and flags, loads the model, and looks for the keywords, extras,
+    programs, files and folders that the sinks need. An absent microphone is a warning.
+    """
+    from kws_edge.config.check import check_everything
+
+    loaded, faults = load_leniently(config, given_flags(given))
+    report = check_everything(loaded, faults)
+    for warning in report.warnings:
+        click.echo(f"kws-edge: warning: {warning}", err=True)
+    for fault in report.faults:
+        click.echo(f"kws-edge: {fault}", err=True)
+    if report.faults:
+        return ConfigError.exit_code
     click.echo(f"{loaded.file or 'no file, defaults alone'}: ok")
+    return 0
 
 
 @command.command()
 @config_options
 def show(config: Path | None, **given: Any) -> None:
-    """Print the configuration in force, defaults and all, as YAML."""
+    """Print the configuration in force as YAML, each setting with its origin.
+
+    Passwords and tokens in arguments of commands are replaced by HIDDEN.
+    """
+    from kws_edge.config.reference import in_force
+
     loaded = loaded_config(config, given)
     click.echo(f"# {loaded.file or 'no file: defaults, environment and flags'}")
-    click.echo(yaml.safe_dump(_plain(dataclasses.asdict(loaded.config)), sort_keys=False), nl=False)
+    click.echo(in_force(loaded, _detector_in_force(loaded)), nl=False)
+
+
+def _detector_in_force(loaded: Loaded) -> DetectorConfig | None:
+    """None where the model cannot be read or does not fit: `check` says why."""
+    try:
+        manifest = read_model(find_model(loaded.config.model)).manifest
+        return loaded.config.detector.applied_to(manifest.detector, manifest.presets)
+    except KwsEdgeError:
+        return None
+
+
+@command.command("reference")
+def reference_command() -> None:
+    """Print every key with type, unit, default, bounds and meaning, as Markdown."""
+    from kws_edge.config.reference import reference
+
+    click.echo(reference(), nl=False)
 
 
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path, readable=False), required=False)
 def init(path: Path | None) -> None:
-    """Write a commented example to PATH, or where a user's configuration is looked for."""
+    """Write a commented example to PATH, by default the place of the user's configuration.
+
+    Beside /etc/kws-edge/config.yaml it is readable by all, since the system's service runs under
+    a user of its own; passwords belong in files of their own. Elsewhere it is yours alone.
+    """
     path = path or user_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = 0o644 if path.absolute().parent == settings.SYSTEM_FILE.parent else 0o600
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        raise ConfigError(f"{path}: is there already; nothing was changed") from None
+        raise ConfigError(f"{path}: is there already; it stays as it was") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, mode)  # whatever the umask of root's shell
         file.write(EXAMPLE.read_text())
     click.echo(path)
-
-
-def check_against_model(loaded: Loaded) -> None:
-    """What only the model can tell: raises `ConfigError` for keywords that it does not know."""
-    manifest = read_model(find_model(loaded.config.model)).manifest
-    known = manifest.keywords
-    faults = [
-        f"commands[{number}].keywords: the model has no {word!r} ({', '.join(known)})"
-        for number, hook in enumerate(loaded.config.commands)
-        for word in hook.keywords
-        if word not in known
-    ]
-    try:
-        detector = loaded.config.detector.applied_to(manifest.detector, manifest.presets)
-        faults += [
-            f"detector.thresholds.{word}: the model has no such keyword ({', '.join(known)})"
-            for word in detector.thresholds
-            if word not in known
-        ]
-    except ValidationErrors as error:
-        faults += [f"detector.{fault}" for fault in error.faults]
-    if faults:
-        where = f"{loaded.file}: " if loaded.file else ""
-        raise ConfigError(where + "; ".join(faults))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 import click
 
 from kws_edge.cli.options import PATH
+from kws_edge.config.reference import option_help
 from kws_edge.config.settings import Loaded, load_config, settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Short names of what is typed most.
+# Short names of the flags that people type most.
 SHORT = {
     "model": ["-m"],
     "microphone.device": ["-d", "--device"],
@@ -29,7 +30,7 @@ def config_options(command: F) -> F:
     """Give a command ``--config`` and a flag for each setting; see `loaded_config`."""
     for setting in reversed(settings()):
         names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
-        option = click.option(*names, metavar="VALUE", help=f"{setting.path}; {setting.variable}")
+        option = click.option(*dict.fromkeys(names), metavar="VALUE", help=option_help(setting))
         command = option(command)
     file = click.option(
         "--config",
@@ -41,7 +42,17 @@ def config_options(command: F) -> F:
     return file(command)
 
 
+def given_flags(given: dict[str, Any]) -> dict[str, str]:
+    """The flags among ``given``, the arguments of a command with `config_options`, by path."""
+    return {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
+
+
 def loaded_config(config: Path | None, given: dict[str, Any]) -> Loaded:
-    """The configuration in force for a command with `config_options`, called with ``given``."""
-    flags = {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
-    return load_config(config, flags)
+    """The configuration in force for a command with `config_options`, called with ``given``.
+
+    Variables that set nothing are reported on stderr. Raises as `load_config`.
+    """
+    loaded = load_config(config, given_flags(given))
+    for warning in loaded.warnings:
+        click.echo(f"kws-edge: {warning}", err=True)
+    return loaded

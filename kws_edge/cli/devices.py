@@ -30,10 +30,10 @@ def command(as_json: bool) -> None:
             click.echo(json.dumps(document, ensure_ascii=False))
         else:
             mark = "*" if device.default else " "
-            click.echo(f"{mark} {device.index:3d}  {device.name}  ({_told(device, formats)})")
+            click.echo(f"{mark} {device.index:3d}  {device.name}  ({_summary(device, formats)})")
 
 
-def _told(device: Device, formats: dict[int, list[int]]) -> str:
+def _summary(device: Device, formats: dict[int, list[int]]) -> str:
     if not formats:
         return f"does not open: {device.fault() or 'no common sample rate works'}"
     by_channels: dict[str, list[str]] = {}

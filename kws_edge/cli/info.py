@@ -1,9 +1,9 @@
-"""``info``: what a model file says of itself."""
+"""``info``: the manifest of a model file."""
 
 import click
 
 from kws_edge.cli.options import json_option
-from kws_edge.model.bundled import bundled_models, find_model
+from kws_edge.model.bundled import find_model
 from kws_edge.model.file import ModelFile, read_model
 
 
@@ -11,7 +11,7 @@ from kws_edge.model.file import ModelFile, read_model
 @click.argument("model", default="default")
 @json_option
 def command(model: str, as_json: bool) -> None:
-    """Verify MODEL (a file, or the name of one that ships) and print its manifest."""
+    """Verify MODEL (a file, or a name from 'kws-edge models') and print its manifest."""
     file = read_model(find_model(model))
     if as_json:
         click.echo(file.manifest.to_json())
@@ -35,7 +35,7 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         ("file", f"{file.path} ({file.size / 1024:.1f} KB, {manifest.flatbuffer.quantization})"),
         ("name", f"{manifest.name} (run {manifest.run_id}, commit {manifest.git_commit})"),
         ("keywords", ", ".join(manifest.keywords)),
-        ("not keywords", ", ".join(other) or "none: all that it hears is a keyword to it"),
+        ("not keywords", ", ".join(other) or "none: every sound counts as a keyword"),
         ("audio", f"{f.sample_rate} Hz mono, window {f.window_ms:g} ms"),
         ("features", f"{front_end}: {f.shape[0]} x {f.shape[1]}"),
         ("detector", manifest.detector.describe()),
@@ -45,8 +45,11 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
         chunk_ms = stream.chunk_frames * f.frame_step_ms
         rows.append(("streaming", f"{chunk_ms:g} ms a call, {len(stream.states)} states"))
     rows += [
-        (m.name, f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count} clips of {m.data})")
+        (
+            m.name,
+            f"{m.value:.2f} ({m.lower:.2f} to {m.upper:.2f}, {m.count}"
+            f" clip{'s' * (m.count != 1)} of {m.data})",
+        )
         for m in manifest.metrics
     ]
-    others = ", ".join(bundled_models())
-    return [*rows, ("data", manifest.attribution), ("shipped", others)]
+    return [*rows, ("data", manifest.attribution)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-# whoever reads the file says what is wrong with it, with the documented exit code
+# the reader of the file reports what is wrong with it, with the documented exit code
 PATH = click.Path(path_type=Path, readable=False)
 
 model_option = click.option(
@@ -12,7 +12,7 @@ model_option = click.option(
     "-m",
     default="default",
     show_default=True,
-    help="A model file (.tflite), or the name of a model that ships.",
+    help="A model file (.tflite), or a name from 'kws-edge models'.",
 )
 threads_option = click.option(
     "--threads",

@@ -1,4 +1,4 @@
-"""``predict``: the keyword in each of many files, or the label of what is none."""
+"""``predict``: the most likely label of each of many files."""
 
 import json
 import sys
@@ -24,10 +24,10 @@ from kws_edge.model.classifier import Classifier
 def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) -> int:
     """Name the most likely keyword of each of FILES (WAV, FLAC, OGG; folders are searched).
 
-    Models that know more than keywords answer _unknown_ for another word and _silence_ for none.
-    Any rate and channel count will do. Of a file longer than the model's window the
-    loudest window counts. A file that cannot be used is reported, the rest still done;
-    the exit code is then that of the last such fault.
+    Models with these labels answer _unknown_ for another word and _silence_ for no word.
+    Any sample rate and channel count works. In a file longer than the model's window the
+    loudest window counts. A file that cannot be used is reported and the rest goes on; the
+    exit code is then that of the last such fault.
     """
     classifier = Classifier.load(find_model(model), threads)
     front_end = FrontEnd(classifier.manifest.features)

@@ -105,9 +105,9 @@ def command(
     speaker = speaker or _user_name()
     timing = Timing(countdown, seconds)
     config = SessionConfig(labels, speaker, timing=timing, **options)  # type: ignore[arg-type]
-    studio = _studio(device)
-    session = Session(config, Collection(output), studio, screen)
-    screen.line(f"speaker '{speaker}', {_microphone(studio)}: {_state(session, config)}")
+    audio = _audio_io(device)
+    session = Session(config, Collection(output), audio, screen)
+    screen.line(f"speaker '{speaker}', {_microphone(audio)}: {_state(session, config)}")
     _end_as_with_ctrl_c()
     shuffled = None if in_order else random.Random(seed)
     code = 0
@@ -120,8 +120,8 @@ def command(
     return code
 
 
-def _microphone(studio: AudioIO) -> str:
-    return f"microphone '{studio.device}'" if studio.device else "the default microphone"
+def _microphone(audio: AudioIO) -> str:
+    return f"microphone '{audio.device}'" if audio.device else "the default microphone"
 
 
 def _kept(entry: Entry, output: Path, as_json: bool) -> None:
@@ -137,8 +137,8 @@ def _state(session: Session, config: SessionConfig) -> str:
     return counts + ("; done, --count asks for more" if done else "")
 
 
-def _studio(device: str | None) -> AudioIO:
-    from kws_edge.recorder.playback import play
+def _audio_io(device: str | None) -> AudioIO:
+    from kws_edge.recorder.session import play
     from kws_edge.sources.microphone import Microphone
 
     chosen = int(device) if device is not None and device.isdecimal() else device

@@ -1,18 +1,18 @@
-"""``service``: install, remove and look at the systemd service."""
+"""``service``: install, remove and show the systemd service."""
 
 import click
 
 from kws_edge.daemon.service import Service
 
-user_option = click.option("--user", is_flag=True, help="Your own service, not the system's.")
+user_option = click.option("--user", is_flag=True, help="Your own service instead of the system's.")
 
 
 @click.group()
 def command() -> None:
-    """Install, remove and look at the systemd service.
+    """Install, remove and show the systemd service.
 
-    The system's runs from boot with a user of its own; yours (--user) while you are logged
-    in, with the sound server of your desktop.
+    The system's service runs from boot under a user of its own; yours (--user) runs while you
+    are logged in and uses the sound server of your desktop.
     """
 
 
@@ -36,7 +36,7 @@ def uninstall(user: bool) -> None:
 @command.command()
 @user_option
 def status(user: bool) -> int:
-    """Say how the service is; exit code 1 where it does not run."""
+    """Print the state of the service; exit code 1 if it does not run."""
     text, running = Service(user).status()
     click.echo(text)
     return 0 if running else 1

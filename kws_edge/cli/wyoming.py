@@ -11,6 +11,7 @@ from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.extras import not_installed
 from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
@@ -61,7 +62,7 @@ def _number_or_off(
     "--repeat-ms",
     callback=_number_or_off,
     metavar="MS",
-    help="Tell a keyword that stays again after this time; off: never.",
+    help="Report a keyword that stays above its threshold again after this time; off: never.",
 )
 @click.option(
     "--language",
@@ -69,7 +70,7 @@ def _number_or_off(
     multiple=True,
     default=["en"],
     show_default=True,
-    help="Of the keywords, as clients are told. May be repeated.",
+    help="Language of the keywords in the server's description. May be repeated.",
 )
 @click.option(
     "--max-clients",
@@ -96,7 +97,7 @@ def command(
     each detection and each fault; SIGTERM or Ctrl-C ends.
     """
     _need("wyoming", "wyoming")
-    from kws_edge.wyoming.info import wake_info
+    from kws_edge.wyoming.protocol import wake_info
     from kws_edge.wyoming.server import WyomingServer
     from kws_edge.wyoming.session import Session
 
@@ -138,4 +139,4 @@ def _announced_as(name: str) -> str:
 
 def _need(package: str, extra: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise ConfigError(f"{package} is not installed: pip install 'kws-edge[{extra}]'")
+        raise not_installed(package, extra)

@@ -1,47 +1,122 @@
-"""The configuration of the daemon: YAML into nested frozen dataclasses."""
+"""The configuration of the daemon as nested frozen dataclasses, with the sinks of the registry."""
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import parse
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ValidationErrors
+from kws_edge.sinks import sink_kinds
+
+MODELS_OWN = "the model's own"
 
 
 @dataclass(frozen=True)
 class MicrophoneConfig:
-    """``device``: index, name or part of a name; none is the system's default.
+    """Which microphone to open and how."""
 
-    ``channel`` counts from 0, ``mix`` averages all. A stream of nothing but zeros or one
-    constant for ``silence_seconds`` is reported.
-    """
-
-    device: int | str | None = None
-    channel: int | Literal["mix"] = "mix"
-    queue_seconds: float = 5.0
-    silence_seconds: float = 10.0
+    device: int | str | None = setting(
+        None,
+        doc="Index, name or part of the name ('kws-edge devices' lists them).",
+        unset="the system's default",
+        minimum=0,
+        maximum=1000,
+    )
+    channel: int | Literal["mix"] = setting(
+        "mix", doc="Channel to use, from 0; mix averages all.", minimum=0, maximum=255
+    )
+    queue_seconds: float = setting(
+        5.0,
+        doc="Audio that may wait for a busy processor before some is lost.",
+        unit="s",
+        minimum=0.05,
+        maximum=60,
+    )
+    silence_seconds: float = setting(
+        10.0,
+        doc="Report the microphone as silent after this time of zeros or one constant.",
+        unit="s",
+        minimum=0.1,
+        maximum=86_400,
+    )
 
     def __post_init__(self) -> None:
-        _positive(self, "queue_seconds", "silence_seconds")
+        check_bounds(self)
 
 
 @dataclass(frozen=True)
 class DetectorOverrides:
-    """What replaces the model's own detector settings; see `DetectorConfig`.
+    """Detector settings that replace the model's own; see `DetectorConfig`."""
 
-    ``preset`` is the name of other settings that the model has; the rest is applied on top.
-    """
+    preset: str | None = setting(
+        None,
+        doc="Settings that the model has under this name ('kws-edge info' lists them); the"
+        " other detector settings are applied on top.",
+        unset=MODELS_OWN,
+    )
+    threshold: float | None = setting(
+        None,
+        doc="Smoothed score from which a keyword counts as spotted.",
+        unset=MODELS_OWN,
+        minimum=0,
+        maximum=1,
+        excluded=0,
+    )
+    thresholds: dict[str, float] | None = setting(
+        None,
+        doc="A threshold for each keyword named, such as {yes: 0.9}.",
+        unset=MODELS_OWN,
+        minimum=0,
+        maximum=1,
+        excluded=0,
+    )
+    smoothing_ms: float | None = setting(
+        None,
+        doc="Time over which scores are averaged.",
+        unit="ms",
+        unset=MODELS_OWN,
+        minimum=0,
+        maximum=10_000,
+    )
+    refractory_ms: float | None = setting(
+        None,
+        doc="Pause after a detection without another.",
+        unit="ms",
+        unset=MODELS_OWN,
+        minimum=0,
+        maximum=3_600_000,
+    )
+    hop_ms: float | None = setting(
+        None,
+        doc="Time between two decisions.",
+        unit="ms",
+        unset=MODELS_OWN,
+        minimum=1,
+        maximum=60_000,
+    )
+    gate_dbfs: float | Literal["off"] | None = setting(
+        None,
+        doc="Run no network while the room is below this level (RMS of 20 ms); off: always run.",
+        unit="dBFS",
+        unset=MODELS_OWN,
+        minimum=-200,
+        maximum=0,
+        excluded=0,
+    )
+    repeat_ms: float | Literal["off"] | None = setting(
+        None,
+        doc="Report a keyword again when it stays above its threshold for this time; off: once.",
+        unit="ms",
+        unset=MODELS_OWN,
+        minimum=1,
+        maximum=3_600_000,
+    )
 
-    preset: str | None = None
-    threshold: float | None = None
-    thresholds: dict[str, float] | None = None
-    smoothing_ms: float | None = None
-    refractory_ms: float | None = None
-    hop_ms: float | None = None
-    gate_dbfs: float | Literal["off"] | None = None
-    repeat_ms: float | Literal["off"] | None = None
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
     def applied_to(
         self, base: DetectorConfig, presets: Mapping[str, DetectorConfig]
@@ -63,130 +138,64 @@ class DetectorOverrides:
 
 
 @dataclass(frozen=True)
-class CommandConfig:
-    """A program run for each detection, by its argument list, never through a shell.
+class EngineConfig:
+    """All settings but those of the sinks."""
 
-    ``keywords``: for these alone; none means all. ``concurrency`` runs at a time, each
-    ended with its process group after ``timeout_seconds``.
+    model: str = setting(
+        "default",
+        doc="A bundled model ('kws-edge info' lists them), or the path of a .tflite file.",
+    )
+    threads: int = setting(1, doc="Threads of the interpreter.", minimum=1, maximum=64)
+    microphone: MicrophoneConfig = setting(
+        factory=MicrophoneConfig, doc="Which microphone to open and how."
+    )
+    detector: DetectorOverrides = setting(
+        factory=DetectorOverrides, doc="When scores count as a spotted keyword."
+    )
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True)
+class Config(EngineConfig):
+    """The whole configuration.
+
+    ``sinks`` has the parsed settings by the key of `kws_edge.sinks.SINKS`: an instance of the
+    sink's settings, a tuple of them, or nothing where the sink is not asked for.
     """
 
-    run: tuple[str, ...]
-    keywords: tuple[str, ...] = ()
-    timeout_seconds: float = 10.0
-    concurrency: int = 1
-    queue: int = 100
-
-    def __post_init__(self) -> None:
-        _positive(self, "timeout_seconds", "concurrency", "queue")
-        if not self.run or not self.run[0]:
-            raise ValidationErrors(["run: names no program"])
+    sinks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class MqttConfig:
-    """An MQTT broker. ``password_file`` holds ``user:password`` in one line and must be
-    closed to others; ``tls`` uses the system's authorities, or ``ca_file`` alone.
-
-    ``discovery`` announces the keywords to Home Assistant below that prefix; empty: not at
-    all. ``keep`` events wait while the broker is away, the newest ones.
-    """
-
-    host: str
-    port: int = 0  # 1883, or 8883 with TLS
-    topic: str = "kws-edge"
-    client_id: str = ""
-    password_file: Path | None = None
-    tls: bool = False
-    ca_file: Path | None = None
-    discovery: str = "homeassistant"
-    keep: int = 100
-    queue: int = 100
-
-    def __post_init__(self) -> None:
-        _positive(self, "keep", "queue")
-        faults = []
-        if not 0 <= self.port <= 65535:
-            faults.append(f"port: {self.port} is no port")
-        if not self.topic or set(self.topic) & set("#+\0"):
-            faults.append(f"topic: {self.topic!r} cannot be published to")
-        if self.ca_file and not self.tls:
-            faults.append("ca_file: has no meaning without tls: true")
-        if faults:
-            raise ValidationErrors(faults)
+def document_type() -> type:
+    """The dataclass of the YAML document: `EngineConfig` and one field for each sink."""
+    fields = []
+    for key, kind in sink_kinds():
+        hint = tuple[kind.settings, ...] if kind.many else kind.settings | None  # type: ignore
+        fields.append((key, hint, setting(() if kind.many else None, doc=kind.doc)))
+    return dataclasses.make_dataclass("Document", fields, bases=(EngineConfig,), frozen=True)
 
 
-@dataclass(frozen=True)
-class MetricsConfig:
-    """Where Prometheus may fetch figures; loopback unless told otherwise."""
-
-    host: str = "127.0.0.1"
-    port: int = 9754
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValidationErrors([f"port: {self.port} is no port"])
-
-
-@dataclass(frozen=True)
-class ClipsConfig:
-    """WAV files of what was heard around detections, and around near misses: smoothed
-    posteriors of at least ``near_miss`` of the threshold (0: none are kept).
-
-    The oldest go when there are more than ``max_files`` or ``max_megabytes``.
-    """
-
-    folder: Path
-    seconds: float = 2.0
-    near_miss: float = 0.0
-    max_files: int = 1000
-    max_megabytes: float = 100.0
-    queue: int = 20
-
-    def __post_init__(self) -> None:
-        _positive(self, "seconds", "max_files", "max_megabytes", "queue")
-        if not 0 <= self.near_miss < 1:
-            raise ValidationErrors([f"near_miss: {self.near_miss} is not within 0 to below 1"])
-
-
-@dataclass(frozen=True)
-class Config:
-    """All of it; what is left out has the value shown by ``kws-edge config show``."""
-
-    model: str = "default"
-    threads: int = 1
-    microphone: MicrophoneConfig = field(default_factory=MicrophoneConfig)
-    detector: DetectorOverrides = field(default_factory=DetectorOverrides)
-    commands: tuple[CommandConfig, ...] = ()
-    mqtt: MqttConfig | None = None
-    metrics: MetricsConfig | None = None
-    triggers: ClipsConfig | None = None
-
-    def __post_init__(self) -> None:
-        _positive(self, "threads")
+def parse_config(document: object) -> Config:
+    """A parsed YAML document as a `Config`. Raises `ValidationErrors` with every fault."""
+    parsed: Any = parse(document_type(), document)
+    engine = {field.name: getattr(parsed, field.name) for field in dataclasses.fields(EngineConfig)}
+    sinks = {key: value for key, _ in sink_kinds() if (value := getattr(parsed, key))}
+    return Config(**engine, sinks=sinks)
 
 
 def needs_restart(started: Config, config: Config) -> list[str]:
-    """What of ``config`` a reload cannot bring to a daemon that was ``started`` otherwise."""
+    """Keys of ``config`` that a reload cannot bring to a daemon ``started`` with another."""
     names = [
         name
         for name in ("model", "threads", "microphone")
         if getattr(config, name) != getattr(started, name)
     ]
-    # how much audio is kept for triggers, and whether near misses are looked for
-    if config.triggers and (
-        started.triggers is None
-        or config.triggers.seconds != started.triggers.seconds
-        or config.triggers.near_miss != started.triggers.near_miss
-    ):
-        names.append("triggers")
+    for key, kind in sink_kinds():
+        # an engine cannot add a buffer of audio or the search for near misses to its stream
+        before = [kind.needs(one) for _, one in kind.each(key, started.sinks.get(key))]
+        after = [kind.needs(one) for _, one in kind.each(key, config.sinks.get(key))]
+        if any(need and need not in before for need in after):
+            names.append(key)
     return names
-
-
-def _positive(settings: object, *names: str) -> None:
-    faults = [
-        f"{name}: {value} is not above 0"
-        for name in names
-        if (value := getattr(settings, name)) <= 0
-    ]
-    if faults:
-        raise ValidationErrors(faults)

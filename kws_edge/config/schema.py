@@ -1,7 +1,8 @@
 """Mappings from YAML or JSON into frozen dataclasses, strictly and with all faults at once.
 
 Supported field types: bool, int, float, str, Path, Literal, dataclasses, ``tuple[X, ...]``,
-``dict[str, X]`` and unions of these. Nothing is coerced but int to float.
+``dict[str, X]`` and unions of these. Nothing is coerced but int to float. Fields made with
+`kws_edge.config.fields.setting` carry bounds, which are checked here.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kws_edge.config.fields import bounds_faults, field_info, shortened
 from kws_edge.errors import ValidationErrors
 
 T = TypeVar("T")
@@ -62,7 +64,10 @@ def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object
     arguments = {}
     for name, field in fields.items():
         if name in value:
-            arguments[name] = _convert(hints[name], value[name], _join(path, name), faults)
+            place, found = _join(path, name), len(faults)
+            arguments[name] = _convert(hints[name], value[name], place, faults)
+            if len(faults) == found:
+                faults.extend(bounds_faults(place, arguments[name], field_info(field)))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             faults.append(f"{_join(path, name)}: missing")
     if len(faults) > before:
@@ -88,7 +93,7 @@ def _literal(kind: Any, value: object, path: str, faults: list[str]) -> object:
         return value
     listed = ", ".join(str(choice) for choice in choices)
     hint = did_you_mean(str(value), [str(choice) for choice in choices])
-    faults.append(f"{path}: found {value!r}, expected one of {listed}{hint}")
+    faults.append(f"{path}: found {shortened(value)}, expected one of {listed}{hint}")
     return None
 
 
@@ -98,12 +103,15 @@ def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
     if isinstance(value, dict) and len(mappings) == 1:
         # only one can be meant: its own faults say more than that none fits
         return _convert(mappings[0], value, path, faults)
+    reasons: list[str] = []
     for alternative in alternatives:
         attempt: list[str] = []
         result = _convert(alternative, value, path, attempt)
         if not attempt:
             return result
-    faults.append(_expected(kind, value, path))
+        # the right type with a wrong value: its fault says more than that no type fits
+        reasons += [fault for fault in attempt if ", expected " not in fault]
+    faults.extend(reasons or [_expected(kind, value, path)])
     return None
 
 
@@ -114,30 +122,45 @@ def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
         number = typing.cast(float, value)
         if abs(number) <= sys.float_info.max:  # neither nan, inf, nor an int beyond it
             return float(number)
-    elif kind in (bool, int, str) and type(value) is kind:
+    elif kind in (bool, int) and type(value) is kind:
+        return value
+    elif kind in (str, Path) and type(value) is str and not _is_text(value):
+        faults.append(f"{path}: {shortened(value)} holds a character that no text may hold")
+        return None
+    elif kind is str and type(value) is str:
         return value
     elif kind is Path and type(value) is str and value:
-        return Path(value).expanduser()
+        return _path(value, path, faults)
     faults.append(_expected(kind, value, path))
     return None
 
 
+def _is_text(value: str) -> bool:
+    """Neither NUL, which ends a string in the system's calls, nor halves of a character."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+
+
+def _path(value: str, path: str, faults: list[str]) -> Path | None:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        faults.append(f"{path}: there is no home folder for {shortened(value.split('/')[0])}")
+        return None
+
+
 def _expected(kind: Any, value: object, path: str) -> str:
-    return f"{path or 'top level'}: found {_shown(value)}, expected {_type_name(kind)}"
+    found = f"{type(value).__name__} {shortened(value)}"
+    return f"{path or 'top level'}: found {found}, expected {type_name(kind)}"
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
-
-
-def _type_name(kind: Any) -> str:
+def type_name(kind: Any) -> str:
+    """A type hint in words."""
     if dataclasses.is_dataclass(kind) or kind is dict or typing.get_origin(kind) is dict:
         return "a mapping"
     if typing.get_origin(kind) is tuple:
-        return f"a list of {_type_name(typing.get_args(kind)[0])}"
+        return f"a list of {type_name(typing.get_args(kind)[0])}"
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return " or ".join(_type_name(k) for k in typing.get_args(kind))
+        return " or ".join(type_name(k) for k in typing.get_args(kind))
     if typing.get_origin(kind) is typing.Literal:
         return " or ".join(repr(choice) for choice in typing.get_args(kind))
     names = {
@@ -152,9 +175,11 @@ def _type_name(kind: Any) -> str:
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
     """``", did you mean X?"`` for the nearest known word, or an empty string."""
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(word[:100], list(known), n=1)
     return f", did you mean {near[0]}?" if near else ""
 
 
 def _join(path: str, name: object) -> str:
+    text = str(name)
+    name = text if text.isprintable() and len(text) <= 60 else shortened(name)
     return f"{path}.{name}" if path else str(name)

@@ -15,20 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws_edge.config.config import Config
-from kws_edge.config.schema import parse
+from kws_edge.config.config import Config, document_type, parse_config
+from kws_edge.config.fields import FieldInfo, field_info
+from kws_edge.config.schema import did_you_mean
 from kws_edge.config.yaml_file import parse_yaml, read_yaml
 from kws_edge.errors import ConfigError, ValidationErrors
 
 PREFIX = "KWS_EDGE_"
 SYSTEM_FILE = Path("/etc/kws-edge/config.yaml")
+# Variables with the prefix that are no settings: the file, the interpreter, and what commands get.
+OTHER_VARIABLES = ("KWS_EDGE_CONFIG", "KWS_EDGE_INTERPRETER", "KWS_EDGE_DATA")
+EVENT_PREFIX = "KWS_EDGE_EVENT_"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its dotted ``path``, flag and environment variable."""
+    """One setting: its dotted ``path``, type, default, meaning, flag and environment variable."""
 
     path: str
+    hint: Any
+    default: Any
+    info: FieldInfo
 
     @property
     def flag(self) -> str:
@@ -46,25 +53,43 @@ class Setting:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration and the file it came from, if any."""
+    """A configuration, the file it came from, if any, and what the environment got wrong.
+
+    ``origins`` has the variable or flag of each setting that one of them sets; ``document`` is
+    the YAML document with those values in it.
+    """
 
     config: Config
     file: Path | None
+    origins: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    document: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def settings() -> list[Setting]:
     """All settings, in the order of `Config`; lists and mappings are settings as a whole."""
-    return [Setting(path) for path in _leaves(Config, "")]
+    return list(_leaves(document_type(), ""))
 
 
 def default_file(environment: Mapping[str, str] = os.environ) -> Path | None:
     """The configuration file that is used where none is named; None where there is none."""
-    return next((path for path in (user_file(environment), SYSTEM_FILE) if path.exists()), None)
+    return next((path for path in (user_file(environment), SYSTEM_FILE) if _is_there(path)), None)
+
+
+def _is_there(path: Path) -> bool:
+    """True also for a file that may not be looked at: reading it reports the reason."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def user_file(environment: Mapping[str, str] = os.environ) -> Path:
     """Where a user's own configuration goes."""
-    home = environment.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(home) / "kws-edge" / "config.yaml"
 
 
@@ -78,22 +103,63 @@ def load_config(
     Raises `ConfigError` with every fault, each with the file, variable or flag it is in,
     and `MissingFileError` where a file that was named is not there.
     """
+    loaded, faults = load_leniently(file, flags, environment)
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return loaded
+
+
+def load_leniently(
+    file: Path | None = None,
+    flags: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[Loaded, list[str]]:
+    """As `load_config`, but faults are returned, and parts that have one keep their defaults.
+
+    Raises `ConfigError` and `MissingFileError` only for a file that is no YAML mapping.
+    """
     file = file or default_file(environment)
     document = (read_yaml(file) if file else None) or {}
     if not isinstance(document, dict):
         raise ConfigError(f"{file}: expected a mapping, found {type(document).__name__}")
-    origin: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    faults: list[str] = []
     for setting in settings():
         for source, name in ((environment, setting.variable), (flags or {}, setting.path)):
             if (text := source.get(name)) is not None:
                 where = setting.variable if source is environment else setting.flag
-                _put(document, setting.path, parse_yaml(text, where))
-                origin[setting.path] = where
+                try:
+                    _put(document, setting.path, parse_yaml(text, where))
+                    origins[setting.path] = where
+                except ConfigError as error:
+                    faults.append(str(error))
+    config, parse_faults = _parse_sound_parts(document)
+    faults += [_with_origin(fault, origins, file) for fault in parse_faults]
+    return Loaded(config, file, origins, document, tuple(unknown_variables(environment))), faults
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """A line for each variable with our prefix that sets nothing, with the nearest known one."""
+    known = {setting.variable for setting in settings()}.union(OTHER_VARIABLES)
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(EVENT_PREFIX):
+            yield f"{name}: unknown variable{did_you_mean(name, known)}"
+
+
+def _parse_sound_parts(document: dict[str, Any]) -> tuple[Config, list[str]]:
+    """The configuration of those top-level keys that have no fault, and all faults."""
     try:
-        return Loaded(parse(Config, document), file)
+        return parse_config(document), []
     except ValidationErrors as error:
-        named = [_with_origin(fault, origin, file) for fault in error.faults]
-        raise ConfigError("; ".join(named)) from error
+        faults = list(error.faults)
+    sound: dict[str, Any] = {}
+    for key, value in document.items():
+        try:
+            parse_config({key: value})
+            sound[key] = value
+        except ValidationErrors:
+            continue
+    return parse_config(sound), faults
 
 
 def _with_origin(fault: str, origin: dict[str, str], file: Path | None) -> str:
@@ -112,18 +178,19 @@ def _put(document: dict[str, Any], path: str, value: object) -> None:
     document[last] = value
 
 
-def _leaves(cls: type, path: str) -> Iterator[str]:
+def _leaves(cls: type, path: str) -> Iterator[Setting]:
     hints = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
         name = f"{path}.{field.name}" if path else field.name
-        nested = _nested(hints[field.name])
+        nested = nested_settings(hints[field.name])
         if nested:
             yield from _leaves(nested, name)
         else:
-            yield name
+            yield Setting(name, hints[field.name], field.default, field_info(field))
 
 
-def _nested(hint: Any) -> type | None:
+def nested_settings(hint: Any) -> type | None:
+    """The dataclass of a section, ``X`` or ``X | None``; None for any other type."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     nested = [option for option in options if dataclasses.is_dataclass(option)]
     return typing.cast(type, nested[0]) if nested else None

@@ -2,6 +2,9 @@
 
 PyYAML follows YAML 1.1, where an unquoted ``yes``, ``no`` or ``on`` is a boolean, ``1e-3``
 is text and of two equal keys the last wins. Here they are text, a number and an error.
+
+Size, depth and aliases are limited before anything is constructed: a few lines of aliases to
+aliases would otherwise become billions of values.
 """
 
 import re
@@ -15,6 +18,9 @@ from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 
 T = TypeVar("T")
+
+MAX_BYTES = 1_000_000
+MAX_VALUES = 20_000  # scalars, lists and mappings, each alias counted as what it stands for
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,24 +59,68 @@ for _tag, _pattern, _first in (
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds. Raises `MissingFileError` and `ConfigError`, one line each."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        return parse_yaml(data.decode(), str(path))
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
-    return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """What YAML text says; ``where`` it stands is named by the `ConfigError`, in one line."""
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{where}: more than {MAX_BYTES / 1e6:g} MB of YAML")
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        loader = _Loader(text)  # raises at characters that YAML does not allow
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check_size(node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{where}{line}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+        problem = " ".join(str(error.problem or error.context).split())
+        raise ConfigError(f"{where}{line}: {problem[:200]}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where}: lists or mappings are nested too deeply") from error
+    except (LookupError, AttributeError, TypeError) as error:  # PyYAML at "!!int" and the like
+        raise ConfigError(f"{where}: a tag (!!...) does not fit its value") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{where}: {' '.join(str(error).split())[:200]}") from error
+
+
+def _check_size(root: yaml.Node) -> None:
+    """Raises `MarkedYAMLError` for a node that contains itself or more than `MAX_VALUES`."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            return sizes[id(node)]
+        if id(node) in open_nodes:
+            raise yaml.MarkedYAMLError(problem="contains itself", problem_mark=node.start_mark)
+        open_nodes.add(id(node))
+        total = 1 + sum(size(child) for child in _children(node))
+        if total > MAX_VALUES:
+            problem = f"more than {MAX_VALUES} values, aliases included"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        open_nodes.discard(id(node))
+        sizes[id(node)] = total
+        return total
+
+    size(root)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [child for pair in node.value for child in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def load(path: Path, cls: type[T]) -> T:

@@ -1,6 +1,6 @@
-"""The daemon: one source through the spotter to the sinks, until it is told to stop.
+"""The daemon: an engine with signals, reload and a service manager, for a source that stays.
 
-Runs in the main thread. Signals only set flags; everything is done between two blocks of
+Runs in the main thread. Signals only set flags; everything happens between two blocks of
 audio, so that nothing is ever half done.
 """
 
@@ -9,60 +9,55 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Protocol
 
 from kws_edge.config.config import Config, needs_restart
-from kws_edge.daemon.service_manager import ServiceManager
-from kws_edge.errors import KwsEdgeError, ValidationErrors
-from kws_edge.events import Event, EventFactory, MicrophoneState
-from kws_edge.sinks.build import SinkContext, Sinks
+from kws_edge.daemon.systemd import ServiceManager
+from kws_edge.engine import Engine, Observer
+from kws_edge.errors import KwsEdgeError
+from kws_edge.events import Event, MicrophoneState
+from kws_edge.sinks.build import SinkContext, Sinks, plan_sinks
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
 
 log = logging.getLogger(__name__)
 
-
-class Observer(Protocol):
-    """Looks on: metrics, a live view, a buffer of recent audio. Must be quick."""
-
-    def block(self, block: Block) -> None: ...
-
-    def decision(self, decision: Decision) -> None: ...
-
-    def event(self, event: Event) -> None: ...
+MAX_FAULT = 1000  # characters of a fault in the log
 
 
 class Daemon:
-    """``around`` is what the sinks need; ``reload`` reads the configuration again."""
+    """``context`` is what the sinks may use; ``reload`` reads the configuration again."""
 
     def __init__(
         self,
         config: Config,
         spotter: KeywordSpotter,
-        around: SinkContext,
+        context: SinkContext,
         reload: Callable[[], Config],
         observers: Sequence[Observer] = (),
     ) -> None:
         """Raises `ConfigError` where a sink cannot be made."""
         self._started_with = config
-        self.spotter = spotter
-        self._around = self._connected(around)
-        self.sinks = Sinks(config, self._around)
-        self.events = EventFactory(spotter.features.sample_rate)
-        self.detections = 0
-        self.samples_lost = 0
         self._read = reload
-        self._observers = tuple(observers)
+        self._context = self._connected(context)
+        self.sinks = Sinks(config, self._context)
         self._manager = ServiceManager()
-        self._stop_reason = ""
-        self._reload_asked = False
+        metrics = [context.metrics] if context.metrics else []
+        self.engine = Engine(
+            spotter,
+            # a reload exchanges what `put` reaches, not `put`
+            put=self.sinks.put,
+            observers=[_Readiness(self._manager, self._status), *metrics, *observers],
+            recent=context.ring,
+            between_blocks=self._between_blocks,
+        )
+        self._reload_requested = False
         self._microphone = "not open yet"
-        spotter.on_decision = self._decided
 
     def run(self, source: AudioSource, announce: Callable[[], None] = lambda: None) -> str:
         """Until the source ends or a signal comes; the reason. Sinks are flushed and closed.
 
-        ``announce`` is called when signals are heeded: whoever reads it may send one at once.
+        ``announce`` is called once the signal handlers are in place: a reader of the
+        announcement may send a signal at once.
         """
         before = {
             signal.SIGTERM: signal.signal(signal.SIGTERM, self._on_stop),
@@ -71,129 +66,103 @@ class Daemon:
         }
         try:
             announce()
-            for block in source.blocks():
-                self._take(block)
-                if self._stop_reason:
-                    break
-                if self._reload_asked:
-                    self._reload_asked = False
-                    self.reload()
-            self._end(self._stop_reason or "the source ended")
+            for _ in self.engine.run(source):
+                pass  # the sinks and observers have it
         finally:
+            self.sinks.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self.sinks.close()
-        return self._stop_reason
-
-    def stop(self, reason: str) -> None:
-        """End after the block under way."""
-        self._stop_reason = self._stop_reason or reason
+        return self.engine.stop_reason
 
     def microphone(self, state: MicrophoneState, reason: str = "") -> None:
-        """The microphone's state has changed; called between two blocks."""
+        """Report a change of the microphone's state; called between two blocks."""
         self._microphone = state
         if state != "open":
             log.warning("microphone %s: %s", state, reason)
-        self._emit(
-            self.events.make("microphone", self.spotter.samples_heard, state=state, reason=reason)
-        )
+        self.engine.emit("microphone", state=state, reason=reason)
 
     def reload(self) -> None:
-        """Take over what a new configuration changes; a faulty one changes nothing."""
+        """Take over what a new configuration changes.
+
+        All of it is read, checked and built before any of it is in force: whatever is wrong,
+        the old configuration stays, and one line in the log says why.
+        """
         self._manager.reloading()
         try:
             config = self._read()
-            detector = config.detector.applied_to(self.spotter.base_config, self.spotter.presets)
-            self.sinks.exchange(config, self._around)
-            self.spotter.reconfigure(detector)
-        except (KwsEdgeError, ValidationErrors) as error:
-            log.error("the configuration stays as it was: %s", error)
+            spotter = self.engine.spotter
+            detector = config.detector.applied_to(spotter.base_config, spotter.presets)
+            switch = spotter.prepare(detector)
+            self.sinks.switch(plan_sinks(config, self._context))
+        except Exception as error:  # a faulty file must not end the daemon, whatever its fault
+            log.error("the configuration stays as it was: %s", _one_line(error))
         else:
-            # compared with the start: what a reload cannot change stays said until a restart
+            switch()
+            # compared with the start: what a reload cannot change is reported until a restart
             if names := needs_restart(self._started_with, config):
                 log.warning("changes of %s take a restart", ", ".join(names))
-            if self._around.metrics:
-                self._around.metrics.reloads += 1
+            if self._context.metrics:
+                self._context.metrics.reloads += 1
             log.info("configuration reloaded")
         self._manager.ready(self._status)
 
-    def _take(self, block: Block) -> None:
-        if block.lost:
-            self._lost(block)
-        for observer in self._observers:
-            observer.block(block)
-        if self._around.ring:
-            self._around.ring.push(block.samples)
-        for detection in self.spotter.push(block.samples):
-            self.detections += 1
-            self._emit(self.events.detection(detection))
-        for near_miss in self.spotter.take_near_misses():
-            self._emit(self.events.near_miss(near_miss))
+    def _between_blocks(self) -> None:
         self._manager.alive()
-
-    def _lost(self, block: Block) -> None:
-        self.samples_lost += block.lost
-        self.spotter.skip(block.lost)
-        if self._around.ring:
-            self._around.ring.skip(block.lost)
-        self._emit(
-            self.events.make(
-                "dropped", self.spotter.samples_heard, samples=block.lost, reason=block.reason
-            )
-        )
-
-    def _decided(self, decision: Decision) -> None:
-        self._manager.ready(self._status)
-        if self._around.metrics and not decision.rested:
-            self._around.metrics.inference.observe(decision.seconds)
-        for observer in self._observers:
-            observer.decision(decision)
-
-    def _emit(self, event: Event) -> None:
-        if self._around.metrics:
-            self._around.metrics.count(event)
-        for observer in self._observers:
-            observer.event(event)
-        self.sinks.put(event)
-
-    def _end(self, reason: str) -> None:
-        self._manager.stopping()
-        if self._around.ring:
-            self._around.ring.end_of_stream()
-        seconds = round(self.spotter.samples_heard / self.spotter.features.sample_rate, 3)
-        self._emit(
-            self.events.make("stopped", self.spotter.samples_heard, seconds=seconds, reason=reason)
-        )
+        if self._reload_requested and not self.engine.stop_reason:
+            self._reload_requested = False
+            self.reload()
 
     def _status(self) -> str:
-        rate = self.spotter.features.sample_rate
-        heard, rested = self.spotter.samples_heard // rate, self.spotter.samples_rested // rate
+        engine, spotter = self.engine, self.engine.spotter
+        rate = spotter.features.sample_rate
+        processed, idle = spotter.samples_processed // rate, spotter.samples_idle // rate
         dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
         return (
-            f"microphone {self._microphone}, heard {_hours(heard)}"
-            f" (rested {_hours(rested)}), {self.detections} detections,"
-            f" {self.samples_lost} samples lost, {dropped} events dropped"
+            f"microphone {self._microphone}, processed {_hours(processed)}"
+            f" (idle {_hours(idle)}), {engine.detections} detections,"
+            f" {engine.samples_lost} samples lost, {dropped} events dropped"
         )
 
-    def _connected(self, around: SinkContext) -> SinkContext:
-        """Closed output ends the daemon; metrics ask it when somebody looks."""
-        if around.metrics:
-            rate = self.spotter.features.sample_rate
-            around.metrics.audio_seconds = lambda: self.spotter.samples_heard / rate
-            around.metrics.rested_seconds = lambda: self.spotter.samples_rested / rate
-            around.metrics.sinks = lambda: self.sinks.by_name()
-        if around.stdout is None:
-            return around
+    def _connected(self, context: SinkContext) -> SinkContext:
+        """The context whose closed output ends the daemon, and whose metrics can ask it."""
+        if metrics := context.metrics:
+            rate = context.sample_rate
+            metrics.audio_seconds = lambda: self.engine.spotter.samples_processed / rate
+            metrics.rested_seconds = lambda: self.engine.spotter.samples_idle / rate
+            metrics.sinks = lambda: self.sinks.by_name()
+        if context.stdout is None:
+            return context
         stdout = dataclasses.replace(
-            around.stdout, on_closed=lambda: self.stop("standard output was closed")
+            context.stdout, on_closed=lambda: self.engine.stop("standard output was closed")
         )
-        return dataclasses.replace(around, stdout=stdout)
+        return dataclasses.replace(context, stdout=stdout)
 
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
-        self.stop(signal.Signals(number).name)
+        self.engine.stop(signal.Signals(number).name)
 
     def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload_asked = True
+        self._reload_requested = True
+
+
+class _Readiness:
+    """Reports to the service manager: ready at the first decision, then the status."""
+
+    def __init__(self, manager: ServiceManager, status: Callable[[], str]) -> None:
+        self._manager, self._status = manager, status
+
+    def block(self, block: Block) -> None: ...
+
+    def decision(self, decision: Decision) -> None:
+        self._manager.ready(self._status)
+
+    def event(self, event: Event) -> None:
+        if event.type == "stopped":
+            self._manager.stopping()
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:MAX_FAULT]
+    return text if isinstance(error, KwsEdgeError) else f"{type(error).__name__}: {text}"
 
 
 def _hours(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""What `listen` shows on a terminal: level, scores, the last detections, what was lost."""
+"""The view of `listen` on a terminal: level, scores, the last detections, lost audio."""
 
 import time
 from collections import deque
@@ -64,8 +64,8 @@ class LiveView:
                 f" {decision.posteriors[index]:6.2f}"
                 for index in best
             ),
-            f"heard {minutes} min {seconds:02} s, lost {self._lost / self._rate:.1f} s"
-            f"{self._microphone}{', resting' if decision.rested else ''}; Ctrl-C ends",
+            f"listened {minutes} min {seconds:02} s, lost {self._lost / self._rate:.1f} s"
+            f"{self._microphone}{', idle' if decision.idle else ''}; Ctrl-C ends",
             *self._last,
         ]
         up = f"\033[{self._lines}A" if self._lines else ""

@@ -6,7 +6,7 @@ Its clock is the stream's: it gives the same answer in whatever blocks the sampl
 
 import numpy as np
 
-from kws_edge.audio.history import History
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.types import FloatArray
 
 BLOCK_SECONDS = 0.02
@@ -28,12 +28,12 @@ class IdleGate:
         self._measured = sample
         self._loud: int | None = None  # the end of the last loud block
 
-    def is_open(self, history: History) -> bool:
+    def is_open(self, buffer: SampleBuffer) -> bool:
         """Whether the last ``reach`` samples, or as many as there are since `reset`, hold a
-        loud block. ``history`` keeps at least so many; each sample is measured once."""
-        end = history.end
+        loud block. ``buffer`` keeps at least so many; each sample is measured once."""
+        end = buffer.end
         start = min(max(self._measured, end - self._reach), end - self._length)
-        samples = history.read(start, end)
+        _, samples = buffer.read(start, end)
         self._measured = end
         loud = powers(samples, self._length, self._hum) >= self._power  # [blocks]
         if loud.any():

@@ -1,4 +1,4 @@
-"""MFCC by the package python_speech_features, an optional extra (``kws-edge[psf]``)."""
+"""MFCC by the package python_speech_features, which the extra ``psf`` installs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -73,6 +73,7 @@ def _python_speech_features() -> Any:
         import python_speech_features
     except ImportError as error:
         raise InterpreterError(
-            "this model's front end is python_speech_features: pip install 'kws-edge[psf]'"
+            "this model's front end is python_speech_features:"
+            " pip install python_speech_features scipy"
         ) from error
     return python_speech_features

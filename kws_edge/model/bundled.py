@@ -1,4 +1,7 @@
-"""The models and the demo recording that ship, in a checkout and in an installed wheel."""
+"""The models and the demo recording that ship, in a checkout and in an installed wheel.
+
+``models/NAME/NAME.tflite`` is the model NAME, ``models/NAME/card.md`` its card.
+"""
 
 from pathlib import Path
 
@@ -8,22 +11,30 @@ DEFAULT_MODEL = "small-int8"
 
 
 def find_model(name: str | Path = "default") -> Path:
-    """The path of a model: a file, ``default``, or the name of one that ships."""
-    path = Path(name)
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        return path  # reading it tells what is wrong with it
+    """The path of a model: ``default``, the name of a bundled model, a file, or a folder
+    ``NAME`` that holds ``NAME.tflite``.
+
+    Names come before paths, so a file or folder in the current directory never hides a bundled
+    model; ``./NAME`` is always a path. Raises `MissingFileError` for a bare name that is neither.
+    """
+    bundled = bundled_models()
     wanted = DEFAULT_MODEL if str(name) == "default" else str(name)
-    found = bundled_models()
-    if wanted not in found:
-        raise MissingFileError(
-            f"{name}: no such file, and no model of that name ships ({', '.join(found) or 'none'})"
-        )
-    return found[wanted]
+    if wanted in bundled:
+        return bundled[wanted]
+    path = Path(name)
+    if (inside := path / f"{path.resolve().name}.tflite").is_file():
+        return inside
+    if path.exists() or path.suffix or "/" in str(name):
+        return path  # the reader of the file reports what is wrong with it
+    raise MissingFileError(
+        f"{name}: no such file, and no model of that name ships ({', '.join(bundled) or 'none'})"
+    )
 
 
 def bundled_models() -> dict[str, Path]:
     """The models that ship, by name."""
-    return {path.stem: path for path in sorted(folder("models").glob("*.tflite"))}
+    found = sorted(folder("models").glob("*/*.tflite"))
+    return {path.stem: path for path in found if path.stem == path.parent.name}
 
 
 def demo_recording() -> Path:
@@ -32,7 +43,8 @@ def demo_recording() -> Path:
 
 
 def folder(name: str) -> Path:
-    """What ships in ``name``: in a wheel within the package (setup.cfg), else beside it."""
+    """``models``, ``recordings`` or ``systemd``: inside the package in an installed wheel (see
+    setup.py), beside the package in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / name
     return installed if installed.is_dir() else package.parent / name

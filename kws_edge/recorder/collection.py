@@ -1,23 +1,27 @@
 """A folder of samples for training: ``<label>/<speaker>-<UTC>-<n>.wav`` and a manifest.
 
 The files are what counts: for resuming, for training, for `kws-edge predict`. The manifest
-(JSON lines) says of each where it comes from; a file without a line gets one.
+(JSON lines) says of each where it comes from; a file without a line gets one. Neither Ctrl-C
+nor a power cut leaves a sample half saved.
 """
 
 import io
 import json
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from kws_edge.audio.files import read_audio, write_wav
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import KwsEdgeError
 from kws_edge.files import write_atomically
 from kws_edge.recorder.quality import measure
 from kws_edge.recorder.sample_entry import Entry, SampleName
-from kws_edge.recorder.saving import append_line, uninterrupted
 from kws_edge.recorder.take import SAMPLE_RATE, Take
 from kws_edge.types import FloatArray
 
@@ -65,7 +69,8 @@ class Collection:
             samples = read_audio(self.folder / label / str(name), SAMPLE_RATE)
             raw = f"{RAW}/{label}/{name}"
             kept = raw if (self.folder / raw).exists() else None
-            entry = Entry.of(label, name, None, measure(samples, SAMPLE_RATE), kept)
+            measures = measure(samples, measure_speech(samples, SAMPLE_RATE))
+            entry = Entry.of(label, name, None, measures, kept)
             with uninterrupted(), self._writing(MANIFEST):
                 append_line(self.folder / MANIFEST, entry.to_json())
         return len(missing)
@@ -97,3 +102,46 @@ class Collection:
                 f"{self.folder}: {what} cannot be written ({error.strerror}); is there room, and"
                 " does the folder belong to you?"
             ) from error
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line in one write; a line that a power cut left unfinished is closed first."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = f"{chr(10) if torn else ''}{line}\n".encode()
+        written = os.write(descriptor, data)
+        if written < len(data):  # the disk is full
+            os.ftruncate(descriptor, size)
+            raise OSError(28, "No space left on device")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C, SIGTERM and SIGHUP waiting until the block is done.
+
+    Then it is a `KeyboardInterrupt`. For the main thread, where Python handles signals.
+    """
+    noted: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        noted.append(number)
+
+    # a signal that is ignored (nohup) stays so
+    before = {s: handler for s in STOPPING if (handler := signal.getsignal(s)) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if noted:
+        raise KeyboardInterrupt

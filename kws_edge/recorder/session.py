@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from kws_edge.audio.files import resample
 from kws_edge.errors import AudioDeviceError, DataError
 from kws_edge.recorder.collection import Collection
 from kws_edge.recorder.sample_entry import Entry
 from kws_edge.recorder.screen import Screen
-from kws_edge.recorder.take import SAMPLE_RATE, Take, Timing, hear, judge
+from kws_edge.recorder.take import SAMPLE_RATE, Take, Timing, judge, record
 from kws_edge.sources.base import AudioSource
 from kws_edge.types import FloatArray
 
-TO_SAY = {"_silence_": "say nothing, let the room be heard", "_unknown_": "say any other word"}
+TO_SAY = {"_silence_": "say nothing: the room is recorded", "_unknown_": "say any other word"}
 OPENINGS = 3  # of the microphone for one take
 
 
@@ -64,11 +65,11 @@ class Session:
     """One run of the recorder."""
 
     def __init__(
-        self, config: SessionConfig, collection: Collection, studio: AudioIO, screen: Screen
+        self, config: SessionConfig, collection: Collection, audio: AudioIO, screen: Screen
     ) -> None:
         self._config = config
         self._collection = collection
-        self._studio = studio
+        self._audio = audio
         self._screen = screen
 
     def have(self) -> dict[str, int]:
@@ -77,7 +78,7 @@ class Session:
         return {x: len(self._collection.samples(x, speaker)) for x in self._config.labels}
 
     def run(self, kept: Callable[[Entry], None], shuffled: random.Random | None = None) -> None:
-        """Record what is missing; ``kept`` is told of each sample.
+        """Record what is missing; ``kept`` is called with each sample.
 
         Returns when done or at the user's wish. Raises `AudioDeviceError` where the microphone
         fails, `DataError` where too many takes are refused, `KwsEdgeError` where a file cannot
@@ -93,10 +94,10 @@ class Session:
             if take is None:
                 return
             save = self._collection.save
-            kept(save(take, label, config.speaker, self._studio.device, config.keep_raw))
+            kept(save(take, label, config.speaker, self._audio.device, config.keep_raw))
 
     def _take(self, label: str) -> Take:
-        raw, lost = self._heard()
+        raw, lost = self._record()
         take = judge(raw, label, lost)
         if take.faults:
             self._screen.refused(take.faults)
@@ -104,13 +105,13 @@ class Session:
             self._screen.good(take.measures)
         return take
 
-    def _heard(self) -> tuple[FloatArray, int]:
+    def _record(self) -> tuple[FloatArray, int]:
         """A microphone that opens and then stalls, as on a busy machine, gets another chance."""
         for left in reversed(range(OPENINGS)):
             self._screen.ready()
-            with self._studio.microphone() as source:
+            with self._audio.microphone() as source:
                 try:
-                    return hear(source, self._config.timing, self._screen)
+                    return record(source, self._config.timing, self._screen)
                 except AudioDeviceError as error:
                     if not left:
                         raise
@@ -145,6 +146,27 @@ class Session:
 
     def _play(self, take: Take) -> None:
         try:
-            self._studio.play(take.raw if take.faults else take.sample, SAMPLE_RATE)
+            self._audio.play(take.raw if take.faults else take.sample, SAMPLE_RATE)
         except AudioDeviceError as error:
             self._screen.line(f"  {error}")
+
+
+def play(samples: FloatArray, sample_rate: int) -> None:
+    """Play ``samples [n]`` to their end on the default output device.
+
+    Raises `AudioDeviceError` where there is none.
+    """
+    try:
+        import sounddevice
+    except OSError as error:
+        raise AudioDeviceError("cannot play: the PortAudio library is missing") from error
+    try:
+        device_rate = round(sounddevice.query_devices(kind="output")["default_samplerate"])
+        try:
+            sounddevice.check_output_settings(samplerate=sample_rate, channels=1)
+        except sounddevice.PortAudioError:  # hardware without a sound server: one rate only
+            samples, sample_rate = resample(samples, sample_rate, device_rate), device_rate
+        sounddevice.play(samples, sample_rate, blocking=True, latency="high")
+    except (sounddevice.PortAudioError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise AudioDeviceError(f"cannot play: no output device works here ({reason})") from error

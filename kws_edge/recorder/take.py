@@ -1,4 +1,4 @@
-"""One take: heard from a source, cut to the sample that is kept, and judged."""
+"""One take: recorded from a source, cut to the sample that is kept, and judged."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from kws_edge.audio.files import level_dbfs
-from kws_edge.audio.speech_level import Layout, centred, find_sounds
+from kws_edge.audio.speech_level import Sound, SpeechLevels, measure_speech
 from kws_edge.errors import AudioDeviceError
 from kws_edge.recorder.quality import Measures, background_faults, faults, measure
 from kws_edge.sources.base import AudioSource
@@ -29,7 +29,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Take:
-    """``raw [n]`` as it was heard, the ``sample [16000]`` cut from it, its figures (``word``
+    """``raw [n]`` as it was recorded, the ``sample [16000]`` cut from it, its figures (``word``
     counts from the start of the sample), and the ``faults`` for which it is refused."""
 
     raw: FloatArray
@@ -48,7 +48,7 @@ class Meter(Protocol):
     def level(self, level_dbfs: float, peak: float, seconds_left: float) -> None: ...
 
 
-def hear(source: AudioSource, timing: Timing, meter: Meter) -> tuple[FloatArray, int]:
+def record(source: AudioSource, timing: Timing, meter: Meter) -> tuple[FloatArray, int]:
     """A raw take ``[n]`` and how many of its samples were lost; the clock is the samples.
 
     The source runs through the countdown too: a microphone takes a while to wake up. Raises
@@ -86,16 +86,43 @@ def _show(meter: Meter, samples: FloatArray, to_start: int, to_end: int) -> None
 def judge(raw: FloatArray, label: str, lost: int = 0) -> Take:
     """Cut the second with the word out of ``raw [n]``, n at least 16000, and judge it."""
     length = round(SAMPLE_SECONDS * SAMPLE_RATE)
-    layout = find_sounds(raw, SAMPLE_RATE)
+    levels = measure_speech(raw, SAMPLE_RATE)
     middle = (len(raw) - length) // 2
     if label == BACKGROUND:
-        layout = Layout((), layout.noise)
+        levels = _without_word(levels)
         found = background_faults(raw, SAMPLE_RATE, lost)
     else:
-        found = faults(raw, SAMPLE_RATE, layout, length, lost)
-    measures = measure(raw, SAMPLE_RATE, layout)
-    if layout.word is None:
+        found = faults(raw, levels, length, lost)
+    measures = measure(raw, levels)
+    if levels.word is None:
         return Take(raw, raw[middle : middle + length], measures, tuple(found))
-    sample, start = centred(raw, layout.word, length)
-    word = ((layout.word.start - start) / SAMPLE_RATE, (layout.word.end - start) / SAMPLE_RATE)
+    sample, start = centred(raw, levels.word, length)
+    word = ((levels.word.start - start) / SAMPLE_RATE, (levels.word.end - start) / SAMPLE_RATE)
     return Take(raw, sample, replace(measures, word=word), tuple(found))
+
+
+def _without_word(levels: SpeechLevels) -> SpeechLevels:
+    """The same with all of it as background, whatever is in it."""
+    return replace(levels, sounds=(), active=np.ones(len(levels.frame_dbfs), bool))
+
+
+def centred(samples: FloatArray, word: Sound, length: int) -> tuple[FloatArray, int]:
+    """``length`` samples with the middle of ``word`` in their middle, and where they start.
+
+    Where the take does not reach so far (the start is then negative), its own quietest
+    stretch fills up: zeros would show a network which clips these are.
+    """
+    start = (word.start + word.end - length) // 2
+    before, after = max(0, -start), max(0, start + length - len(samples))
+    inside = samples[max(0, start) : start + length]
+    parts = [quietest(samples, before), inside, quietest(samples, after)]
+    return np.concatenate(parts), start
+
+
+def quietest(samples: FloatArray, length: int) -> FloatArray:
+    """The ``length`` samples in a row with the least energy; repeated where n is less."""
+    if length >= len(samples):
+        return np.resize(samples, length)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    start = int(np.argmin(energy[length:] - energy[: len(energy) - length]))
+    return samples[start : start + length]

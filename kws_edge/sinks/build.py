@@ -1,94 +1,77 @@
 """The sinks that a configuration asks for: made, exchanged, closed."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 
-from kws_edge.audio.ring import AudioRing
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.config.config import Config
-from kws_edge.config.schema import did_you_mean
-from kws_edge.detection.detector import is_keyword
-from kws_edge.errors import ConfigError
+from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
-from kws_edge.metrics import Metrics
-from kws_edge.sinks.command import CommandSink
-from kws_edge.sinks.stdout import StdoutSink
-from kws_edge.sinks.worker import Sink, SinkWorker
+from kws_edge.sinks import sink_kinds
+from kws_edge.sinks.base import SinkContext, SinkNeeds, SinkPlan, SinkWorker
+from kws_edge.sinks.stdout import Stdout, StdoutSink
+
+__all__ = [
+    "SinkContext",
+    "Sinks",
+    "Stdout",
+    "build_sinks",
+    "close_sinks",
+    "plan_sinks",
+    "recent_audio",
+    "sink_needs",
+]
 
 CLOSE_SECONDS = 0.8
 STDOUT_QUEUE = 1000
 
 
-@dataclass(frozen=True)
-class Stdout:
-    """Events on a file descriptor; see `StdoutSink`."""
-
-    descriptor: int = 1
-    human: bool = False
-    on_closed: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True)
-class SinkContext:
-    """What sinks need of the daemon. ``ring`` is only read where triggers are saved, and
-    ``metrics`` only where they are served; ``stdout``: None for none."""
-
-    labels: Sequence[str]
-    model_name: str
-    sample_rate: int
-    ring: AudioRing | None = None
-    metrics: Metrics | None = None
-    stdout: Stdout | None = None
+def sink_needs(config: Config) -> SinkNeeds:
+    """What the engine must provide from its start for all sinks of a configuration."""
+    needs = [
+        kind.needs(settings)
+        for key, kind in sink_kinds()
+        for _, settings in kind.each(key, config.sinks.get(key))
+    ]
+    return SinkNeeds(
+        audio_seconds=max((need.audio_seconds for need in needs), default=0.0),
+        near_miss=min((need.near_miss for need in needs if need.near_miss), default=0.0),
+    )
 
 
-@dataclass(frozen=True)
-class SinkPlan:
-    """A sink that has not begun. Plans with equal ``settings`` make equal sinks."""
-
-    sink: Sink
-    capacity: int
-    settings: Hashable
+def recent_audio(config: Config, sample_rate: int) -> SampleBuffer | None:
+    """The buffer for `SinkContext.ring`; None where no sink reads recent audio."""
+    seconds = sink_needs(config).audio_seconds
+    return SampleBuffer(round(seconds * sample_rate)) if seconds else None
 
 
-def plan_sinks(config: Config, around: SinkContext) -> list[SinkPlan]:
+def plan_sinks(config: Config, context: SinkContext) -> list[SinkPlan]:
     """All sinks of a configuration, checked and not begun.
 
-    Raises `ConfigError` where an extra is not installed, a keyword is none of the model's,
-    or a file or folder is not fit for its use.
+    Raises `ConfigError` with every fault: an extra that is not installed, a keyword that the
+    model does not have, a file or folder that is not fit for its use.
     """
-    plans = []
-    if around.stdout:
-        out = around.stdout
+    plans, faults = [], []
+    if context.stdout:
+        out = context.stdout
         sink = StdoutSink(out.descriptor, out.human, out.on_closed)
         plans.append(SinkPlan(sink, STDOUT_QUEUE, out))
-    for index, command in enumerate(config.commands):
-        name = f"commands[{index}]"
-        _check_keywords(f"{name}.keywords", command.keywords, around.labels)
-        plans.append(SinkPlan(CommandSink(name, command), command.queue, (name, command)))
-    words = (tuple(around.labels), around.model_name)
-    # Imported when asked for: a daemon without them starts sooner and stays smaller.
-    if config.mqtt:
-        from kws_edge.sinks.mqtt import MqttSink
-
-        mqtt = MqttSink(config.mqtt, around.labels, around.model_name)
-        plans.append(SinkPlan(mqtt, config.mqtt.queue, (config.mqtt, words)))
-    if config.metrics and around.metrics:
-        from kws_edge.sinks.prometheus import PrometheusSink
-
-        served = PrometheusSink(config.metrics, around.metrics)
-        plans.append(SinkPlan(served, 100, (config.metrics, around.metrics)))
-    if config.triggers and around.ring:
-        from kws_edge.sinks.wav_clips import WavClipSink
-
-        triggers = WavClipSink(config.triggers, around.ring, around.sample_rate)
-        key = (config.triggers, around.ring)
-        plans.append(SinkPlan(triggers, config.triggers.queue, key))
+    for key, kind in sink_kinds():
+        for name, settings in kind.each(key, config.sinks.get(key)):
+            try:
+                plan = kind.plan(name, settings, context)
+            except KwsEdgeError as error:
+                faults.append(str(error))
+            else:
+                plans += [plan] if plan else []
+    if faults:
+        raise ConfigError("; ".join(faults))
     return plans
 
 
-def build_sinks(config: Config, around: SinkContext) -> list[SinkWorker]:
-    """The sinks of a configuration, at work. Raises as `plan_sinks`."""
-    return [SinkWorker(plan.sink, plan.capacity) for plan in plan_sinks(config, around)]
+def build_sinks(config: Config, context: SinkContext) -> list[SinkWorker]:
+    """The sinks of a configuration, begun. Raises as `plan_sinks`."""
+    return [SinkWorker(plan.sink, plan.capacity) for plan in plan_sinks(config, context)]
 
 
 def close_sinks(workers: Sequence[SinkWorker], timeout: float = CLOSE_SECONDS) -> bool:
@@ -106,15 +89,15 @@ def close_sinks(workers: Sequence[SinkWorker], timeout: float = CLOSE_SECONDS) -
 
 
 class Sinks:
-    """The sinks of the daemon over its life. For one thread, but for `by_name`."""
+    """The sinks of an engine over its life. Only `by_name` may be called from other threads."""
 
-    def __init__(self, config: Config, around: SinkContext) -> None:
+    def __init__(self, config: Config, context: SinkContext) -> None:
         """Raises as `plan_sinks`; then nothing has begun."""
-        self._workers: dict[Hashable, SinkWorker] = {}  # by the settings they were made from
-        self.exchange(config, around)
+        self._workers: dict[Hashable, SinkWorker] = {}  # by `SinkPlan.identity`
+        self.exchange(config, context)
 
     def put(self, event: Event) -> None:
-        """Give an event to every sink; never waits."""
+        """Queue an event for every sink; never waits."""
         for worker in self._workers.values():
             worker.put(event)
 
@@ -122,14 +105,19 @@ class Sinks:
         """For `Metrics.sinks`."""
         return [(worker.sink.name, worker) for worker in self._workers.values()]
 
-    def exchange(self, config: Config, around: SinkContext) -> None:
-        """Go over to another configuration; what has not changed goes on undisturbed.
+    def exchange(self, config: Config, context: SinkContext) -> None:
+        """Change to another configuration; sinks whose settings are equal go on undisturbed.
 
-        Raises as `plan_sinks`, and then everything stays as it was. Waits up to
-        `CLOSE_SECONDS` for sinks that go, before others begin: the old one's last word must
-        not come after the new one's first, and a port must be free.
+        Raises as `plan_sinks`, and then nothing changes. Waits up to `CLOSE_SECONDS` for
+        sinks that end before new ones begin: the old sink's last message must not come after
+        the new one's first, and a port must be free.
         """
-        plans = {plan.settings: plan for plan in plan_sinks(config, around)}
+        self.switch(plan_sinks(config, context))
+
+    def switch(self, planned: Sequence[SinkPlan]) -> None:
+        """The second half of `exchange`, which cannot fail: for a caller that first checks more
+        than sinks."""
+        plans = {plan.identity: plan for plan in planned}
         close_sinks([worker for key, worker in self._workers.items() if key not in plans])
         self._workers = {
             key: self._workers.get(key) or SinkWorker(plan.sink, plan.capacity)
@@ -137,19 +125,7 @@ class Sinks:
         }
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
-        """Deliver what waits and end, within ``timeout`` seconds; whether all did."""
+        """Deliver what is queued and end, within ``timeout`` seconds; whether all sinks did."""
         workers = list(self._workers.values())
         self._workers = {}
         return close_sinks(workers, timeout)
-
-
-def _check_keywords(where: str, keywords: Sequence[str], labels: Sequence[str]) -> None:
-    known = [label for label in labels if is_keyword(label)]
-    unknown = [word for word in keywords if word not in known]
-    if unknown:
-        raise ConfigError(
-            "; ".join(
-                f"{where}: the model does not know {word!r}{did_you_mean(word, known)}"
-                for word in unknown
-            )
-        )

@@ -1,4 +1,4 @@
-"""A program with a session and process group of its own, its input given, its output bounded."""
+"""A program in a session and process group of its own, with bounded output."""
 
 import os
 import select
@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-OUTPUT_LIMIT = 8192  # bytes of output that are kept; the rest is read and let go of
+OUTPUT_LIMIT = 8192  # bytes of output that are kept; the rest is read and dropped
 GRACE_SECONDS = 0.5  # between SIGTERM and SIGKILL
 
 
@@ -36,10 +36,10 @@ class ChildProcess:
             os.close(memory)
 
     def wait(self, timeout: float) -> tuple[int | None, bytes]:
-        """Exit code (None where it had to be ended) and the start of its output.
+        """Exit code (None after a timeout) and the start of its output.
 
-        It has ended when it and all that hold its output have. After ``timeout`` seconds
-        its whole process group is ended.
+        Waits until the program and every process that holds its output have ended. After
+        ``timeout`` seconds it ends the whole process group.
         """
         assert self._process.stdout is not None
         deadline = time.monotonic() + timeout

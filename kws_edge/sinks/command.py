@@ -3,29 +3,66 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from kws_edge.config.config import CommandConfig
-from kws_edge.errors import KwsEdgeError
+from kws_edge.config.fields import check_bounds, setting
+from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
 from kws_edge.sinks.child_process import OUTPUT_LIMIT, ChildProcess
 
 log = logging.getLogger(__name__)
 
 PREFIX = "KWS_EDGE_EVENT_"
 CLOSE_SECONDS = 0.4  # for programs that run when the daemon ends
-TERM_SECONDS = 0.1  # more, once they have been told to end
-# What systemd tells the daemon alone; a program that answered for it would be believed.
+TERM_SECONDS = 0.1  # after that, between SIGTERM and SIGKILL
+# systemd means these for the daemon alone and would believe a program that answers in its place.
 NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+
+
+@dataclass(frozen=True)
+class CommandConfig:
+    """A program run for each detection, by its argument list, never through a shell."""
+
+    run: tuple[str, ...] = setting(
+        doc="The program and its arguments. There is no shell: no quoting, variables or ~."
+    )
+    keywords: tuple[str, ...] = setting(
+        (), doc="Run it for these keywords alone.", unset="all keywords"
+    )
+    timeout_seconds: float = setting(
+        10.0,
+        doc="End the program and its process group after this time.",
+        unit="s",
+        minimum=0.01,
+        maximum=86_400,
+    )
+    concurrency: int = setting(
+        1, doc="How many runs may be under way; the next event waits.", minimum=1, maximum=64
+    )
+    queue: int = setting(
+        100,
+        doc="Events that may wait; when it is full, the newest is dropped and counted.",
+        unit="events",
+        minimum=1,
+        maximum=10_000,
+    )
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if not self.run or not self.run[0]:
+            raise ValidationErrors(["run: names no program"])
 
 
 class CommandSink:
     """Starts the program in the order of the events, at most ``concurrency`` at a time.
 
     The event is JSON on its standard input and variables ``KWS_EDGE_EVENT_*``; its output
-    goes to the log. ``failed`` counts runs that took too long or ended with a fault.
+    goes to the log. ``failed`` counts runs that took too long or ended with an error.
     """
 
     def __init__(self, name: str, config: CommandConfig) -> None:
@@ -113,7 +150,7 @@ class CommandSink:
         else:
             took = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         log.warning("%s: %s %s (event %d)", self.name, program, took, event.id)
-        with self._ended:  # counted once it is told: who sees the count finds the reason
+        with self._ended:  # counted after it is logged: the count implies that the reason is there
             self.failed += 1
 
 
@@ -129,3 +166,27 @@ def environment(event: Event, base: Mapping[str, str] = os.environ) -> dict[str,
 def _printable(line: str) -> str:
     """Without control characters, which could forge lines or colours in the log."""
     return "".join(c if c.isprintable() else "�" for c in line)
+
+
+def _plan(name: str, settings: CommandConfig, context: SinkContext) -> SinkPlan:
+    context.check_keywords(f"{name}.keywords", settings.keywords)
+    return SinkPlan(CommandSink(name, settings), settings.queue, (name, settings))
+
+
+def _check(name: str, settings: CommandConfig, context: SinkContext) -> list[str]:
+    faults = []
+    try:
+        context.check_keywords(f"{name}.keywords", settings.keywords)
+    except ConfigError as error:
+        faults.append(str(error))
+    program = settings.run[0]
+    if not shutil.which(program):
+        reason = "is not executable" if os.path.exists(program) else "is not there"
+        place = "" if os.sep in program else " on PATH"
+        faults.append(f"{name}.run: {program!r} {reason}{place}")
+    return faults
+
+
+SINK = SinkKind(
+    "Programs that kws-edge runs for each detection.", CommandConfig, _plan, _check, many=True
+)

@@ -2,29 +2,117 @@
 
 import json
 import logging
+import secrets
+import socket
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from kws_edge.config.config import MqttConfig
+from kws_edge.config.fields import check_bounds, setting
+from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.events import Event
+from kws_edge.extras import import_extra, install_hint
+from kws_edge.files import read_secret
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
 from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic
-from kws_edge.sinks.mqtt_client import (
-    OFFLINE,
-    ONLINE,
-    RECONNECT_SECONDS,
-    broker_port,
-    make_client,
-)
 
 log = logging.getLogger(__name__)
 
+ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
+RECONNECT_SECONDS = (1, 60)
 KEEP_ALIVE_SECONDS = 30
 STEADY_SECONDS = 10.0  # a connection that is lost sooner makes the next attempt wait longer
 FLUSH_SECONDS = 0.3  # for events that wait when the daemon ends, and as much for "offline"
+MAX_TEXT_BYTES = 65_000  # the protocol allows 65,535, and kws-edge appends to topics
+
+
+@dataclass(frozen=True)
+class MqttConfig:
+    """An MQTT broker."""
+
+    host: str = setting(doc="Name or address of the broker.")
+    port: int = setting(
+        0,
+        doc="Port of the broker.",
+        minimum=0,
+        maximum=65_535,
+        unset="1883, with TLS 8883",
+    )
+    topic: str = setting(
+        "kws-edge", doc="Events go to TOPIC/event and the state to TOPIC/status; one a device."
+    )
+    client_id: str = setting(
+        "", doc="Identity at the broker; one a device.", unset="another one for each process"
+    )
+    password_file: Path | None = setting(
+        None,
+        doc="File with user:password in one line, readable by its owner alone.",
+        unset="no login",
+    )
+    tls: bool = setting(False, doc="Encrypt the connection and verify the broker's certificate.")
+    ca_file: Path | None = setting(
+        None,
+        doc="Certificates (PEM) to trust instead of the system's; needs tls.",
+        unset="the system's authorities",
+    )
+    discovery: str = setting(
+        "homeassistant",
+        doc="Prefix below which Home Assistant looks for announcements; '' announces nothing.",
+    )
+    keep: int = setting(
+        100,
+        doc="Events kept while the broker is away, the newest ones.",
+        unit="events",
+        minimum=1,
+        maximum=100_000,
+    )
+    queue: int = setting(
+        100,
+        doc="Events that may wait; when it is full, the newest is dropped and counted.",
+        unit="events",
+        minimum=1,
+        maximum=10_000,
+    )
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        faults = [_host_fault(self.host)] + [
+            f"{name}: {value!r} cannot be published to"
+            for name, value in (("topic", self.topic), ("discovery", self.discovery))
+            if not _can_publish(value) and (value or name == "topic")
+        ]
+        if len(self.client_id.encode()) > MAX_TEXT_BYTES:
+            faults.append(f"client_id: has more than {MAX_TEXT_BYTES} bytes")
+        if self.ca_file and not self.tls:
+            faults.append("ca_file: has no meaning without tls: true")
+        if faults := [fault for fault in faults if fault]:
+            raise ValidationErrors(faults)
+
+    @property
+    def broker_port(self) -> int:
+        """The port to connect to, by default that of the protocol."""
+        return self.port or (8883 if self.tls else 1883)
+
+
+def _host_fault(host: str) -> str:
+    if not host.strip():
+        return "host: is empty"
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return f"host: {host!r} is no name of a host"
+    return ""
+
+
+def _can_publish(topic: str) -> bool:
+    """No wildcards; and what begins with ``$`` belongs to the broker, which drops it."""
+    size = len(topic.encode(errors="replace"))
+    return 0 < size <= MAX_TEXT_BYTES and not set(topic) & set("#+\0") and topic[0] != "$"
 
 
 class MqttSink:
@@ -43,7 +131,7 @@ class MqttSink:
     def __init__(self, config: MqttConfig, labels: Sequence[str], model_name: str) -> None:
         """Raises `ConfigError`."""
         self._config = config
-        self._where = f"{config.host}:{broker_port(config)}"
+        self._where = f"{config.host}:{config.broker_port}"
         self._discovery = json.dumps(discovery_payload(config.topic, labels, model_name))
         self.dropped = 0
         self._changed = threading.Condition()  # and the lock of what follows
@@ -53,7 +141,7 @@ class MqttSink:
         self._births: set[int] = set()  # messages of a connection's start, on their way
         self._connected_at: float | None = None
         self._losses = 0  # connections in a row that did not last
-        self._told: set[str] = set()  # reasons for no connection, since the last one
+        self._complaints: set[str] = set()  # logged since the last connection
         self._closing = self._ending = False
         self._client = make_client(config)
         self._client.on_connect = self._on_connect
@@ -67,13 +155,13 @@ class MqttSink:
         return len(self._outbox) + self._sending
 
     def open(self) -> None:
-        """Begin to connect, and go on trying."""
-        self._client.connect_async(self._config.host, broker_port(self._config), KEEP_ALIVE_SECONDS)
+        """Begin to connect; paho's thread retries."""
+        self._client.connect_async(self._config.host, self._config.broker_port, KEEP_ALIVE_SECONDS)
         self._client.loop_start()
         threading.Thread(target=self._send, name="mqtt-send", daemon=True).start()
 
     def handle(self, event: Event) -> None:
-        """Put the event in line; the oldest one goes where there is no room."""
+        """Queue the event; a full queue drops its oldest."""
         with self._changed:
             if len(self._outbox) >= self._config.keep:
                 self._outbox.popleft()
@@ -84,7 +172,7 @@ class MqttSink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Send what waits, say "offline" and go, in about 0.7 s at most."""
+        """Send the events that wait and "offline", then disconnect, in about 0.7 s at most."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._connected_at is None or not self.waiting, FLUSH_SECONDS
@@ -152,7 +240,7 @@ class MqttSink:
                 if self._config.discovery:
                     topic = discovery_topic(self._config.discovery, self._config.topic)
                     self._births.add(client.publish(topic, self._discovery, qos=1, retain=True).mid)
-            self._told.clear()
+            self._complaints.clear()
             self._connected_at = time.monotonic()
             self._changed.notify_all()
 
@@ -170,7 +258,7 @@ class MqttSink:
             return
         log.warning("mqtt: connection to %s lost (%s); events are kept", self._where, reason)
         # paho begins again with the shortest delay after each success, so that two clients
-        # with one id would throw each other out every second.
+        # with one id would disconnect each other every second.
         self._losses = self._losses + 1 if time.monotonic() - since < STEADY_SECONDS else 0
         least, most = RECONNECT_SECONDS
         client.reconnect_delay_set(min(least * 2**self._losses, most), most)
@@ -186,6 +274,53 @@ class MqttSink:
                 self._changed.notify_all()
 
     def _complain(self, reason: str) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
-            log.error("mqtt: no connection to %s: %s; trying on", self._where, reason)
+        if reason not in self._complaints:
+            self._complaints.add(reason)
+            log.error("mqtt: no connection to %s: %s; retrying", self._where, reason)
+
+
+def make_client(config: MqttConfig) -> Any:
+    """A ``paho.mqtt.client.Client``, not connected.
+
+    Without ``client_id`` each process has its own: two with the same one would disconnect each
+    other for ever. Raises `ConfigError` for a password file or authority that cannot be used,
+    and where paho is not installed.
+    """
+    paho = import_extra("paho.mqtt.client", "mqtt")
+    if not hasattr(paho, "CallbackAPIVersion"):
+        raise ConfigError(f"mqtt: paho-mqtt is too old; {install_hint('mqtt')}")
+    client_id = config.client_id or f"kws-edge-{socket.gethostname()}-{secrets.token_hex(4)}"
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id)
+    client.reconnect_delay_set(*RECONNECT_SECONDS)
+    client.will_set(f"{config.topic}/status", OFFLINE, qos=1, retain=True)
+    if config.password_file:
+        client.username_pw_set(*_credentials(config))
+    if config.tls:
+        import ssl  # takes as long to import as all other modules of this file
+
+        try:
+            client.tls_set(str(config.ca_file) if config.ca_file else None)
+        except (OSError, ssl.SSLError) as error:
+            reason = error.strerror or str(error)
+            raise ConfigError(f"mqtt.ca_file: {config.ca_file}: {reason}") from error
+    return client
+
+
+def _credentials(config: MqttConfig) -> tuple[str, str]:
+    assert config.password_file
+    text = read_secret(config.password_file, "mqtt.password_file")
+    user, colon, password = text.partition(":")
+    if not user or not colon or "\n" in text:
+        raise ConfigError(
+            f"mqtt.password_file: {config.password_file}: expected user:password in one line"
+        )
+    return user, password
+
+
+def _plan(name: str, settings: MqttConfig, context: SinkContext) -> SinkPlan:
+    sink = MqttSink(settings, context.labels, context.model_name)
+    identity = (name, settings, tuple(context.labels), context.model_name)
+    return SinkPlan(sink, settings.queue, identity)
+
+
+SINK = SinkKind("An MQTT broker; Home Assistant finds the keywords there.", MqttConfig, _plan)

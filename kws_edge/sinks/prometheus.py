@@ -2,20 +2,38 @@
 
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kws_edge import __version__
-from kws_edge.config.config import MetricsConfig
-from kws_edge.errors import KwsEdgeError
+from kws_edge.config.fields import check_bounds, setting
+from kws_edge.errors import KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import import_extra
 from kws_edge.metrics import MICROPHONE_STATES, Metrics
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Where Prometheus fetches the figures."""
+
+    host: str = setting(
+        "127.0.0.1", doc="Address to serve on. Beyond loopback anybody on the network may read it."
+    )
+    port: int = setting(9754, doc="Port; 0 takes any free one.", minimum=0, maximum=65_535)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if not self.host.strip():
+            raise ValidationErrors(["host: is empty"])
 
 
 class PrometheusSink:
-    """Serves `Metrics`; events reach those by `Metrics.count`, not through here.
+    """Serves `Metrics`. The engine counts events there with `Metrics.count`, so `handle` has
+    nothing to do.
 
-    ``port`` is the one that is listened to, once it is open.
+    ``port`` is the port in use once the sink is open.
     """
 
     name = "metrics"
@@ -48,17 +66,17 @@ class PrometheusSink:
 
 
 class MetricsCollector:
-    """`Metrics` in Prometheus's terms, made afresh each time they are fetched."""
+    """`Metrics` as Prometheus's families, made at each fetch."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Any]:
-        yield from self._words()
+        yield from self._keywords()
         yield from self._audio()
         yield from self._sinks()
 
-    def _words(self) -> Iterator[Any]:
+    def _keywords(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, InfoMetricFamily
 
         metrics = self._metrics
@@ -73,7 +91,11 @@ class MetricsCollector:
         )
         for name, what, counts in (
             ("detections", "Keywords spotted.", metrics.detections),
-            ("near_misses", "Words that came near a threshold and not to it.", metrics.near_misses),
+            (
+                "near_misses",
+                "Scores that came near a threshold without reaching it.",
+                metrics.near_misses,
+            ),
         ):
             family = CounterMetricFamily(f"kws_edge_{name}", what, labels=["keyword"])
             for keyword, count in counts.items():
@@ -92,7 +114,7 @@ class MetricsCollector:
             ("audio_seconds", "Audio of the stream, lost audio included.", metrics.audio_seconds()),
             (
                 "audio_rested_seconds",
-                "Silence in which the network rested.",
+                "Silence in which the network did not run.",
                 metrics.rested_seconds(),
             ),
             (
@@ -102,14 +124,16 @@ class MetricsCollector:
             ),
             (
                 "microphone_restarts",
-                "Times the microphone came back after it was lost.",
+                "Reconnections of the microphone.",
                 metrics.microphone_restarts,
             ),
-            ("config_reloads", "Times the configuration was read again.", metrics.reloads),
+            ("config_reloads", "Reloads of the configuration.", metrics.reloads),
         ):
             yield CounterMetricFamily(f"kws_edge_{name}", what, value)
         state = GaugeMetricFamily(
-            "kws_edge_microphone_state", "1 for the state the microphone is in.", labels=["state"]
+            "kws_edge_microphone_state",
+            "1 for the present state of the microphone.",
+            labels=["state"],
         )
         for name in MICROPHONE_STATES:
             state.add_metric([name], name == metrics.microphone_state)
@@ -119,7 +143,7 @@ class MetricsCollector:
         bounds = [*map(str, histogram.bounds), "+Inf"]
         yield HistogramMetricFamily(
             "kws_edge_inference_seconds",
-            "Time that one run of the network took.",
+            "Duration of one run of the network.",
             buckets=list(zip(bounds, counts, strict=True)),
             sum_value=histogram.sum,
         )
@@ -128,11 +152,11 @@ class MetricsCollector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         waiting = GaugeMetricFamily(
-            "kws_edge_sink_queue_length", "Events that wait to be delivered.", labels=["sink"]
+            "kws_edge_sink_queue_length", "Events that wait for delivery.", labels=["sink"]
         )
         events = CounterMetricFamily(
             "kws_edge_sink_events",
-            "Events a sink has handled, dropped for want of room, or failed to deliver.",
+            "Events that a sink handled, dropped because its queue was full, or failed to deliver.",
             labels=["sink", "outcome"],
         )
         for name, queue in self._metrics.sinks():
@@ -142,3 +166,21 @@ class MetricsCollector:
             events.add_metric([name, "failed"], queue.failed)
         yield waiting
         yield events
+
+
+def _plan(name: str, settings: MetricsConfig, context: SinkContext) -> SinkPlan | None:
+    if context.metrics is None:
+        return None
+    sink = PrometheusSink(settings, context.metrics)
+    return SinkPlan(sink, 100, (name, settings, context.metrics))
+
+
+def _check(name: str, settings: MetricsConfig, context: SinkContext) -> list[str]:
+    try:
+        import_extra("prometheus_client", "metrics")
+    except KwsEdgeError as error:
+        return [str(error)]
+    return []
+
+
+SINK = SinkKind("Figures for Prometheus at http://HOST:PORT/metrics.", MetricsConfig, _plan, _check)

@@ -1,21 +1,32 @@
 """Events on stdout: JSON lines for programs, a short line each for people."""
 
+import errno
 import os
 import select
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from kws_edge.events import Event
+
+
+@dataclass(frozen=True)
+class Stdout:
+    """Settings of a `StdoutSink`; the command makes them, not the configuration."""
+
+    descriptor: int = 1
+    human: bool = False
+    on_closed: Callable[[], None] | None = None
 
 
 class StdoutSink:
     """Writes each event as one line to a file descriptor.
 
     ``human``: short lines instead of JSON. ``on_closed`` is called once, in the worker's
-    thread, when the reader has gone (as with ``| head``): the daemon is to end quietly, and
-    events after that are let go of.
+    thread, when the reader has gone (as with ``| head``): the daemon ends quietly, and the
+    sink drops later events.
 
-    It writes to the descriptor itself: a thread that hangs in ``sys.stdout``, since nobody
-    reads the pipe, would hold the lock that the interpreter needs to end.
+    It writes to the descriptor itself: a thread that blocks in ``sys.stdout`` on a full pipe
+    would hold the lock that the interpreter needs to exit.
     """
 
     name = "stdout"
@@ -35,7 +46,9 @@ class StdoutSink:
             return
         try:
             _write_all(self._descriptor, f"{self._line(event)}\n".encode())
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
+                raise
             self._closed = True
             if self._on_closed:
                 self._on_closed()
@@ -44,11 +57,11 @@ class StdoutSink:
 
 
 def human_line(event: Event) -> str:
-    """Time in the stream, what it is, and what there is to say about it."""
-    return f"{event.time_s:8.2f} s  {_said(event)}"
+    """Time in the stream and what happened."""
+    return f"{event.time_s:8.2f} s  {_description(event)}"
 
 
-def _said(event: Event) -> str:
+def _description(event: Event) -> str:
     data = event.data
     reason = f" ({data['reason']})" if data.get("reason") else ""
     if event.type == "detection":
@@ -66,5 +79,5 @@ def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # someone else made the pipe non-blocking
+        except BlockingIOError:  # another process made the pipe non-blocking
             select.select([], [descriptor], [])

@@ -1,50 +1,99 @@
-"""What was heard around detections and near misses, saved as WAV files."""
+"""Clips: the audio around detections and near misses, saved as WAV files in a bounded folder."""
 
 import io
+import json
+import os
 import re
 import wave
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import to_pcm16
-from kws_edge.audio.ring import AudioRing
-from kws_edge.config.config import ClipsConfig
+from kws_edge.config.fields import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
-from kws_edge.files import private_folder
-from kws_edge.sinks.clip_folder import ClipFolder
+from kws_edge.files import check_private_folder, private_folder, write_atomically
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan
 from kws_edge.types import FloatArray
 
-AFTER = 0.25  # share of the recording that lies after the decision
+AFTER = 0.25  # share of the clip that lies after the decision
 BEHIND_SECONDS = 10.0  # how far saving may fall behind the audio
 PATIENCE_SECONDS = 1.0  # for audio after the decision that is late, or that never comes
+PRIVATE = 0o600  # people's voices: for the owner alone
+MANIFEST = "manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class ClipsConfig:
+    """WAV files of the audio around detections and, if asked for, near misses."""
+
+    folder: Path = setting(
+        doc="Folder of the clips, closed to others (mode 0700); it is made if it is not there."
+    )
+    seconds: float = setting(
+        2.0,
+        doc="Length of a clip; three quarters of it lie before the decision.",
+        unit="s",
+        minimum=0.1,
+        maximum=60,
+    )
+    near_miss: float = setting(
+        0.0,
+        doc="Save near misses too: smoothed scores of at least this share of the threshold."
+        " 0 saves none.",
+        minimum=0,
+        maximum=1,
+        excluded=1,
+    )
+    max_files: int = setting(
+        1000, doc="With more clips the oldest are removed.", unit="files", minimum=1, maximum=10**6
+    )
+    max_megabytes: float = setting(
+        100.0,
+        doc="With more data the oldest clips are removed.",
+        unit="MB",
+        minimum=0,
+        maximum=10**6,
+        excluded=0,
+    )
+    queue: int = setting(
+        20,
+        doc="Events that may wait; when it is full, the newest is dropped and counted.",
+        unit="events",
+        minimum=1,
+        maximum=1000,
+    )
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
 
 class WavClipSink:
     """Saves ``seconds`` of the stream for each detection and near miss.
 
-    The decision falls at three quarters of them, so that the word lies in the middle. Raises
-    `ConfigError` where the folder is not fit for it.
+    The decision falls at three quarters of them, so that the word lies in the middle.
     """
 
-    name = "triggers"
+    name = "clips"
 
-    def __init__(self, config: ClipsConfig, ring: AudioRing, sample_rate: int) -> None:
-        max_bytes = int(config.max_megabytes * 1e6)
-        if config.seconds * sample_rate * 2 + 44 > max_bytes:
-            raise ConfigError(
-                f"triggers.max_megabytes: {config.max_megabytes} is less than one recording of"
-                f" {config.seconds:g} s takes"
-            )
-        private_folder(config.folder, "triggers.folder")
+    def __init__(self, config: ClipsConfig, ring: SampleBuffer, sample_rate: int) -> None:
+        """Raises `ConfigError` where the folder cannot be used or is too small for one clip."""
+        if fault := _size_fault(config, sample_rate):
+            raise ConfigError(fault)
+        private_folder(config.folder, "clips.folder")
         self._length = round(config.seconds * sample_rate)
         self._ring = ring
         self._rate = sample_rate
-        self._folder = ClipFolder(config.folder, config.max_files, max_bytes)
+        self._folder = ClipFolder(config.folder, config.max_files, int(config.max_megabytes * 1e6))
 
     def open(self) -> None:
         self._folder.open()
 
     def handle(self, event: Event) -> None:
-        """Wait for the end of the recording, then save what there is of it."""
+        """Wait for the audio after the decision, then save the part that the buffer holds."""
         if event.type not in ("detection", "near_miss"):
             return
         end = event.sample + round(self._length * AFTER)
@@ -52,19 +101,105 @@ class WavClipSink:
         self._ring.wait_for(end, behind / self._rate + PATIENCE_SECONDS)
         start, samples = self._ring.read(end - self._length, end)
         if not len(samples):
-            raise KwsEdgeError("the audio of a trigger was gone before it could be saved")
+            raise KwsEdgeError("the audio of a clip was gone before it could be saved")
         name = file_name(event)
         try:
             self._folder.add(name, wav(samples, self._rate), {**event.as_dict(), "start": start})
         except OSError as error:
-            raise KwsEdgeError(f"cannot save recordings: {error.strerror}") from error
+            raise KwsEdgeError(f"cannot save clips: {error.strerror}") from error
 
     def close(self) -> None: ...
 
 
-def ring_for(config: ClipsConfig, sample_rate: int) -> AudioRing:
+class ClipFolder:
+    """Adds files and removes the oldest; touches only the files that its manifest names.
+
+    The manifest has one JSON line a file, in the order in which they were saved. It is
+    rewritten when more than half of its lines name files that were removed.
+    """
+
+    def __init__(self, folder: Path, max_files: int, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_files = max_files
+        self._max_bytes = max_bytes
+        self._files: deque[tuple[str, int]] = deque()  # name, bytes; the oldest first
+        self._lines = 0
+        self._bytes = 0
+
+    def open(self) -> None:
+        """Read the manifest and the sizes of its files. Raises `OSError`."""
+        for leftover in self._folder.glob(".*.part"):  # of a process that was killed
+            leftover.unlink(missing_ok=True)
+        entries = self._entries()
+        for name in (str(entry["file"]) for entry in entries):
+            path = self._folder / name
+            if path.name == name and path.is_file():
+                self._files.append((name, path.stat().st_size))
+        self._bytes = sum(size for _, size in self._files)
+        if len(entries) < self._lines:  # a power cut tore one: the next must not join it
+            self._rewrite()
+
+    def add(self, name: str, data: bytes, entry: dict[str, Any]) -> None:
+        """Make room, then save a file and its line. Raises `OSError`."""
+        while self._files and (
+            len(self._files) >= self._max_files or self._bytes + len(data) > self._max_bytes
+        ):
+            self._remove_oldest()
+        write_atomically(self._folder / name, data, PRIVATE)
+        self._files.append((name, len(data)))
+        self._bytes += len(data)
+        self._append({"file": name, **entry})
+        if self._lines > 2 * len(self._files) + 10:
+            self._rewrite()
+
+    def _remove_oldest(self) -> None:
+        name, size = self._files[0]
+        (self._folder / name).unlink(missing_ok=True)
+        self._files.popleft()
+        self._bytes -= size
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        path = self._folder / MANIFEST
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE)
+        with os.fdopen(descriptor, "r+b") as file:
+            line = f"{json.dumps(entry, ensure_ascii=False)}\n".encode()
+            size = file.seek(0, os.SEEK_END)
+            try:
+                file.write(line)
+                file.flush()
+            except OSError:  # a full disk: leave no half line
+                os.ftruncate(descriptor, size)
+                raise
+        self._lines += 1
+
+    def _rewrite(self) -> None:
+        present = {name for name, _ in self._files}
+        kept = [entry for entry in self._entries() if entry["file"] in present]
+        lines = "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in kept)
+        write_atomically(self._folder / MANIFEST, lines.encode(), PRIVATE)
+        self._lines = len(kept)
+
+    def _entries(self) -> list[dict[str, Any]]:
+        try:
+            text = (self._folder / MANIFEST).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        entries = []
+        lines = text.splitlines()
+        self._lines = len(lines)
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and "file" in entry:
+                entries.append(entry)
+        return entries
+
+
+def ring_for(config: ClipsConfig, sample_rate: int) -> SampleBuffer:
     """A ring that is long enough for a `WavClipSink`."""
-    return AudioRing(round((config.seconds + BEHIND_SECONDS) * sample_rate))
+    return SampleBuffer(round(_needs(config).audio_seconds * sample_rate))
 
 
 def file_name(event: Event) -> str:
@@ -84,3 +219,34 @@ def wav(samples: FloatArray, sample_rate: int) -> bytes:
         writer.setframerate(sample_rate)
         writer.writeframes(to_pcm16(samples).astype("<i2").tobytes())
     return file.getvalue()
+
+
+def _size_fault(config: ClipsConfig, sample_rate: int) -> str:
+    if config.seconds * sample_rate * 2 + 44 <= config.max_megabytes * 1e6:
+        return ""
+    return (
+        f"clips.max_megabytes: {config.max_megabytes} is less than one clip of"
+        f" {config.seconds:g} s takes"
+    )
+
+
+def _needs(settings: ClipsConfig) -> SinkNeeds:
+    return SinkNeeds(settings.seconds + BEHIND_SECONDS, settings.near_miss)
+
+
+def _plan(name: str, settings: ClipsConfig, context: SinkContext) -> SinkPlan | None:
+    if context.ring is None:
+        return None
+    sink = WavClipSink(settings, context.ring, context.sample_rate)
+    return SinkPlan(sink, settings.queue, (name, settings, context.ring))
+
+
+def _check(name: str, settings: ClipsConfig, context: SinkContext) -> list[str]:
+    faults = [_size_fault(settings, context.sample_rate)]
+    faults.append(check_private_folder(settings.folder, f"{name}.folder"))
+    return [fault for fault in faults if fault]
+
+
+SINK = SinkKind(
+    "WAV files of the audio around detections and near misses.", ClipsConfig, _plan, _check, _needs
+)

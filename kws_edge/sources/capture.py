@@ -1,16 +1,62 @@
-"""One open stream of PortAudio: a callback that only copies into a bounded queue."""
+"""One open stream of PortAudio, in a format that the device does.
+
+Its callback only copies into a bounded queue.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kws_edge.config.config import MicrophoneConfig
 from kws_edge.sources.base import BLOCK_SECONDS
-from kws_edge.sources.capture_format import CaptureFormat, choose_format
 from kws_edge.sources.clock import Instant, now
 from kws_edge.sources.devices import Device, cannot_open, find_device, input_devices, works
 from kws_edge.sources.portaudio import import_sounddevice
+
+# what hardware does, best first: a whole multiple of 16 kHz, the common, the rest
+RATES = (48000, 44100, 32000, 96000, 88200, 192000, 22050, 24000)
+ALL_CHANNELS = 16  # a sound server offers more than there are, and mixes to fit
+
+
+@dataclass(frozen=True)
+class CaptureFormat:
+    """Sample rate in Hz, channels of int16 interleaved."""
+
+    sample_rate: int
+    channels: int
+
+    def __str__(self) -> str:
+        return f"{self.sample_rate} Hz, {self.channels} channel{'s'[: self.channels > 1]}"
+
+
+def choose_format(
+    works: Callable[[int, int], bool],
+    wanted_rate: int,
+    max_channels: int,
+    default_rate: int,
+    channel: int | Literal["mix"],
+) -> CaptureFormat | None:
+    """The first format that ``works(sample_rate, channels)``; None where none does.
+
+    ``wanted_rate`` comes first and slower ones, which lack the upper half of speech, never.
+    For a mix one channel is asked for first, for one channel of many all of them, so that
+    nobody has mixed them before.
+    """
+    rates = [wanted_rate, *(rate for rate in (*RATES, default_rate) if rate > wanted_rate)]
+    channels = list(_channel_counts(max_channels, channel))
+    formats = (CaptureFormat(rate, n) for rate in dict.fromkeys(rates) for n in channels)
+    return next((f for f in formats if works(f.sample_rate, f.channels)), None)
+
+
+def _channel_counts(most: int, channel: int | Literal["mix"]) -> Iterator[int]:
+    if channel == "mix":
+        yield from dict.fromkeys(n for n in (1, 2, most, *range(3, most)) if n <= most)
+    elif channel < most:
+        fewest = min(most, max(2, channel + 1))
+        if most <= ALL_CHANNELS:
+            yield most
+        yield from range(fewest, most + (most > ALL_CHANNELS))
 
 
 class Packet(NamedTuple):
@@ -39,7 +85,7 @@ class CaptureCounts:
 class Capture:
     """Opens the configured device; once started, puts a `Packet` for each callback.
 
-    ``put`` and ``full`` belong to the queue, ``finished`` tells of the stream's end; all
+    ``put`` and ``full`` belong to the queue, ``finished`` reports the stream's end; all
     are called in PortAudio's thread and must not wait.
     """
 
@@ -59,7 +105,7 @@ class Capture:
         self._dropped = 0
         self.device = find_device(config.device, input_devices())
         self.format = _format(self.device, sample_rate, config)
-        self.last_heard: float | None = None  # on the monotonic clock
+        self.last_audio: float | None = None  # on the monotonic clock
         sounddevice = import_sounddevice()
         try:
             self._stream = sounddevice.RawInputStream(
@@ -88,7 +134,7 @@ class Capture:
         self._stream.close()
 
     def _callback(self, data: Any, frames: int, _time: Any, status: Any) -> None:
-        self.last_heard = time.monotonic()
+        self.last_audio = time.monotonic()
         overflow = status.input_overflow
         self._counts.overflows += overflow
         self._counts.underflows += status.input_underflow

@@ -1,4 +1,4 @@
-"""Samples against the clock: audio that went missing without anybody saying so.
+"""Samples against the clock: audio that went missing without a report.
 
 Sound systems drop audio silently: a buffer of the sound server that ran over, a laptop
 that slept. A block may come late, but what is still missing after two seconds of steady
@@ -25,7 +25,7 @@ class Instant(NamedTuple):
 
 
 def now() -> Instant:
-    """The present; where the system does not tell sleep apart there is none."""
+    """The present; where the system cannot measure sleep, none is counted."""
     awake = time.monotonic()
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return Instant(awake, 0.0)
@@ -34,7 +34,7 @@ def now() -> Instant:
 
 
 class SampleClock:
-    """Told of all that a device delivers, it says how many samples went missing before."""
+    """Counts the samples that went missing, from all that a device delivers and when."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate

@@ -23,7 +23,7 @@ class Device:
     host_api: str = "ALSA"
 
     def fault(self) -> str | None:
-        """Why it cannot be opened just now, as far as that can be told beforehand."""
+        """Why it cannot be opened just now, as far as ALSA knows beforehand."""
         return capture_fault(self.name) if self.host_api == "ALSA" else None
 
 

@@ -59,8 +59,8 @@ def capture_fault(name: str) -> str | None:
     """Why ALSA cannot record from a device just now; None where it can, or is not asked.
 
     ``name`` is PortAudio's: an ALSA name, or a card's with ``(hw:1,0)`` behind it. PortAudio
-    itself tells a busy device from a missing one badly, and each failure with four lines
-    on stderr.
+    itself confuses a busy device with a missing one, and prints four lines on stderr for each
+    failure.
     """
     library = alsa_library()
     if library is None:

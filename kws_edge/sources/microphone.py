@@ -3,30 +3,36 @@
 import queue
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Literal
 
 from kws_edge.config.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
 from kws_edge.sources.base import BLOCK_SECONDS, Block
-from kws_edge.sources.block_maker import BlockAssembler
 from kws_edge.sources.capture import Capture, CaptureCounts, Packet
+from kws_edge.sources.conversion import BlockAssembler
 from kws_edge.sources.supervisor import STALL_SECONDS
 
 
 class Microphone:
     """Blocks from an input device, as a context manager; an error when it goes away.
 
-    For short sessions with somebody there, as recording; `ReconnectingMicrophone` is the one
-    that stays.
+    with Microphone() as microphone:
+        for block in microphone.blocks():
+            spotter.push(block.samples)  # float32 [n] in [-1, 1), mono, at ``sample_rate``
+
+    The daemon has `ReconnectingMicrophone` instead, which survives the loss of its device.
     """
 
     def __init__(
         self,
-        sample_rate: int,
+        sample_rate: int = 16000,
         device: int | str | None = None,
-        config: MicrophoneConfig | None = None,
+        channel: int | Literal["mix"] = "mix",
     ) -> None:
+        """``device``: index, name or part of a name, None for the system's default; ``channel``
+        counts from 0, ``mix`` averages all. The device opens when the context is entered."""
         self._rate = sample_rate
-        self._config = config or MicrophoneConfig(device=device)
+        self._config = MicrophoneConfig(device=device, channel=channel)
         self._queue: queue.SimpleQueue[Packet | None] = queue.SimpleQueue()
         self._limit = round(self._config.queue_seconds / BLOCK_SECONDS)
         self._counts = CaptureCounts()
@@ -61,8 +67,11 @@ class Microphone:
         return str(self._capture)
 
     def blocks(self) -> Iterator[Block]:
-        """Raises `AudioDeviceError` when the device stops giving audio."""
-        maker = BlockAssembler(self._capture.format, self._rate, self._config)
+        """Blocks of about 20 ms, each with the number of samples lost before it.
+
+        Raises `AudioDeviceError` when the device stops giving audio.
+        """
+        assembler = BlockAssembler(self._capture.format, self._rate, self._config)
         while True:
             try:
                 packet = self._queue.get(timeout=STALL_SECONDS)
@@ -73,6 +82,6 @@ class Microphone:
                     "no audio from the microphone any more: was it unplugged, or the sound"
                     " server stopped?"
                 )
-            for block in maker.blocks(packet):
+            for block in assembler.blocks(packet):
                 self.samples_lost += block.lost
                 yield block

@@ -9,26 +9,25 @@ import numpy as np
 from kws_edge.config.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
 from kws_edge.events import MicrophoneState
-from kws_edge.sources.base import Block
-from kws_edge.sources.block_maker import BlockAssembler
+from kws_edge.sources.base import TICK_SECONDS, Block
 from kws_edge.sources.capture import Capture, Packet
 from kws_edge.sources.clock import Instant, now
+from kws_edge.sources.conversion import BlockAssembler
 from kws_edge.sources.supervisor import Failed, Lost, PortAudioSupervisor
 
 OPEN_SECONDS = 10.0  # for a sound system to answer at the start
 CLOSE_SECONDS = 0.4
-TICK_SECONDS = 0.25
 
 OnState = Callable[[MicrophoneState, str], None]
 
 
 class ReconnectingMicrophone:
-    """Blocks from an input device for as long as anybody wants them, as a context manager.
+    """Blocks from an input device until `close`, as a context manager.
 
-    What happens to the device is told once, with a reason, through ``on_state``, in the
-    thread that reads the blocks and at the place in the stream where it happened:
+    ``on_state`` is called once for each change of the device, with a reason, in the thread that
+    reads the blocks and at the place in the stream where it happened:
     ``open`` at the first audio, ``lost``, ``back`` after each loss, ``silent`` and
-    ``sound``. Stream time goes on meanwhile: the first block after a gap tells how much was
+    ``sound``. Stream time goes on meanwhile: the first block after a gap says how much was
     lost.
 
     With ``wait_for_device`` the device may be absent at the start, else entering raises
@@ -47,36 +46,36 @@ class ReconnectingMicrophone:
         self._config = config or MicrophoneConfig()
         self._on_state = on_state
         self._wait_for_device = wait_for_device
-        self._keeper = PortAudioSupervisor(sample_rate, self._config, clock)
+        self._supervisor = PortAudioSupervisor(sample_rate, self._config, clock)
         self._closing = False
         self._source: Capture | None = None  # the one that the last packet came from
-        self._maker: BlockAssembler | None = None
+        self._assembler: BlockAssembler | None = None
         self._last: Instant | None = None  # when the last packet came
         self.state: MicrophoneState = "lost"
-        self._told = False
+        self._reported = False
         self.samples_lost = 0
         self.restarts = 0
 
     @property
     def overflows(self) -> int:
         """How often the sound system dropped audio before it reached this program."""
-        return self._keeper.counts.overflows
+        return self._supervisor.counts.overflows
 
     @property
     def underflows(self) -> int:
         """How often PortAudio put zeros where the device gave too little."""
-        return self._keeper.counts.underflows
+        return self._supervisor.counts.underflows
 
     @property
     def blocks_dropped(self) -> int:
         """Blocks that found the queue full."""
-        return self._keeper.counts.blocks_dropped
+        return self._supervisor.counts.blocks_dropped
 
     def __enter__(self) -> "ReconnectingMicrophone":
-        self._keeper.start()
+        self._supervisor.start()
         if not self._wait_for_device:
             try:
-                error = self._keeper.opened.get(timeout=OPEN_SECONDS)
+                error = self._supervisor.opened.get(timeout=OPEN_SECONDS)
             except queue.Empty:
                 error = AudioDeviceError(
                     f"the sound system has not answered for {OPEN_SECONDS:g} s: is the sound"
@@ -94,56 +93,56 @@ class ReconnectingMicrophone:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-        self._keeper.join(CLOSE_SECONDS)
+        self._supervisor.join(CLOSE_SECONDS)
 
     def close(self) -> None:
         """Make `blocks` end; at once, from any thread or signal handler."""
         self._closing = True
-        self._keeper.close()
+        self._supervisor.close()
 
     def blocks(self) -> Iterator[Block]:
         """Blocks until `close`. While there is no audio, an empty one each 0.25 s, so that
-        whoever reads them can see to other things.
+        the reader can see to other things.
 
         Raises `AudioDeviceError` where no waiting will help: no PortAudio, or one that is
         stuck for good.
         """
         while not self._closing:
             try:
-                item = self._keeper.items.get(timeout=TICK_SECONDS)
+                item = self._supervisor.items.get(timeout=TICK_SECONDS)
             except queue.Empty:
-                self._keeper.check()
+                self._supervisor.check()
                 yield Block(np.zeros(0, np.float32))
                 continue
             if isinstance(item, Failed):
                 raise item.error
             if isinstance(item, Lost):
                 yield from self._flush()
-                self._tell("lost", item.reason)
+                self._report("lost", item.reason)
             elif item is not None:
                 yield from self._blocks_of(item)
 
     def _blocks_of(self, packet: Packet) -> Iterator[Block]:
         gap = 0
-        if self._maker is None or packet.source is not self._source:
+        if self._assembler is None or packet.source is not self._source:
             gap = self._begin(packet)
-        assert self._maker
+        assert self._assembler
         self._last = packet.at
-        *before, block = self._maker.blocks(packet)
+        *before, block = self._assembler.blocks(packet)
         if gap:
             block = Block(block.samples, block.lost + gap, "the microphone was away")
         self.samples_lost += block.lost
         yield from before
         yield block
-        if self._maker.change:
-            self._tell(self._maker.change, str(packet.source))
+        if self._assembler.change:
+            self._report(self._assembler.change, str(packet.source))
 
     def _begin(self, packet: Packet) -> int:
         """The first packet of a stream: samples lost since the last of the one before."""
         rate = packet.source.format.sample_rate
-        self._maker = BlockAssembler(packet.source.format, self._rate, self._config)
+        self._assembler = BlockAssembler(packet.source.format, self._rate, self._config)
         self._source = packet.source
-        self._tell("back" if self._told else "open", str(packet.source))
+        self._report("back" if self._reported else "open", str(packet.source))
         if self._last is None:
             return 0
         self.restarts += 1
@@ -151,13 +150,13 @@ class ReconnectingMicrophone:
         return max(0, round(away * self._rate))
 
     def _flush(self) -> Iterator[Block]:
-        if self._maker:
-            yield self._maker.flush()
-            self._maker = None
+        if self._assembler:
+            yield self._assembler.flush()
+            self._assembler = None
 
-    def _tell(self, state: MicrophoneState, reason: str) -> None:
-        if self._told and state == self.state == "lost":
-            return  # once is enough
-        self._told, self.state = True, state
+    def _report(self, state: MicrophoneState, reason: str) -> None:
+        if self._reported and state == self.state == "lost":
+            return  # once a loss is enough
+        self._reported, self.state = True, state
         if self._on_state:
             self._on_state(state, reason)

@@ -1,7 +1,7 @@
 """The thread that owns PortAudio: opens the microphone, watches it, opens it again.
 
-Any call into PortAudio may wait for a sound server that does not answer, so that nobody
-else makes one.
+Any call into PortAudio may wait for a sound server that does not answer, so that no other thread
+makes one.
 """
 
 import queue
@@ -51,7 +51,7 @@ class PortAudioSupervisor:
         self._limit = max(1, round(config.queue_seconds / BLOCK_SECONDS))
         self._sample_rate, self._config, self._clock = sample_rate, config, clock
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._presence = HotplugProbe(config.device)
+        self._probe = HotplugProbe(config.device)
         self._closing = False
         self._calling_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="microphone", daemon=True)
@@ -92,18 +92,18 @@ class PortAudioSupervisor:
         while not self._closing:
             patience = FIRST_SECONDS[min(failures, len(FIRST_SECONDS) - 1)]
             failures = 0 if self._session(patience) else failures + 1
-            self._wait_for_hope(failures)
+            self._wait_to_retry(failures)
             if not self._closing:
                 self._refresh(sounddevice)
 
-    def _wait_for_hope(self, failures: int) -> None:
+    def _wait_to_retry(self, failures: int) -> None:
         if not failures:
-            self._presence.lost()
+            self._probe.lost()
         while True:
             self._pause(BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS) - 1)])
             failures += 1
             with self._calling():
-                if self._closing or self._presence.should_retry():
+                if self._closing or self._probe.should_retry():
                     return
 
     def _session(self, patience: float) -> bool:
@@ -124,28 +124,28 @@ class PortAudioSupervisor:
             self.items.put(Lost(str(error)))
             return False
         self.opened.put(None)
-        self._presence.name = capture.device.name
+        self._probe.name = capture.device.name
         reason = self._watch(capture, patience)
         if not self._closing:
             self.items.put(Lost(reason))
         with self._calling():
             capture.close()
-        return capture.last_heard is not None
+        return capture.last_audio is not None
 
     def _watch(self, capture: Capture, patience: float) -> str:
         """Wait for the end of the stream; why it ended. ``patience`` is for its first block."""
         opened = time.monotonic()
-        woken = False  # the stream may call itself active while it tells of its end
+        woken = False  # the stream may call itself active while it reports its end
         while not woken and capture.active:
-            limit = STALL_SECONDS if capture.last_heard else patience
-            silent = time.monotonic() - (capture.last_heard or opened)
+            limit = STALL_SECONDS if capture.last_audio else patience
+            silent = time.monotonic() - (capture.last_audio or opened)
             if silent > limit:
                 return f"{capture}: no audio for {limit:g} s"
             woken = self._pause(limit - silent + 0.01)
         return f"{capture}: the stream ended; unplugged, or the sound server stopped"
 
     def _refresh(self, sounddevice: Any) -> None:
-        with suppress(AudioDeviceError), self._calling():  # opening will tell
+        with suppress(AudioDeviceError), self._calling():  # opening will report it
             refresh(sounddevice)
         while not self._wake.empty():  # the end of the old stream
             self._wake.get()

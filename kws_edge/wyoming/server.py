@@ -1,4 +1,4 @@
-"""The wake-word server: clients send audio by the Wyoming protocol, and are told keywords.
+"""The wake-word server: clients send audio by the Wyoming protocol and get keywords.
 
 All clients run in one thread and take turns every 0.1 s of audio, so that they can share
 the interpreter; each has a spotter of its own. What a client does wrong ends its own
@@ -15,10 +15,10 @@ from collections.abc import Callable
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
 
-from kws_edge.daemon.notify import sd_notify, watchdog_interval
+from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 from kws_edge.errors import ConfigError
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
-from kws_edge.wyoming.events import MAX_HEADER, ClientError, EventReader
+from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader
 from kws_edge.wyoming.session import Session
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class WyomingServer:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         server = await endpoint.serve(self._connected, MAX_HEADER)
-        helpers = [asyncio.create_task(self._tell_manager())]
+        helpers = [asyncio.create_task(self._notify_manager())]
         try:
             places = bound(server)
             if announced_as is not None:
@@ -107,8 +107,8 @@ class WyomingServer:
         log.warning("%s: refused: %s", name, text)
         await _send(Error(text=text, code="too-many-clients").event(), writer)
 
-    async def _tell_manager(self) -> None:
-        """That this loop goes round is all the progress that there is without clients."""
+    async def _notify_manager(self) -> None:
+        """Without clients, the progress to report is that this loop goes round."""
         watchdog = watchdog_interval()
         state = "READY=1"
         while True:
@@ -147,7 +147,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _peer(writer: asyncio.StreamWriter) -> str:
-    """Who it is, where that can be told; its silent end is made noticeable."""
+    """The address of a TCP client; keepalive makes its silent end noticeable."""
     connection = writer.get_extra_info("socket")
     if connection.family == socket.AF_UNIX:
         return ""

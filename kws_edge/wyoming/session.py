@@ -1,7 +1,7 @@
 """One client of the wake-word server: events in, events out. No network.
 
-Audio of any format is followed in the client's own time; an ``audio-start``, or a chunk
-of another format than the one before, starts a stream with a spotter of its own.
+Audio of any format runs on the client's own clock; an ``audio-start``, or a chunk of another
+format than the one before, starts a stream with an engine of its own.
 """
 
 import logging
@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event
@@ -19,12 +18,13 @@ from wyoming.wake import Detect, Detection, NotDetected
 
 from kws_edge.detection import detector
 from kws_edge.detection.detector import DetectorConfig
+from kws_edge.engine import Engine
 from kws_edge.errors import ValidationErrors
 from kws_edge.model.classifier import Classifier
+from kws_edge.sources.base import Block
 from kws_edge.spotter import KeywordSpotter
-from kws_edge.types import FloatArray
-from kws_edge.wyoming.events import ClientError
 from kws_edge.wyoming.pcm import PcmFormat, PcmStream
+from kws_edge.wyoming.protocol import ClientError
 
 log = logging.getLogger(__name__)
 
@@ -62,32 +62,30 @@ class Session:
     def _start(self, format_: PcmFormat, milliseconds: int | None) -> "_Stream":
         spotter = KeywordSpotter(self._classifier, self._config)
         spotter.set_active_keywords(self._chosen)
-        return _Stream(format_, spotter, milliseconds or 0)
+        return _Stream(format_, Engine(spotter), milliseconds or 0)
 
     def _chunk(self, event: Event) -> Iterator[Event | None]:
         format_, milliseconds = _format(event), _milliseconds(event)
         if self._stream is None or self._stream.pcm.format != format_:
             self._stream = self._start(format_, milliseconds)
         elif milliseconds is not None:
-            self._stream.tell_time(milliseconds)
+            self._stream.set_time(milliseconds)
         for number, samples in enumerate(self._stream.pcm.push(event.payload or b"")):
             if number:
                 yield None
-            yield from self._spot(self._stream, samples)
+            found = self._stream.engine.process(Block(samples))
+            yield from self._answers(self._stream, found)
 
     def _stop(self) -> Iterator[Event | None]:
         stream, self._stream = self._stream, None
         if stream:
-            yield from self._spot(stream, stream.pcm.flush())
-            # a word at the very end comes to the middle of the window, as in `pipeline.spot`
-            silence = np.zeros(stream.spotter.features.window_samples // 2, np.float32)
-            yield from self._spot(stream, silence)
-        if not stream or not stream.detected:
+            found = stream.engine.process(Block(stream.pcm.flush()))
+            yield from self._answers(stream, [*found, *stream.engine.finish()])
+        if not stream or not stream.engine.detections:
             yield NotDetected().event()
 
-    def _spot(self, stream: "_Stream", samples: FloatArray) -> Iterator[Event]:
-        for found in stream.spotter.push(samples):
-            stream.detected = True
+    def _answers(self, stream: "_Stream", detections: list[detector.Detection]) -> Iterator[Event]:
+        for found in detections:
             log.info("%s: %s %.2f", self._client, found.label, found.score)
             yield Detection(name=found.label, timestamp=stream.time_of(found)).event()
 
@@ -99,7 +97,7 @@ class Session:
         wanted = {_normal(name): name for name in names or self._keywords}
         self._chosen = tuple(word for word in self._keywords if _normal(word) in wanted)
         if self._stream:
-            self._stream.spotter.set_active_keywords(self._chosen)
+            self._stream.engine.spotter.set_active_keywords(self._chosen)
         if unknown := sorted(wanted.keys() - set(map(_normal, self._chosen))):
             asked = ", ".join(wanted[name] for name in unknown)
             text = f"{asked:.100}: no such keyword ({', '.join(self._keywords)})"
@@ -110,13 +108,12 @@ class Session:
 class _Stream:
     """A stream of audio under way, and what the client's clock says."""
 
-    def __init__(self, format_: PcmFormat, spotter: KeywordSpotter, milliseconds: int) -> None:
-        self.pcm = PcmStream(format_, spotter.features.sample_rate)
-        self.spotter = spotter
-        self.detected = False
-        self.tell_time(milliseconds)
+    def __init__(self, format_: PcmFormat, engine: Engine, milliseconds: int) -> None:
+        self.pcm = PcmStream(format_, engine.spotter.features.sample_rate)
+        self.engine = engine
+        self.set_time(milliseconds)
 
-    def tell_time(self, milliseconds: int) -> None:
+    def set_time(self, milliseconds: int) -> None:
         """The client's time of the next sample."""
         self._known = (self.pcm.seconds, milliseconds)
 
@@ -135,7 +132,7 @@ def _format(event: Event) -> PcmFormat:
 
 
 def _milliseconds(event: Event) -> int | None:
-    """A time of the client's, where it tells one that can be understood."""
+    """The client's time of an event, where it is a number."""
     value = event.data.get("timestamp")
     if type(value) is int:
         return value

@@ -14,7 +14,7 @@ from conftest import Command, noise
 
 from kws_edge.audio.files import read_audio, to_pcm16, write_wav
 from kws_edge.cli import Commands
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.bundled import DEFAULT_MODEL, bundled_models, demo_recording
 
 LABELS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
 
@@ -142,6 +142,27 @@ def test_info_of_a_model_with_presets_and_several_figures(run_command: Command) 
     lines = run_command("info", "small-int8").stdout.splitlines()
     names = ("preset eager  threshold ", "accuracy      0.9", "accuracy of the words alone 0.9")
     assert all(any(line.startswith(name) for line in lines) for name in names), lines
+
+
+def test_models_lists_what_ships(run_command: Command) -> None:
+    lines = run_command("models").stdout.splitlines()
+    listed = {line.lstrip("* ").split()[0]: line for line in lines[:-1]}
+    assert list(listed) == list(bundled_models())
+    marked = [name for name, line in listed.items() if line.startswith("* ")]
+    assert marked == [DEFAULT_MODEL]
+    assert ", ".join(LABELS) in listed["small-int8"]
+    assert " 58 KB " in listed["small-int8"]
+    assert listed["small-int8"].endswith("; presets quiet, eager")
+    assert "presets" not in listed["mfcc-int8"]
+
+
+def test_models_as_json(run_command: Command) -> None:
+    models = {m["name"]: m for m in json.loads(run_command("models", "--json").stdout)}
+    assert [name for name, model in models.items() if model["default"]] == [DEFAULT_MODEL]
+    small = models["small-int8"]
+    assert small["keywords"] == list(LABELS)
+    assert small["presets"] == ["quiet", "eager"]
+    assert small["size_kb"] == round(Path(small["path"]).stat().st_size / 1024, 1)
 
 
 def test_check(run_command: Command, model_path: Path) -> None:

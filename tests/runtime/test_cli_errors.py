@@ -116,9 +116,13 @@ def test_files(
         (
             ["listen", "--demo", "--threshold", "2"],
             78,
-            "detector.threshold: 2.0 is not within 0 to 1",
+            "--detector-threshold: 2.0 is not within 0 to 1",
         ),
-        (["listen", "--demo", "--hop-ms", "-1"], 78, "detector.hop_ms: -1.0 is not above 0"),
+        (
+            ["listen", "--demo", "--hop-ms", "-1"],
+            78,
+            "--detector-hop-ms: -1.0 is not within 1 to 10000 ms",
+        ),
     ],
 )
 def test_settings(arguments: list[str], code: int, message: str, run_command: Command) -> None:

@@ -10,9 +10,8 @@ import pytest
 from sink_parts import detections, wait_for
 from test_events import VALIDATOR, one_of_each
 
-from kws_edge.config.config import CommandConfig
-from kws_edge.sinks.command import CommandSink
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.command import CommandConfig, CommandSink
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,8 @@ from kws_edge.events import Event
 from kws_edge.metrics import Metrics
 from kws_edge.model.bundled import demo_recording
 from kws_edge.sinks.build import SinkContext
-from kws_edge.sources.base import Block, Samples
+from kws_edge.sources.base import Block
+from kws_edge.sources.files import Samples
 from kws_edge.spotter import Decision
 
 Step = Callable[[], object]
@@ -102,10 +103,10 @@ def test_reloads_keep_the_stream_and_a_bad_file_the_old_settings(
     assert daemon.run(source) == "SIGTERM"
 
     length = len(source.samples)
-    heard = [witness.detections(loop, length) for loop in range(4)]
-    assert heard[0] >= 8
-    assert heard[1] >= 8  # the bad file changed nothing
-    assert heard[2:] == [0, 0]
+    counts = [witness.detections(loop, length) for loop in range(4)]
+    assert counts[0] >= 8
+    assert counts[1] >= 8  # the bad file changed nothing
+    assert counts[2:] == [0, 0]
     assert metrics.reloads == 1
     assert witness.decisions >= 4 * length // 1600 - 10  # no audio was lost over the reloads
     log = caplog.text
@@ -117,22 +118,24 @@ def test_reloads_keep_the_stream_and_a_bad_file_the_old_settings(
     assert last.data["seconds"] == pytest.approx(4 * length / 16000, abs=0.5)
 
 
-def test_what_a_reload_cannot_change_is_said_each_time(
+def test_what_a_reload_cannot_change_is_reported_each_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("")
     daemon, _ = make_daemon(path, Witness(), caplog)
-    path.write_text(f"triggers: {{folder: {tmp_path / 'triggers'}}}\n")
+    path.write_text(f"clips: {{folder: {tmp_path / 'clips'}}}\n")
     for _ in range(2):
         daemon.reload()
-    assert caplog.text.count("changes of triggers take a restart") == 2
+    assert caplog.text.count("changes of clips take a restart") == 2
     path.write_text("")
     daemon.reload()
     assert caplog.text.count("take a restart") == 2
 
 
-def test_a_gap_is_told_counted_and_jumped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_gap_is_reported_counted_and_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("")
     source, witness = Loops(lambda: None, lost=48000), Witness()
@@ -141,7 +144,7 @@ def test_a_gap_is_told_counted_and_jumped(tmp_path: Path, caplog: pytest.LogCapt
     dropped = [event for event in witness.events if event.type == "dropped"]
     assert [event.data for event in dropped] == [{"samples": 48000, "reason": "a test"}]
     assert dropped[0].sample == len(source.samples) + 48000
-    assert daemon.samples_lost == metrics.samples_dropped == 48000
+    assert daemon.engine.samples_lost == metrics.samples_dropped == 48000
     ids = [event.id for event in witness.events]
     assert ids == list(range(1, len(ids) + 1))
     shift = (len(source.samples) + 48000) // 1600

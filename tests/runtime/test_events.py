@@ -18,8 +18,8 @@ from sink_parts import detections, wait_for
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.near_miss import NearMiss
 from kws_edge.events import Event, EventFactory
+from kws_edge.sinks.base import SinkWorker
 from kws_edge.sinks.stdout import StdoutSink
-from kws_edge.sinks.worker import SinkWorker
 
 SCHEMA = json.loads((ROOT / "docs" / "event.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -133,7 +133,7 @@ def test_a_reader_that_sleeps_does_not_keep_the_program_from_ending(tmp_path: Pa
         "from sink_parts import detections\n"
         "from kws_edge.sinks.build import close_sinks\n"
         "from kws_edge.sinks.stdout import StdoutSink\n"
-        "from kws_edge.sinks.worker import SinkWorker\n"
+        "from kws_edge.sinks.base import SinkWorker\n"
         "worker = SinkWorker(StdoutSink(1), 5000)\n"
         "for event in detections(2000): worker.put(event)\n"
         "import sys, time\n"
@@ -151,3 +151,17 @@ def test_a_reader_that_sleeps_does_not_keep_the_program_from_ending(tmp_path: Pa
         assert process.returncode == 0
         assert process.stderr is not None
         assert process.stderr.read().splitlines()[-1] == b"False"
+
+
+def test_a_terminal_that_goes_ends_the_program_as_a_pipe_does() -> None:
+    """Writing then fails with EIO instead of EPIPE."""
+    terminal, descriptor = os.openpty()
+    closed = threading.Event()
+    worker = SinkWorker(StdoutSink(descriptor, on_closed=closed.set))
+    os.close(terminal)
+    for event in detections(3):
+        worker.put(event)
+    assert closed.wait(30)
+    assert worker.close(30)
+    assert worker.failed == 0
+    os.close(descriptor)

@@ -34,7 +34,7 @@ def test_it_rests_in_silence_and_wakes_for_a_word(
     steps = [*one_after(4 * RATE, words), Step(background("noise", 4 * RATE))]
     found = run(classifier, steps, True)
     assert [label for label, _ in found.said] == ["stop"]
-    resting = [decision.sample for decision in found.decisions if decision.rested]
+    resting = [decision.sample for decision in found.decisions if decision.idle]
     # from the first decision to the word, and again when neither the window nor the mean of
     # 300 ms holds any of it
     end = 4 * RATE + len(words[2])
@@ -43,7 +43,7 @@ def test_it_rests_in_silence_and_wakes_for_a_word(
     assert len(resting) >= 30 + (4 * RATE - RATE - 4800) // 1600 - 2
     samples = [decision.sample for decision in found.decisions]
     assert samples != sorted(samples)  # on waking it looked back, for the mean
-    assert all(not decision.posteriors.any() for decision in found.decisions if decision.rested)
+    assert all(not decision.posteriors.any() for decision in found.decisions if decision.idle)
 
 
 @pytest.mark.parametrize("kind", ["zeros", "noise", "offset", "hum"])
@@ -70,10 +70,10 @@ def test_its_level_is_that_of_the_loudest_block(
 def test_time_rested_is_counted(classifier: Classifier) -> None:
     spotter = KeywordSpotter(classifier, ON)
     spotter.push(background("noise", 3 * RATE))
-    assert spotter.samples_rested == 21 * 1600
+    assert spotter.samples_idle == 21 * 1600
     spotter.push(noise(3 * RATE))
-    assert spotter.samples_rested == 21 * 1600
-    assert spotter.samples_heard == 6 * RATE
+    assert spotter.samples_idle == 21 * 1600
+    assert spotter.samples_processed == 6 * RATE
 
 
 def test_a_gate_that_is_lowered_hears_what_it_had_passed_over(
@@ -86,10 +86,10 @@ def test_a_gate_that_is_lowered_hears_what_it_had_passed_over(
     spotter = KeywordSpotter(classifier, ON, decisions.append)
     for step in word:
         spotter.push(step.audio)
-    assert all(decision.rested for decision in decisions)
+    assert all(decision.idle for decision in decisions)
     spotter.reconfigure(DetectorConfig(gate_dbfs=-70))
     spotter.push(background("zeros", 1600))
-    assert not decisions[-1].rested
+    assert not decisions[-1].idle
     assert decisions[-1].sample == found.decisions[-1].sample + 1600
 
 

@@ -15,7 +15,7 @@ from kws_edge.config.config import Config, DetectorOverrides
 from kws_edge.config.settings import load_config
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.model.file import pack_model, read_model
-from kws_edge.sources.base import Samples
+from kws_edge.sources.files import Samples
 
 
 def overrides(text: str, folder: Path) -> DetectorOverrides:
@@ -47,10 +47,22 @@ def test_a_model_file_without_the_field_has_no_gate(model_path: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["listen", "--demo", "--gate-dbfs", "3"], 78, "detector.gate_dbfs: 3.0 is not below 0"),
+        (
+            ["listen", "--demo", "--gate-dbfs", "3"],
+            78,
+            "--detector-gate-dbfs: 3.0 is not within -200 to 0 dBFS",
+        ),
         (["listen", "--demo", "--gate-dbfs", "of"], 78, "expected a finite number or 'off'"),
-        (["wyoming", "--gate-dbfs", "3"], 78, "--gate-dbfs: 3.0 is not below 0"),
-        (["wyoming", "--gate-dbfs", "nan"], 78, "--gate-dbfs: nan is not below 0"),
+        (
+            ["wyoming", "--gate-dbfs", "3"],
+            78,
+            "--gate-dbfs: 3.0 is not within -200 to 0 dBFS",
+        ),
+        (
+            ["wyoming", "--gate-dbfs", "nan"],
+            78,
+            "--gate-dbfs: nan is not within -200 to 0 dBFS",
+        ),
         (["wyoming", "--gate-dbfs", "of"], 2, "'of' is neither a number nor off"),
     ],
 )
@@ -82,20 +94,21 @@ def test_a_daemon_in_a_silent_room_is_ready_and_counts(
     daemon.run(Samples(np.zeros(100 * 16000, np.float32)))
     message, _ = manager.receive()
     manager.close()
-    assert message.startswith("READY=1\nSTATUS=microphone not open yet, heard 0 h 0 min (rested ")
-    assert witness.decisions == 991
+    assert message.startswith("READY=1\nSTATUS=microphone not open yet, processed 0 h 0 min (idle ")
+    # the half window of silence that follows the end of a source included
+    assert witness.decisions == 996
     assert metrics.inference.cumulative[-1] == 0
-    assert metrics.rested_seconds() == pytest.approx(99.1)
-    assert "heard 0 h 1 min (rested 0 h 1 min)" in daemon._status()
+    assert metrics.rested_seconds() == pytest.approx(99.6)
+    assert "processed 0 h 1 min (idle 0 h 1 min)" in daemon._status()
 
 
 def test_a_reload_opens_the_gate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, witness = tmp_path / "config.yaml", Witness()
     path.write_text("detector: {gate_dbfs: -1}\n")
     daemon, metrics = make_daemon(path, witness, caplog)
-    daemon.spotter.push(noise(32000))
+    daemon.engine.spotter.push(noise(32000))
     assert metrics.inference.cumulative[-1] == 0
     path.write_text("detector: {gate_dbfs: -60}\n")
     daemon.reload()
-    daemon.spotter.push(noise(16000))
+    daemon.engine.spotter.push(noise(16000))
     assert metrics.inference.cumulative[-1] == 10

@@ -12,7 +12,7 @@ from kws_edge.audio.files import level_dbfs, read_audio, resample, to_pcm16
 from kws_edge.errors import AudioDeviceError
 from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.capture_format import CaptureFormat, choose_format
+from kws_edge.sources.capture import CaptureFormat, choose_format
 from kws_edge.sources.conversion import Converter
 from kws_edge.sources.devices import Device, find_device
 from kws_edge.spotter import KeywordSpotter

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.sources.clock import TOLERANCE_SECONDS, Instant, SampleClock, now
-from kws_edge.sources.silence import SilenceWatch
+from kws_edge.sources.conversion import SilenceWatch
 
 RATE = 16000
 BLOCK = 320

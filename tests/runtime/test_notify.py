@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kws_edge.daemon.notify import sd_notify, watchdog_interval
+from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 
 
 class Manager:

@@ -10,11 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from sink_parts import Collecting, detections, wait_for
 from test_events import one_of_each
 
-from kws_edge.config.config import MetricsConfig
 from kws_edge.errors import ConfigError
 from kws_edge.metrics import INFERENCE_BOUNDS, Metrics
-from kws_edge.sinks.prometheus import PrometheusSink
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.prometheus import MetricsConfig, PrometheusSink
 
 
 def fetch(port: int) -> tuple[dict[str, float], dict[str, str]]:
@@ -50,7 +49,7 @@ def test_all_figures() -> None:
         rested_seconds=lambda: 7.5,
     )
     for event in one_of_each()[:-1]:
-        metrics.count(event)
+        metrics.event(event)
     for seconds in (0.00005, 0.002, 0.003, 1.0):
         metrics.inference.observe(seconds)
     worker, sink = served(metrics)
@@ -80,7 +79,7 @@ def test_all_figures() -> None:
     assert types["kws_edge_inference_seconds"] == "histogram"
     assert types["kws_edge_detections"] == "counter"
     assert all(re.fullmatch("(kws_edge|process)_[a-z_]+", name) for name in types)
-    metrics.count(one_of_each()[1])
+    metrics.event(one_of_each()[1])
     assert fetch(sink.port)[0]["kws_edge_detections_total,keyword=yes"] == 2
     assert worker.close(30)
     with pytest.raises(OSError, match="refused"):
@@ -107,5 +106,5 @@ def test_a_port_that_is_taken_is_one_line(caplog: pytest.LogCaptureFixture) -> N
 def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     absent: Any = None
     monkeypatch.setitem(sys.modules, "prometheus_client", absent)
-    with pytest.raises(ConfigError, match=r"pip install 'kws-edge\[metrics\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'prometheus-client>=0.19'"):
         PrometheusSink(MetricsConfig(), Metrics("m", ["yes"]))

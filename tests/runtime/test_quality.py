@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 from conftest import noise
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from kws_edge.audio.files import from_pcm16, to_pcm16
-from kws_edge.recorder.quality import LEAST_LEVEL_DBFS, MOST_CLIPPED, clipped_share
+from kws_edge.recorder.quality import LEAST_LEVEL_DBFS
 from kws_edge.recorder.take import Take, judge
 from kws_edge.types import FloatArray
 
@@ -58,23 +56,6 @@ def test_a_loud_take_is_not_clipped() -> None:
     samples = spoken()
     samples = samples / np.abs(samples).max() * np.float32(0.99)
     assert judge(from_pcm16(to_pcm16(samples)), "yes").faults == ()
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.floats(0.001, 0.9), st.sampled_from([60, 110, 440, 3000]))
-def test_smooth_sound_is_never_taken_for_clipped(seed: int, level: float, hertz: float) -> None:
-    rng = np.random.default_rng(seed)
-    tone = np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE + rng.uniform(0, 6))
-    samples = level * tone + rng.normal(0, 1e-4, RATE)
-    assert clipped_share(from_pcm16(to_pcm16(samples.astype(np.float32)))) <= MOST_CLIPPED
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.floats(1.2, 10))
-def test_the_clipped_share_is_that_of_the_samples_cut_off(excess: float) -> None:
-    tone = excess * np.sin(2 * np.pi * 220.3 * np.arange(RATE) / RATE)
-    share = clipped_share(from_pcm16(to_pcm16(tone.astype(np.float32))))
-    assert share == pytest.approx(np.mean(np.abs(tone) >= 1), abs=0.005)
 
 
 def test_silent() -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from conftest import Command
 
+from kws_edge.cli.config import command as config_command
+from kws_edge.config import settings as settings_module
 from kws_edge.config.config import Config
 from kws_edge.config.settings import load_config, settings
 from kws_edge.errors import ConfigError, MissingFileError
@@ -24,8 +27,7 @@ def test_flags_win_over_variables_over_the_file(tmp_path: Path) -> None:
     environment = {"KWS_EDGE_THREADS": "3", "KWS_EDGE_MQTT_PORT": "1001"}
     config = load_config(file, {"mqtt.port": "1002"}, environment).config
     assert (config.model, config.threads) == ("from-file", 3)
-    assert config.mqtt is not None
-    assert (config.mqtt.host, config.mqtt.port) == ("a", 1002)
+    assert (config.sinks["mqtt"].host, config.sinks["mqtt"].port) == ("a", 1002)
 
 
 def test_the_users_file_is_found(tmp_path: Path) -> None:
@@ -41,8 +43,9 @@ def test_keywords_need_no_quotes(tmp_path: Path) -> None:
     text += "commands:\n- run: [lights, on]\n  keywords: [yes, no]\n"
     config = load_config(write(tmp_path, text), environment={}).config
     assert config.detector.thresholds == {"yes": 0.9, "no": 0.8}
-    assert config.commands[0].run == ("lights", "on")
-    assert config.commands[0].keywords == ("yes", "no")
+    [command] = config.sinks["commands"]
+    assert command.run == ("lights", "on")
+    assert command.keywords == ("yes", "no")
 
 
 def test_all_faults_come_at_once_with_their_place(tmp_path: Path) -> None:
@@ -51,14 +54,14 @@ def test_all_faults_come_at_once_with_their_place(tmp_path: Path) -> None:
         "modle: a\nmqtt: {host: h, prot: 1}\nmetrics: {port: 70000}\ncommands: [{run: []}]\n",
     )
     with pytest.raises(ConfigError) as error:
-        load_config(file, {"detector.threshold": "high"}, {"KWS_EDGE_TRIGGERS_SECONDS": "-1"})
+        load_config(file, {"detector.threshold": "high"}, {"KWS_EDGE_CLIPS_SECONDS": "-1"})
     for fault in (
         f"{file}: modle: unknown, did you mean model?",
         f"{file}: mqtt.prot: unknown, did you mean port?",
-        f"{file}: metrics.port: 70000 is no port",
+        f"{file}: metrics.port: 70000 is not within 0 to 65535",
         f"{file}: commands[0].run: names no program",
         "--detector-threshold: found str 'high'",
-        "triggers.folder: missing",
+        "clips.folder: missing",
     ):
         assert fault in str(error.value)
     assert "\n" not in str(error.value)
@@ -98,6 +101,19 @@ def test_config_init_writes_what_config_check_accepts(tmp_path: Path, run_comman
     assert "is there already" in again.stderr
 
 
+def test_the_systems_file_can_be_read_by_the_user_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    before = os.umask(0o077)
+    request.addfinalizer(lambda: os.umask(before))
+    monkeypatch.setattr(settings_module, "SYSTEM_FILE", tmp_path / "etc" / "config.yaml")
+    for folder, mode in (("etc", 0o644), ("home", 0o600)):
+        path = tmp_path / folder / "config.yaml"
+        result = CliRunner().invoke(config_command, ["init", str(path)])
+        assert result.exit_code == 0, result.output
+        assert path.stat().st_mode & 0o777 == mode
+
+
 def test_the_examples_comments_are_settings_too(tmp_path: Path) -> None:
     """Each commented setting of the example, uncommented, is accepted."""
     from kws_edge.cli.config import EXAMPLE
@@ -118,10 +134,9 @@ def test_the_examples_comments_are_settings_too(tmp_path: Path) -> None:
     ]
     config = load_config(write(tmp_path, "\n".join(text)), environment={}).config
     assert config.detector.thresholds == {"yes": 0.9, "no": 0.7}
-    assert config.mqtt is not None
-    assert config.mqtt.tls
-    assert len(config.commands) == 2
-    assert config.triggers is not None
+    assert config.sinks["mqtt"].tls
+    assert len(config.sinks["commands"]) == 2
+    assert "clips" in config.sinks
 
 
 def test_config_show_is_a_configuration(run_command: Command, tmp_path: Path) -> None:
@@ -137,9 +152,12 @@ def test_config_show_is_a_configuration(run_command: Command, tmp_path: Path) ->
     ("text", "message"),
     [
         ("detector: {thresholds: {hello: 0.5}}\n", "detector.thresholds.hello: the model has no"),
-        ("commands: [{run: [a], keywords: [hello]}]\n", "commands[0].keywords: the model has no"),
+        (
+            "commands: [{run: [a], keywords: [hello]}]\n",
+            "commands[0].keywords: the model does not know",
+        ),
         ("detector: {threshold: 3}\n", "detector.threshold: 3.0 is not within 0 to 1"),
-        ("threads: 0\n", "threads: 0 is not above 0"),
+        ("threads: 0\n", "threads: 0 is not within 1 to 64"),
         ("mqtt: {host: a, ca_file: /x}\n", "mqtt.ca_file: has no meaning without tls"),
     ],
 )

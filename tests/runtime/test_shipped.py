@@ -31,7 +31,7 @@ def test_model_and_card(path: Path) -> None:
     assert model.manifest.name == path.stem
     assert model.manifest.metrics
     assert "+changes" not in model.manifest.git_commit
-    card = path.with_suffix(".md").read_text()
+    card = (path.parent / "card.md").read_text()
     assert "CC BY 4.0" in card
     assert model.manifest.run_id in card
     for metric in model.manifest.metrics:

@@ -8,12 +8,12 @@ import pytest
 from sink_parts import Collecting, detections, wait_for
 
 from kws_edge.events import Event
+from kws_edge.sinks.base import SinkWorker
 from kws_edge.sinks.build import close_sinks
-from kws_edge.sinks.worker import SinkWorker
 
 
 class Hanging(Collecting):
-    """Blocks in its first event until it is told to let go."""
+    """Blocks in its first event until `release` is set."""
 
     def __init__(self) -> None:
         super().__init__("hanging")
@@ -37,7 +37,7 @@ class Failing(Collecting):
         super().handle(event)
 
 
-def test_a_sink_that_hangs_delays_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sink_that_hangs_delays_no_other(caplog: pytest.LogCaptureFixture) -> None:
     hanging, working = Hanging(), Collecting()
     workers = [SinkWorker(hanging, capacity=5), SinkWorker(working, capacity=1000)]
     events = detections(300)
@@ -75,7 +75,7 @@ def test_closing_delivers_what_waits_in_order() -> None:
     assert (worker.handled, worker.dropped, worker.failed, worker.waiting) == (90, 0, 0, 0)
 
 
-def test_faults_are_counted_and_one_that_stays_is_told_once(
+def test_faults_are_counted_and_one_that_stays_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.ERROR)

@@ -15,7 +15,8 @@ from kws_edge.detection.scoring import read_label_track, score
 from kws_edge.engine import spot
 from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.base import Block, Samples
+from kws_edge.sources.base import Block
+from kws_edge.sources.files import Samples
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
 
@@ -74,7 +75,7 @@ def test_decisions_fall_at_every_hop(classifier: Classifier) -> None:
         manifest = classifier.manifest
 
         def __call__(self, features: FloatArray) -> FloatArray:
-            asked.append(spotter.samples_heard)
+            asked.append(spotter.samples_processed)
             return classifier(features)
 
     spotter = KeywordSpotter(Counting(), DetectorConfig(hop_ms=100))  # type: ignore[arg-type]

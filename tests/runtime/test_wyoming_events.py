@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from wyoming.event import Event, async_write_event
 
 from kws_edge.model.classifier import Classifier
-from kws_edge.wyoming.events import MAX_HEADER, ClientError, EventReader
-from kws_edge.wyoming.info import wake_info
+from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader, wake_info
 from kws_edge.wyoming.session import Session
 
 Json = st.recursive(

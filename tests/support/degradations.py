@@ -3,10 +3,10 @@
 import numpy as np
 
 from kws_edge.audio.files import resample
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
 from training.data.augmentation.level import LOUDEST, gain, speech_level
 from training.data.augmentation.noise import add_noise
-from training.evaluation.recordings.levels import find_activity
 
 
 def quieter(clip: FloatArray, gain_db: float) -> FloatArray:
@@ -53,8 +53,7 @@ def narrow(clip: FloatArray) -> FloatArray:
 def cut(clip: FloatArray) -> FloatArray:
     """``clip`` begun in the middle of its word; its end padded with its last 50 ms, reversed
     and repeated, so that it is as long as before."""
-    activity = find_activity(clip)
-    start = (activity.first + activity.last) // 2 * 160
+    start = sum(measure_speech(clip, 16000).bounds) // 2
     rest = clip[start:]
     return np.concatenate([rest, np.resize(np.concatenate([rest[:-801:-1], rest[-800:]]), start)])
 

@@ -65,7 +65,7 @@ class Run:
 
     @property
     def rested(self) -> int:
-        return sum(decision.rested for decision in self.decisions)
+        return sum(decision.idle for decision in self.decisions)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`hear.py` as a child process whose events tests can wait for."""
+"""`microphone_program.py` as a child process whose events tests can wait for."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PROGRAM = Path(__file__).parent / "hear.py"
+PROGRAM = Path(__file__).parent / "microphone_program.py"
 
 
 class Listener:

@@ -100,7 +100,7 @@ def free_port() -> int:
 
 
 def retained(broker: Broker, topic: str, *options: str) -> str:
-    """What a new subscriber is told at once."""
+    """The retained message that a new subscriber gets at once."""
     result = subprocess.run(
         [
             "mosquitto_sub",

@@ -1,4 +1,4 @@
-"""All of it at once: microphone, broker, command, metrics, triggers and SIGTERM."""
+"""All of it at once: microphone, broker, command, metrics, clips and SIGTERM."""
 
 import json
 import signal
@@ -24,12 +24,12 @@ pytest.importorskip("prometheus_client", reason="needs the extra 'metrics'")
 CONFIG = """
 microphone: {{device: default}}
 commands:
-- run: [{python}, -c, "import sys; open({told!r}, 'a').write(sys.stdin.read() + chr(10))"]
+- run: [{python}, -c, "import sys; open({command_log!r}, 'a').write(sys.stdin.read() + chr(10))"]
   keywords: [yes, left, down]
   concurrency: 2
 mqtt: {{host: 127.0.0.1, port: {mqtt}, topic: test}}
 metrics: {{port: {metrics}}}
-triggers: {{folder: {triggers}, near_miss: 0.6}}
+clips: {{folder: {clips}, near_miss: 0.6}}
 """
 
 
@@ -40,11 +40,15 @@ def test_a_word_reaches_every_destination(tmp_path: Path) -> None:
         pytest.skip(f"needs {', '.join(missing)}")
     broker = Broker(tmp_path).start()
     subscriber = Subscriber(broker, tmp_path)
-    told, triggers, port = tmp_path / "told.jsonl", tmp_path / "triggers", free_port()
+    command_log, clips, port = tmp_path / "commands.jsonl", tmp_path / "clips", free_port()
     config = tmp_path / "config.yaml"
     config.write_text(
         CONFIG.format(
-            python=sys.executable, told=str(told), mqtt=broker.port, metrics=port, triggers=triggers
+            python=sys.executable,
+            command_log=str(command_log),
+            mqtt=broker.port,
+            metrics=port,
+            clips=clips,
         )
     )
     try:
@@ -74,7 +78,7 @@ def test_a_word_reaches_every_destination(tmp_path: Path) -> None:
             lambda: len(subscriber.messages("test/event")) >= len(events),
             "all events at the broker",
         )
-        check(events, subscriber, told, triggers, figures)
+        check(events, subscriber, command_log, clips, figures)
     finally:
         subscriber.stop()
         broker.stop()
@@ -83,26 +87,26 @@ def test_a_word_reaches_every_destination(tmp_path: Path) -> None:
 def check(
     events: list[dict[str, Any]],
     subscriber: Subscriber,
-    told: Path,
-    triggers: Path,
+    command_log: Path,
+    clips: Path,
     figures: str,
 ) -> None:
-    heard = [event for event in events if event["type"] == "detection"]
-    assert len(heard) >= 5
+    detections = [event for event in events if event["type"] == "detection"]
+    assert len(detections) >= 5
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["type"] == "stopped"
     # the same events in the same order everywhere
     assert [json.loads(m) for m in subscriber.messages("test/event")] == events
     assert subscriber.messages("test/status") == ["online", "offline"]
-    chosen = [event for event in heard if event["label"] in ("yes", "left", "down")]
-    commanded = [json.loads(line) for line in told.read_text().splitlines() if line]
+    chosen = [event for event in detections if event["label"] in ("yes", "left", "down")]
+    commanded = [json.loads(line) for line in command_log.read_text().splitlines() if line]
     assert sorted(e["id"] for e in commanded) == sorted(e["id"] for e in chosen)
-    saved = sorted(triggers.glob("*.wav"))
-    assert len(saved) >= len(heard)
+    saved = sorted(clips.glob("*.wav"))
+    assert len(saved) >= len(detections)
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in saved)
     by_word = sum(
         float(line.split()[-1])
         for line in figures.splitlines()
         if line.startswith("kws_edge_detections_total{")
     )
-    assert by_word == len(heard)
+    assert by_word == len(detections)

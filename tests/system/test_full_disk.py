@@ -1,4 +1,4 @@
-"""Saved triggers on a small disk of their own."""
+"""Saved clips on a small disk of their own."""
 
 import os
 import subprocess
@@ -9,12 +9,12 @@ from conftest import ROOT
 
 FULL_DISK = """
 import sys, time
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/support", "tests/runtime"]
 import logging
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 from pathlib import Path
-from test_triggers import Recording
-saved = Recording(Path("/mnt/triggers"))
+from test_clips import Recording
+saved = Recording(Path("/mnt/clips"))
 for n in range(10):
     saved.detect(2 + n / 2)
 saved.wait(10)
@@ -40,7 +40,7 @@ def test_a_full_disk_is_one_line_and_counted() -> None:
     )
     lines = result.stdout.splitlines()
     assert lines == [
-        "sink triggers: cannot save recordings: No space left on device",
+        "sink clips: cannot save clips: No space left on device",
         "4 6 4 4",
         "[]",
     ], result.stderr

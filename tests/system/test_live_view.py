@@ -37,17 +37,17 @@ def test_level_scores_detections_and_losses() -> None:
     shown = stream.getvalue()
     assert "-20.0 dBFS" in shown or "-19." in shown
     assert shown.index("yes") < shown.index("no ") < shown.index("up")
-    assert "heard 1 min 02 s, lost 0.5 s" in shown
+    assert "listened 1 min 02 s, lost 0.5 s" in shown
     assert "2.00 s  no         0.91" in shown
     assert "_unknown_" not in shown  # it has the highest posterior, and is no word
-    assert "resting" not in shown
+    assert "idle" not in shown
 
 
-def test_it_says_that_it_rests() -> None:
+def test_it_says_that_the_network_is_idle() -> None:
     stream = io.StringIO()
     nothing = np.zeros(4, np.float32)
-    LiveView(stream, LABELS, 16000).decision(Decision(16000, nothing, 0.0, rested=True))
-    assert ", resting; Ctrl-C ends" in stream.getvalue()
+    LiveView(stream, LABELS, 16000).decision(Decision(16000, nothing, 0.0, idle=True))
+    assert ", idle; Ctrl-C ends" in stream.getvalue()
 
 
 def test_it_is_drawn_in_place_and_not_at_every_decision() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sink_parts import wait_for
 from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio.files import read_audio, write_wav
@@ -54,7 +55,7 @@ def test_words_played_to_the_microphone_are_spotted(
     events = [json.loads(line) for line in output.splitlines()]
     assert events[0]["state"] == "open"
     assert events[-1]["type"] == "stopped"
-    heard = [event["label"] for event in events if event["type"] == "detection"]
+    live = [event["label"] for event in events if event["type"] == "detection"]
     alone = subprocess.run(
         [*COMMAND, "listen", "--json", "--input", str(demo)],
         capture_output=True,
@@ -64,10 +65,10 @@ def test_words_played_to_the_microphone_are_spotted(
     offline = [json.loads(line)["label"] for line in alone.stdout.splitlines()]
     # decisions fall at other samples of the words than offline, so that one on the edge
     # of the threshold may differ
-    common = sum(min(heard.count(label), offline.count(label)) for label in set(offline))
+    common = sum(min(live.count(label), offline.count(label)) for label in set(offline))
     assert len(offline) >= 5
-    assert common >= len(offline) - 2, (heard, offline)
-    assert len(heard) <= len(offline) + 2, (heard, offline)
+    assert common >= len(offline) - 2, (live, offline)
+    assert len(live) <= len(offline) + 2, (live, offline)
 
 
 def test_devices_marks_the_default(microphone: VirtualMicrophone) -> None:
@@ -123,8 +124,8 @@ def test_listen_outlives_its_microphone(microphone: VirtualMicrophone) -> None:
     assert process.stderr
     microphone.stop()
     # PortAudio says three to five lines of its own, by where the loss finds it
-    told = next(line for line in process.stderr if "kws-edge" in line)
-    assert "microphone lost: default, 16000 Hz, 1 channel: the stream ended" in told
+    line = next(line for line in process.stderr if "kws-edge" in line)
+    assert "microphone lost: default, 16000 Hz, 1 channel: the stream ended" in line
     microphone.start()
     assert "kws-edge: microphone back: default" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
@@ -152,8 +153,8 @@ def test_a_microphone_for_a_short_session_ends_with_an_error(
     microphone: VirtualMicrophone,
 ) -> None:
     code = (
-        "from kws_edge.sources.microphone import Microphone\n"
-        "with Microphone(16000) as microphone:\n"
+        "import kws_edge\n"
+        "with kws_edge.Microphone() as microphone:\n"
         "    for block in microphone.blocks():\n"
         "        print(len(block.samples), flush=True)\n"
     )
@@ -168,6 +169,33 @@ def test_a_microphone_for_a_short_session_ends_with_an_error(
     assert process.stdout.readline() == "320\n"
     microphone.stop()
     _, errors = process.communicate(timeout=20)
+    assert "AudioDeviceError: no audio from the microphone any more" in errors
+
+
+def test_the_public_generator_spots_what_the_microphone_records(
+    microphone: VirtualMicrophone,
+) -> None:
+    code = (
+        "import kws_edge\n"
+        "for found in kws_edge.listen(model='mfcc-int8'):\n"
+        "    print(found.label, round(found.score, 2), flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=microphone.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    wait_for(lambda: microphone.control("list", "short", "source-outputs"), "the program to record")
+    microphone.play(demo_recording())
+    first = process.stdout.readline().split()
+    microphone.stop()
+    rest, errors = process.communicate(timeout=30)
+    labels = [first[0], *(line.split()[0] for line in rest.splitlines())]
+    assert len(labels) >= 5
+    assert set(labels) <= {"down", "go", "left", "no", "right", "stop", "up", "yes"}
     assert "AudioDeviceError: no audio from the microphone any more" in errors
 
 

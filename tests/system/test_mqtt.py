@@ -14,10 +14,9 @@ from mosquitto import Broker, Subscriber, needs_mosquitto, retained
 from sink_parts import detections, wait_for
 from test_events import VALIDATOR
 
-from kws_edge.config.config import MqttConfig
 from kws_edge.events import EventFactory
-from kws_edge.sinks.mqtt import MqttSink
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.mqtt import MqttConfig, MqttSink
 
 pytestmark = needs_mosquitto
 LABELS = ("yes", "no", "_unknown_", "_silence_")
@@ -54,7 +53,7 @@ def ids(subscriber: Subscriber) -> list[int]:
     return list(dict.fromkeys(document["id"] for document in documents))
 
 
-def told(caplog: pytest.LogCaptureFixture, text: str) -> int:
+def logged(caplog: pytest.LogCaptureFixture, text: str) -> int:
     return sum(text in record.message for record in caplog.records)
 
 
@@ -101,7 +100,7 @@ def test_a_restart_of_the_broker_loses_nothing(
                 broker.stop()
         broker.start()
         wait_for(lambda n=restart: len(ids(subscriber)) == 20 * n, "all events", 90)  # type: ignore[misc]
-        assert told(caplog, "lost (") == restart
+        assert logged(caplog, "lost (") == restart
     assert ids(subscriber) == list(range(1, 41))  # none lost, and in order
     # At each restart the one on its way may come twice. (The broker in its turn may send
     # several to its subscriber twice.)
@@ -126,11 +125,11 @@ def test_the_newest_events_are_kept_and_the_rest_counted(
         worker.put(event)
     wait_for(lambda: worker.dropped == 15, "the count")
     assert worker.waiting == 5
-    assert told(caplog, "events dropped while the broker is away") == 1
+    assert logged(caplog, "events dropped while the broker is away") == 1
     broker.start()
     wait_for(lambda: len(ids(subscriber)) == 5, "what was kept", 90)
     assert ids(subscriber) == [16, 17, 18, 19, 20]
-    assert told(caplog, f"no connection to 127.0.0.1:{broker.port}: Connection refused") == 1
+    assert logged(caplog, f"no connection to 127.0.0.1:{broker.port}: Connection refused") == 1
     wait_for(lambda: worker.waiting == 0, "all to be acknowledged")
     worker.close(30)
 
@@ -138,9 +137,9 @@ def test_the_newest_events_are_kept_and_the_rest_counted(
 def test_the_last_will_of_a_killed_process(broker: Broker, subscriber: Subscriber) -> None:
     script = (
         "import sys, time\n"
-        "from kws_edge.config.config import MqttConfig\n"
+        "from kws_edge.sinks.mqtt import MqttConfig\n"
         "from kws_edge.sinks.mqtt import MqttSink\n"
-        "from kws_edge.sinks.worker import SinkWorker\n"
+        "from kws_edge.sinks.base import SinkWorker\n"
         "config = MqttConfig('127.0.0.1', int(sys.argv[1]))\n"
         "worker = SinkWorker(MqttSink(config, ['yes'], 'model'))\n"
         "time.sleep(600)\n"
@@ -171,6 +170,6 @@ def test_two_with_one_client_id_do_not_fight_every_second(
     workers = [publisher(broker.port, client_id="same", topic=t)[0] for t in ("a", "b")]
     time.sleep(6)
     # at one a second each this would be 12 and more
-    assert told(caplog, "lost") <= 8
+    assert logged(caplog, "lost") <= 8
     for worker in workers:
         worker.close(30)

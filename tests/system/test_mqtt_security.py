@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from mosquitto import Broker, needs_mosquitto, retained
 from sink_parts import wait_for
-from test_mqtt import LABELS, publisher, told
+from test_mqtt import LABELS, logged, publisher
 
-from kws_edge.config.config import MqttConfig
-from kws_edge.errors import ConfigError
-from kws_edge.sinks.mqtt import MqttSink
-from kws_edge.sinks.worker import SinkWorker
+from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.sinks.base import SinkWorker
+from kws_edge.sinks.mqtt import MqttConfig, MqttSink
 
 pytestmark = needs_mosquitto
 
@@ -24,12 +23,12 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-def test_a_wrong_password_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_password_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broker, password = protected(tmp_path, "pi:wrong")
     worker, _ = publisher(broker.port, password_file=password)
     try:
         wait_for(lambda: broker.log.count("disconnected, not auth") >= 3, "three attempts")
-        assert told(caplog, "no connection to") == 1
+        assert logged(caplog, "no connection to") == 1
         assert "see mqtt.password_file" in caplog.text
         assert worker.close(30)
     finally:
@@ -129,7 +128,7 @@ def test_tls(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             lambda: retained(broker, "kws-edge/status", "--cafile", str(ca)) == "online",
             "the birth over TLS",
         )
-        wait_for(lambda: told(caplog, "certificate verify failed") == 2, "both refusals")
+        wait_for(lambda: logged(caplog, "certificate verify failed") == 2, "both refusals")
         for worker in (wrong, system, right):
             assert worker.close(30)
         assert retained(broker, "kws-edge/status", "--cafile", str(ca)) == "offline"
@@ -165,10 +164,10 @@ def test_credentials_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_hosts_that_cannot_be(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(ConfigError, match=r"^mqtt.host: 'a..b' is no name of a host"):
-        MqttSink(MqttConfig("a..b"), LABELS, "model")
+    with pytest.raises(ValidationErrors, match=r"^host: 'a..b' is no name of a host"):
+        MqttConfig("a..b")
     worker = SinkWorker(MqttSink(MqttConfig("no-such-host.invalid"), LABELS, "model"))
-    wait_for(lambda: told(caplog, "no connection to no-such-host.invalid:1883: "), "the line")
+    wait_for(lambda: logged(caplog, "no connection to no-such-host.invalid:1883: "), "the line")
     worker.close(30)
 
 
@@ -179,5 +178,5 @@ def test_missing_authority_and_missing_extra(
         publisher(1, tls=True, ca_file=tmp_path / "none.pem")
     absent: Any = None
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", absent)
-    with pytest.raises(ConfigError, match=r"pip install 'kws-edge\[mqtt\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'paho-mqtt>=2.0'"):
         publisher(1)

@@ -11,12 +11,15 @@ from mosquitto import Broker, Subscriber, free_port, needs_mosquitto
 from sink_parts import detections, wait_for
 from test_prometheus import fetch
 
-from kws_edge.config.config import ClipsConfig, CommandConfig, Config, MetricsConfig, MqttConfig
+from kws_edge.config.config import Config
 from kws_edge.errors import ConfigError
 from kws_edge.events import EventFactory
 from kws_edge.metrics import Metrics
 from kws_edge.sinks.build import SinkContext, Sinks, Stdout, build_sinks, close_sinks
-from kws_edge.sinks.wav_clips import ring_for
+from kws_edge.sinks.command import CommandConfig
+from kws_edge.sinks.mqtt import MqttConfig
+from kws_edge.sinks.prometheus import MetricsConfig
+from kws_edge.sinks.wav_clips import ClipsConfig, ring_for
 
 LABELS = ("yes", "no", "_unknown_", "_silence_")
 
@@ -41,25 +44,30 @@ def test_all_of_them_and_a_reload(tmp_path: Path) -> None:
         ("/bin/sh", "-c", 'echo "$KWS_EDGE_EVENT_ID" >> "$0"', str(tmp_path / "ids"))
     )
     mqtt = MqttConfig("127.0.0.1", broker.port)
-    triggers = ClipsConfig(tmp_path / "triggers")
+    clips = ClipsConfig(tmp_path / "clips")
     port = free_port()
     config = Config(
-        commands=(command,), mqtt=mqtt, triggers=triggers, metrics=MetricsConfig(port=port)
+        sinks={
+            "commands": (command,),
+            "mqtt": mqtt,
+            "clips": clips,
+            "metrics": MetricsConfig(port=port),
+        }
     )
-    ring = ring_for(triggers, 16000)
+    ring = ring_for(clips, 16000)
     ring.skip(5 * 16000)
     metrics = Metrics("mfcc-int8", LABELS)
     parts = around(ring=ring, metrics=metrics, stdout=Stdout(writing))
     sinks = Sinks(config, parts)
     metrics.sinks = sinks.by_name
     before = dict(sinks.by_name())
-    assert list(before) == ["stdout", "commands[0]", "mqtt", "metrics", "triggers"]
+    assert list(before) == ["stdout", "commands[0]", "mqtt", "metrics", "clips"]
 
     factory = EventFactory(16000)
     first, second = detections(2, factory=factory)
     sinks.put(first)
     wait_for(lambda: len(subscriber.messages("kws-edge/event")) == 1, "the first event")
-    wait_for(lambda: before["triggers"].handled == 1, "the recording")
+    wait_for(lambda: before["clips"].handled == 1, "the recording")
     wait_for(
         lambda: fetch(port)[0]["kws_edge_sink_events_total,outcome=handled,sink=mqtt"] == 1,
         "the metrics",
@@ -67,13 +75,15 @@ def test_all_of_them_and_a_reload(tmp_path: Path) -> None:
 
     # another topic, and no command: all else goes on
     other = MqttConfig("127.0.0.1", broker.port, topic="other")
-    sinks.exchange(Config(mqtt=other, triggers=triggers, metrics=config.metrics), parts)
+    changed = {**config.sinks, "mqtt": other}
+    del changed["commands"]
+    sinks.exchange(Config(sinks=changed), parts)
     after = dict(sinks.by_name())
-    assert list(after) == ["stdout", "mqtt", "metrics", "triggers"]
+    assert list(after) == ["stdout", "mqtt", "metrics", "clips"]
     assert [name for name in after if after[name] is before[name]] == [
         "stdout",
         "metrics",
-        "triggers",
+        "clips",
     ]
     wait_for(lambda: subscriber.messages("kws-edge/status") == ["online", "offline"], "the old")
     sinks.put(second)
@@ -88,7 +98,7 @@ def test_all_of_them_and_a_reload(tmp_path: Path) -> None:
         assert [json.loads(line)["id"] for line in pipe] == [1, 2]
     wait_for(lambda: subscriber.messages("other/status") == ["online", "offline"], "the end")
     assert (tmp_path / "ids").read_text() == "1\n"
-    assert len(list((tmp_path / "triggers").glob("*.wav"))) == 2
+    assert len(list((tmp_path / "clips").glob("*.wav"))) == 2
     subscriber.stop()
     broker.stop()
 
@@ -98,7 +108,7 @@ def test_a_bad_new_configuration_changes_nothing(tmp_path: Path) -> None:
     parts = around(stdout=Stdout(writing))
     sinks = Sinks(Config(), parts)
     before = sinks.by_name()
-    bad = Config(commands=(CommandConfig(("true",), keywords=("yess", "_silence_")),))
+    bad = Config(sinks={"commands": (CommandConfig(("true",), keywords=("yess", "_silence_")),)})
     with pytest.raises(
         ConfigError,
         match=r"commands\[0\].keywords: the model does not know 'yess', did you mean yes\?;"
@@ -116,8 +126,10 @@ def test_closing_takes_no_longer_than_it_may(tmp_path: Path) -> None:
     """A program that goes on, a broker that is not there, a reader that sleeps."""
     reading, writing = os.pipe()
     config = Config(
-        commands=tuple(CommandConfig(("sleep", "600")) for _ in range(3)),
-        mqtt=MqttConfig("127.0.0.1", free_port()),
+        sinks={
+            "commands": tuple(CommandConfig(("sleep", "600")) for _ in range(3)),
+            "mqtt": MqttConfig("127.0.0.1", free_port()),
+        }
     )
     workers = build_sinks(config, around(stdout=Stdout(writing)))
     for event in detections(900):

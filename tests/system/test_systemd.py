@@ -109,7 +109,7 @@ def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path)
     seen = json.loads(result.stdout)
     assert seen["start"] == "", logs
     assert seen["state"] == "active"
-    assert "microphone open, heard" in seen["status"]
+    assert "microphone open, processed" in seen["status"]
     assert seen["reload"] == ""
     assert seen["same process after reload"]
     assert seen["restarted after a kill"]

@@ -1,4 +1,4 @@
-"""The wheel alone, in environments without TensorFlow, far from the checkout."""
+"""The wheel alone, away from the checkout: lean environments, and training with its extra."""
 
 import json
 import os
@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+from kws_edge import __version__
+from kws_edge.model.bundled import bundled_models
 
 pytestmark = pytest.mark.slow
 
@@ -60,12 +63,38 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_the_wheel_holds(wheel: Path) -> None:
     import zipfile
 
-    names = zipfile.ZipFile(wheel).namelist()
-    assert "kws_edge/models/mfcc-int8.tflite" in names
-    assert "kws_edge/models/mfcc-int8.md" in names
-    assert "kws_edge/recordings/demo.wav" in names
-    assert "kws_edge/py.typed" in names
-    assert [n for n in names if n.split("/")[0] in ("training", "tests", "models")] == []
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tracked = subprocess.run(
+        ["git", "ls-files", "kws_edge", "training", "models", "recordings", "systemd"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    left_out = {"models/README.md", "recordings/README.md", "recordings/make_demo.py"}
+    data = ("models/", "recordings/", "systemd/")
+    expected = {f"kws_edge/{n}" if n.startswith(data) else n for n in set(tracked) - left_out}
+    assert expected - names == set()
+    assert {name.split("/")[0] for name in names} == {
+        "kws_edge",
+        "training",
+        f"kws_edge-{__version__}.dist-info",
+    }
+
+
+def test_what_its_metadata_says(wheel: Path) -> None:
+    import zipfile
+    from email import message_from_bytes
+
+    with zipfile.ZipFile(wheel) as archive:
+        text = archive.read(f"kws_edge-{__version__}.dist-info/METADATA")
+    metadata = message_from_bytes(text)
+    versions = {c for c in metadata.get_all("Classifier") or [] if " 3." in c}
+    pythons = {version for version, *_ in ENVIRONMENTS}
+    assert versions == {f"Programming Language :: Python :: {version}" for version in pythons}
+    requirements = metadata.get_all("Requires-Dist") or []
+    # our own packages are on no registry: nothing may require them
+    assert [r for r in requirements if r.lower().startswith(("kws-edge", "kws_edge"))] == []
 
 
 @pytest.mark.parametrize(("version", "extra", "interpreter"), ENVIRONMENTS)
@@ -96,7 +125,13 @@ def test_a_clean_environment_listens(
         return result.stdout
 
     kws_edge = environment / "bin" / "kws-edge"
+    python = str(environment / "bin" / "python")
     assert interpreter in run(kws_edge, "check")
+    for name in bundled_models():
+        assert f"{name}: ok" in run(python, "-m", "kws_edge", "check", "-m", name)
+    models = json.loads(run(kws_edge, "models", "--json"))
+    assert [model["name"] for model in models] == list(bundled_models())
+    assert all(Path(model["path"]).is_relative_to(environment) for model in models)
     demo = run(
         environment / "bin" / "python",
         "-c",
@@ -107,6 +142,7 @@ def test_a_clean_environment_listens(
         for line in run(kws_edge, "listen", "-i", demo.strip(), "--json").splitlines()
     ]
     assert len(heard) >= 5  # of the eight words that synthetic voices say
+    _training_names_its_extra(python, clean, tmp_path)
     installed = run(environment / "bin" / "pip", "list", "--format=freeze").lower()
     assert "tensorflow" not in installed
     assert "scipy" not in installed
@@ -123,3 +159,56 @@ def test_a_clean_environment_listens(
         "/dev/null",
         golden,
     )
+
+
+def _training_names_its_extra(python: str, environment: dict[str, str], folder: Path) -> None:
+    """Without TensorFlow its commands are listed, and training says what to install."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [python, "-m", "training", *map(str, arguments)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    listed = run("--help")
+    assert listed.returncode == 0, listed.stderr
+    assert "build" in listed.stdout
+    (config,) = (
+        Path(python).parents[1].glob("lib/python*/site-packages/training/configs/small.yaml")
+    )
+    refused = run("train", config)
+    assert refused.returncode == 78, refused.stderr
+    assert "install kws-edge with its extra 'training'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_training_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """Beside the packages of this environment, which has the extra: no checkout is in reach."""
+    target = tmp_path / "installed"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    pip += ["--target", target, wheel]
+    subprocess.run(pip, check=True, capture_output=True)
+
+    def run(*arguments: object) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    code = "import training, kws_edge; print(training.__file__, kws_edge.__file__)"
+    script = tmp_path / "where.py"
+    script.write_text(code)
+    assert all(Path(path).is_relative_to(target) for path in run("where").split())
+    assert "release" in run("training", "--help")

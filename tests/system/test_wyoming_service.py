@@ -120,7 +120,8 @@ def test_without_the_library() -> None:
         )
         assert result.returncode == 78
         assert result.stderr == (
-            f"kws-edge: {module} is not installed: pip install 'kws-edge[{module}]'\n"
+            f"kws-edge: {module} is not installed: install kws-edge with its extra '{module}'"
+            f" (pip install '.[{module}]' in the checkout)\n"
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import noise
 
 from kws_edge.audio.files import level_dbfs, write_wav
+from kws_edge.audio.speech_level import LOWEST_DBFS
 from kws_edge.errors import DataError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
@@ -60,7 +61,7 @@ def power_above(samples: FloatArray, hertz: float) -> float:
 def test_a_gain_moves_the_level_of_speech() -> None:
     assert speech_level(burst()) == pytest.approx(-9, abs=0.3)  # of the tone, not of the clip
     assert speech_level(gain(burst(), -20)) == pytest.approx(-29, abs=0.3)
-    assert speech_level(np.zeros(RATE, np.float32)) == -96
+    assert speech_level(np.zeros(RATE, np.float32)) == LOWEST_DBFS
 
 
 def test_clipping_cuts_at_a_share_of_the_peak() -> None:

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sweep_world import PITCHES, write_tones
+from tones import PITCHES, write_tones
 from toy_front_end import Differences
 
 from kws_edge.audio.files import one_window, read_audio
 from kws_edge.features.config import FeatureConfig, register_front_end, unregister_front_end
 from kws_edge.features.front_end import FrontEnd
-from training.data.cache import cached_arrays
-from training.data.clips import scan
-from training.data.splits import Split, split_clips
+from training.data.cache import cached_examples
+from training.data.clips import Clip, scan
 
 tf = pytest.importorskip("tensorflow", reason="tf.data needs TensorFlow")
-make_dataset = importlib.import_module("training.data.tf_dataset").make_dataset
+TfClips = importlib.import_module("training.data.tf_dataset").TfClips
 
 LABELS = tuple(PITCHES)
 
@@ -30,15 +29,13 @@ def config() -> Iterator[FeatureConfig]:
 
 
 @pytest.fixture(scope="module")
-def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
-    data = write_tones(tmp_path_factory.mktemp("data") / "tones")
-    return split_clips(scan(data, LABELS), "official")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
+    return scan(write_tones(tmp_path_factory.mktemp("data") / "tones"), LABELS)[::3]
 
 
-def test_one_step_of_training(config: FeatureConfig, split: Split) -> None:
-    dataset = make_dataset(split.training, LABELS, config, batch_size=8)
-    features, targets = next(iter(dataset))
-    first = one_window(read_audio(split.training[0].path, 16000), 16000)
+def test_one_step_of_training(config: FeatureConfig, clips: list[Clip]) -> None:
+    features, targets = next(iter(TfClips(clips, LABELS, config).batches(8)))
+    first = one_window(read_audio(clips[0].path, 16000), 16000)
     np.testing.assert_array_equal(features[0, ..., 0], FrontEnd(config)(first))
 
     keras = tf.keras
@@ -59,13 +56,13 @@ def test_one_step_of_training(config: FeatureConfig, split: Split) -> None:
     assert min(changed) > 0
 
 
-def test_the_cache_holds_it(config: FeatureConfig, split: Split, tmp_path: Path) -> None:
-    arrays = cached_arrays(split, LABELS, config, tmp_path)
-    assert arrays.training.features.shape == (len(split.training), 49, 8)
+def test_the_cache_holds_it(config: FeatureConfig, clips: list[Clip], tmp_path: Path) -> None:
+    examples = cached_examples(clips, LABELS, config, tmp_path)
+    assert examples.features.shape == (len(clips), 49, 8)
     other = FeatureConfig("differences", num_coefficients=8, num_mel_bins=20)
-    cached_arrays(split, LABELS, other, tmp_path)  # it has no mel bands
+    cached_examples(clips, LABELS, other, tmp_path)  # it has no mel bands
     assert len(list(tmp_path.iterdir())) == 1
-    cached_arrays(split, LABELS, FeatureConfig("differences", num_coefficients=4), tmp_path)
+    cached_examples(clips, LABELS, FeatureConfig("differences", num_coefficients=4), tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
 

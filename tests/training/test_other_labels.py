@@ -132,7 +132,7 @@ def test_a_manifest_has_no_threshold_for_them(unknown_model: Path) -> None:
 def test_the_wake_word_server_offers_the_words(unknown_model: Path) -> None:
     pytest.importorskip("wyoming")
     from kws_edge.cli.wyoming import _banner
-    from kws_edge.wyoming.info import wake_info
+    from kws_edge.wyoming.protocol import wake_info
 
     manifest = read_model(unknown_model).manifest
     offered = [model.name for model in wake_info(manifest, ["en"]).wake[0].models]

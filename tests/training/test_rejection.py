@@ -11,7 +11,8 @@ from kws_edge.model.file import read_model
 from training.config import MINI_SPEECH_COMMANDS
 from training.data.clips import scan
 from training.evaluation.clips import evaluate, write_report
-from training.release.release import release
+from training.release.card import CardText
+from training.release.release import Evidence, release
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,13 @@ def test_a_model_that_rejects_everything_and_its_card(clips: Path, tmp_path: Pat
     assert result["fired"]["on"]["count"] == 0
     assert result["fired"]["on"]["upper"] > 0.4  # four clips prove little
     report, *_ = write_report(result, tmp_path / "reports")
-    shipped = release(model, (report,), tmp_path / "models", "rejects")
+    text = CardText(limits="Other words and noises have labels of their own.")
+    evidence = Evidence(clips=(report,))
+    shipped = release(model, tmp_path / "models", "rejects", evidence, text)
     names = {m.name: m.value for m in read_model(shipped).manifest.metrics}
     assert names["accuracy"] == pytest.approx(0.15)
     assert names["fired on _silence_"] == 0
-    card = shipped.with_suffix(".md").read_text()
-    assert "Tells apart 8 words: down, go" in card
+    card = (shipped.parent / "card.md").read_text()
+    assert "Recognizes 8 words: down, go" in card
     assert "| made here | fired on on | 0 of 4 | 0.00% | 0.00% to 48.99% |" in card
     assert "Other words and noises have labels of their own" in card

@@ -248,11 +248,11 @@ def test_export_evaluate_release_and_listen(
         "--detector",
         operating_point,
     )
-    shipped = tmp_path / "models" / "my-tones.tflite"
+    shipped = tmp_path / "models" / "my-tones" / "my-tones.tflite"
     manifest = read_model(shipped).manifest
     assert manifest.detector.threshold == 0.55
     assert manifest.metrics[0].value == pytest.approx(report["accuracy"], abs=1e-5)
-    assert "high, low, middle" in shipped.with_suffix(".md").read_text()
+    assert "high, low, middle" in (shipped.parent / "card.md").read_text()
 
     wrong = training("release", models[0], reports / "tones-int8.json", fails=True)
     assert wrong.returncode == 65

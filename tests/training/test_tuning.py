@@ -14,11 +14,11 @@ from word_clips import cut_demo, training
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.config.schema import parse
 from kws_edge.model.file import read_model
+from training.evaluation.operating_points import load_operating_points
 from training.evaluation.streams.compose import compose
 from training.evaluation.streams.config import StreamConfig
 from training.evaluation.streams.evaluate import evaluate_streams
 from training.evaluation.streams.files import find_streams, write_stream
-from training.release.operating_points import load_operating_points
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +106,15 @@ def test_released_with_presets_and_listened_with(
         "release", model_path, "--tuning", folder / "tuned", "--name", "tuned", "--output", tmp_path
     )
     assert result.returncode == 0, result.stderr
-    path = tmp_path / "tuned.tflite"
+    path = tmp_path / "tuned" / "tuned.tflite"
     points = load_operating_points(folder / "tuned" / "detector.yaml")
     manifest = read_model(path).manifest
     assert (manifest.detector, manifest.presets) == (points.detector, points.presets)
-    card = path.with_suffix(".md").read_text()
+    card = (path.parent / "card.md").read_text()
     assert "## Operating points" in card
-    assert "(tuned-det.svg)" in card
-    assert (tmp_path / "tuned-det.svg").exists()
+    assert "(det.svg)" in card
+    assert (path.parent / "det.svg").exists()
+    assert card.endswith("## Limits\n\nThe maker of this model states none.\n")
     eager = f"preset eager  threshold {points.presets['eager'].threshold:g}, smoothing"
     assert eager in run_command("info", path).stdout
     counts = {
@@ -136,7 +137,6 @@ def test_what_it_made_of_streams_goes_into_card_and_manifest(
     def released(*arguments: object) -> subprocess.CompletedProcess[str]:
         return training("release", model_path, "--name", "tuned", "--output", tmp_path, *arguments)
 
-    (tmp_path / "README.md").write_text("# How\n")
     made = training(
         "evaluate",
         "stream",
@@ -154,17 +154,24 @@ def test_what_it_made_of_streams_goes_into_card_and_manifest(
     assert made.returncode == 0, made.stderr
     path = tmp_path / "mfcc-int8-room.json"
     report = json.loads(path.read_text())
-    result = released("--tuning", folder / "tuned", "--stream", path, "--credit", "And Ann's.")
+    about = tmp_path / "model.yaml"
+    about.write_text(
+        "description: Three words of Ann.\nlimits: Ann alone.\ntraining: configs/lab-mfcc.yaml\n"
+        "attribution: [{name: Ann's recordings, licence: CC0}]\n"
+    )
+    result = released("--tuning", folder / "tuned", "--stream", path, "--about", about)
     assert result.returncode == 0, result.stderr
-    figures = {m.name: m for m in read_model(tmp_path / "tuned.tflite").manifest.metrics}
+    manifest = read_model(tmp_path / "tuned" / "tuned.tflite").manifest
+    figures = {m.name: m for m in manifest.metrics}
     assert figures["recall, preset eager"].value == pytest.approx(report["recall"], abs=1e-5)
     assert figures["recall, preset eager"].count == report["spoken"] == 8
     assert figures["false accepts per hour, preset eager"].count == report["false_accepts"]
-    assert read_model(tmp_path / "tuned.tflite").manifest.attribution.endswith("4.0. And Ann's.")
-    card = (tmp_path / "tuned.md").read_text()
-    assert "CC BY 4.0. And Ann's.\n" in card
+    assert manifest.attribution == "Trained on Ann's recordings, licensed CC0."
+    card = (tmp_path / "tuned" / "card.md").read_text()
+    assert "- Data: Trained on Ann's recordings, licensed CC0.\n" in card
+    assert card.startswith("# tuned\n\nThree words of Ann.\n\nRecognizes 8 words: ")
+    assert card.endswith("## Limits\n\nAnn alone.\n")
     assert f"| a room | eager | {report['hits']} of 8, {report['recall']:.1%} (" in card
-    assert "its figures: [README.md](README.md)" in card
     # the model's own settings are not those that the report was made with
     refused = released("--stream", path)
     assert refused.returncode == 65

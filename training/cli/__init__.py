@@ -16,6 +16,7 @@ class Commands(LazyGroup):
         "evaluate": "training.cli.evaluate",
         "tune": "training.cli.tune",
         "release": "training.cli.release",
+        "build": "training.cli.build",
         "experiment": "training.cli.experiment",
         "upgrade": "training.cli.upgrade",
     }

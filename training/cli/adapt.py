@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
+from kws_edge.model.bundled import folder
 from training.cli.options import cache_option, root_option
 from training.train.log import RunLog
 
@@ -15,8 +16,8 @@ from training.train.log import RunLog
     "--from",
     "start",
     type=PATH,
-    default=Path("training/released/small"),
-    show_default=True,
+    default=folder("models") / "small-int8" / "run",
+    show_default="that of small-int8",
     help="The run to begin from.",
 )
 @click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")

@@ -36,9 +36,9 @@ def command(
     a file without one holds no keyword. Writes OUTPUT/<model>-<name>.json: recall, false
     accepts per hour, latency, each word, each error.
     """
+    from training.evaluation.operating_points import load_operating_points
     from training.evaluation.streams.evaluate import evaluate_streams
     from training.evaluation.streams.files import find_streams
-    from training.release.operating_points import load_operating_points
 
     points = load_operating_points(detector) if detector else None
     try:

@@ -19,7 +19,7 @@ def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     Writes OUTPUT/<name>.wav and the label track OUTPUT/<name>.labels.txt (Audacity's: start,
     end, label). The same description and files give the same stream, bit for bit.
     """
-    from training.evaluation.recordings.levels import RATE
+    from training.data.augmentation import RATE
     from training.evaluation.streams.compose import compose
     from training.evaluation.streams.config import StreamConfig
     from training.evaluation.streams.files import write_stream

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import kws_edge
 import training
 from kws_edge.errors import ConfigError, KwsEdgeError
+from kws_edge.extras import not_installed
 from training.config import TrainingConfig
 from training.experiments.config import Resources
 from training.experiments.trials import Trial
@@ -222,7 +223,7 @@ def _connect(address: str, resources: Resources) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("--ray needs Ray: pip install 'kws-edge[ray]'") from error
+        raise not_installed("ray", "ray") from error
     threads = str(max(1, int(resources.num_cpus)))
     environment = {
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", ""),

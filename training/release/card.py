@@ -1,8 +1,24 @@
 """The model card, in Markdown."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.model.manifest import Manifest
+
+NO_LIMITS = "The maker of this model states none."
+
+
+@dataclass(frozen=True)
+class CardText:
+    """The words of the maker on the card; nothing here has a default that could be wrong.
+
+    ``description`` and ``limits`` are Markdown, empty for none. ``source``: the file beside the
+    card that the model is built from, if there is one.
+    """
+
+    description: str = ""
+    limits: str = ""
+    source: str | None = None
 
 
 def card(
@@ -10,36 +26,45 @@ def card(
     size: int,
     results: list[dict[str, Any]],
     sections: list[str],
-    commands: str | None = None,
+    text: CardText,
 ) -> str:
-    """The model card, in Markdown. ``sections`` follow the figures; ``commands`` is the file
-    beside it that tells how the model and its figures are made."""
+    """The model card. ``size`` is the file's in bytes; ``results`` are reports of 'evaluate';
+    ``sections`` follow the figures."""
+    lines = [f"# {manifest.name}", ""]
+    if text.description:
+        lines += [text.description.strip(), ""]
+    lines += [*_facts(manifest, size, text.source), "", "## Figures", "", *_accuracy(results)]
+    lines += [*_rejection(results), *sections]
+    lines += ["", "## Limits", "", text.limits.strip() or NO_LIMITS]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(manifest: Manifest, size: int, source: str | None) -> list[str]:
     features = manifest.features
-    keywords = manifest.keywords
     mel = (
-        f"{features.num_mel_bins} mel bands, {features.lower_edge_hertz:g} to"
+        f", {features.num_mel_bins} mel bands, {features.lower_edge_hertz:g} to"
         f" {features.upper_edge_hertz:g} Hz"
     )
     coefficients = f", {features.num_coefficients} coefficients" if "mfcc" in features.kind else ""
-    lines = [
-        f"# {manifest.name}",
-        "",
-        f"Tells apart {len(keywords)} words: {', '.join(keywords)}. {size / 1024:.0f} KB,"
+    keywords = manifest.keywords
+    return [
+        f"Recognizes {len(keywords)} words: {', '.join(keywords)}. {size / 1024:.0f} KB,"
         f" {manifest.flatbuffer.quantization}.",
         "",
         f"- Front end: {features.kind}, frames of {features.frame_length_ms:g} ms every"
-        f" {features.frame_step_ms:g} ms{'' if features.kind == 'spectrogram' else ', ' + mel}"
-        f"{coefficients}; {features.shape[0]} x {features.shape[1]} features of 1 s at"
-        f" {features.sample_rate} Hz.",
+        f" {features.frame_step_ms:g} ms{'' if features.kind == 'spectrogram' else mel}"
+        f"{coefficients}; {features.shape[0]} x {features.shape[1]} features of"
+        f" {features.window_ms / 1000:g} s at {features.sample_rate} Hz.",
         f"- Made by run {manifest.run_id}, commit {manifest.git_commit}, on {manifest.created}.",
         f"- Data: {manifest.attribution}",
-        *(
-            [f"- The commands that made it and its figures: [{commands}]({commands})."]
-            * bool(commands)
-        ),
-        "",
-        "## Figures",
-        "",
+        *([f"- Built from [{source}]({source})."] if source else []),
+    ]
+
+
+def _accuracy(results: list[dict[str, Any]]) -> list[str]:
+    if not results:
+        return ["This release has no figures of single clips."]
+    lines = [
         "| data | clips | accuracy | 95 % interval | features + model, median ms | interpreter |",
         "|---|---|---|---|---|---|",
     ]
@@ -50,12 +75,7 @@ def card(
         for r in results
     ]
     machines = sorted({r["machine"] for r in results})
-    if machines:
-        lines += ["", f"Latency: batch 1, one thread, on {'; '.join(machines)}."]
-    lines += _rejection(results)
-    rejects = len(keywords) < len(manifest.labels)
-    lines += [*sections, "", "## Limits", "", *(OPEN_SET if rejects else CLOSED_SET), *LIMITS]
-    return "\n".join(lines) + "\n"
+    return [*lines, "", f"Latency: batch 1, one thread, on {'; '.join(machines)}."]
 
 
 def _rejection(results: list[dict[str, Any]]) -> list[str]:
@@ -64,30 +84,15 @@ def _rejection(results: list[dict[str, Any]]) -> list[str]:
         if "fired" in result:
             rows.append(_row(result["data"], "the words alone, accuracy", result["words_alone"]))
             rows += [
-                _row(result["data"], f"fired on {label}", of)
-                for label, of in result["fired"].items()
+                _row(result["data"], f"fired on {label}", share)
+                for label, share in result["fired"].items()
             ]
     if not rows:
         return []
     return ["", "| data | what | clips | share | 95 % interval |", "|---|---|---|---|---|", *rows]
 
 
-def _row(data: str, what: str, of: dict[str, float]) -> str:
-    interval = f"{of['lower']:.2%} to {of['upper']:.2%}"
-    return f"| {data} | {what} | {of['count']} of {of['clips']} | {of['share']:.2%} | {interval} |"
-
-
-CLOSED_SET = (
-    "It knows these words and nothing else: a closed set. Any other word, a noise or a closing",
-    "door is given one of its labels, often with a high score.",
-)
-OPEN_SET = (
-    "Other words and noises have labels of their own, but it was trained on few of the world's",
-    "words: one that sounds like a keyword will at times be taken for it. It listens for single",
-    "words with a little silence around them, and fires within running speech that holds them.",
-)
-LIMITS = (
-    "The speakers are those who read single English words into their own microphones for the",
-    "data set; children, strong accents and distant microphones are rare among them. Do not let",
-    "it decide anything that matters: no safety, access or medical use.",
-)
+def _row(data: str, what: str, share: dict[str, float]) -> str:
+    interval = f"{share['lower']:.2%} to {share['upper']:.2%}"
+    counts = f"{share['count']} of {share['clips']}"
+    return f"| {data} | {what} | {counts} | {share['share']:.2%} | {interval} |"

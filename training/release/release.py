@@ -1,71 +1,96 @@
-"""A model for others: its figures in the manifest, a card beside it."""
+"""A model for others: ``NAME/NAME.tflite`` with its figures in the manifest, and a card."""
 
 import dataclasses
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.errors import DataError, ValidationErrors
+from kws_edge.files import write_atomically
 from kws_edge.model.file import pack_model, read_model
 from kws_edge.model.manifest import Manifest, Measurement
 from training.evaluation.model_report import read_report
+from training.evaluation.operating_points import OperatingPoints, load_operating_points
 from training.evaluation.streams.card import stream_measurements, stream_section
 from training.evaluation.tuning.card import TUNING, card_section
-from training.release.card import card
-from training.release.operating_points import OperatingPoints, load_operating_points
+from training.release.card import CardText, card
+
+CARD, DET_PICTURE = "card.md", "det.svg"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The reports of one model.
+
+    ``clips`` are JSON files of 'evaluate', ``streams`` of 'evaluate-stream', made with the
+    detector settings of this release; ``tuning`` is a folder of 'tune', whose settings the model
+    takes.
+    """
+
+    clips: tuple[Path, ...] = ()
+    streams: tuple[Path, ...] = ()
+    tuning: Path | None = None
 
 
 def release(
     model: Path,
-    reports: tuple[Path, ...],
     output: Path,
     name: str,
+    evidence: Evidence,
+    text: CardText,
     points: OperatingPoints | None = None,
-    tuning: Path | None = None,
-    streams: tuple[Path, ...] = (),
-    credit: tuple[str, ...] = (),
+    attribution: str | None = None,
 ) -> Path:
-    """Write ``output/name.tflite`` and ``output/name.md``.
+    """Write ``output/name/``: the model, ``card.md`` and, of a tuning, ``det.svg``.
 
-    ``reports`` are the JSON files that ``evaluate`` made of this very model; their figures
-    go into manifest and card. ``points`` replace the working point that it was converted
-    with, and so do those in ``tuning``, a folder of ``tune``, whose figures and picture come too.
-    ``streams`` are JSON files of ``evaluate-stream``, made with the settings that it is given now.
-    ``credit`` names other data that it was trained on, after the attribution that it has.
+    ``points`` replace the detector settings that ``model`` has, as those of a tuning do;
+    ``attribution`` its attribution. Raises `DataError` for a report of another model or with
+    other settings.
     """
     file = read_model(model)
-    results = [read_report(path, "evaluate", file.manifest) for path in reports]
-    report = read_report(tuning / TUNING, "tune", file.manifest) if tuning else None
-    if tuning:
-        points = load_operating_points(tuning / "detector.yaml")
+    results = [read_report(path, "evaluate", file.manifest) for path in evidence.clips]
+    tuned = None
+    if evidence.tuning:
+        tuned = read_report(evidence.tuning / TUNING, "tune", file.manifest)
+        points = load_operating_points(evidence.tuning / "detector.yaml")
     points = points or OperatingPoints(file.manifest.detector, file.manifest.presets)
-    heard = [_heard(path, file.manifest, points) for path in streams]
+    streams = [_stream_report(path, file.manifest, points) for path in evidence.streams]
     manifest = dataclasses.replace(
         file.manifest,
         name=name,
         metrics=(
             *(m for result in results for m in _measurements(result)),
-            *(m for one in heard for m in stream_measurements(one)),
+            *(m for report in streams for m in stream_measurements(report)),
         ),
-        attribution=" ".join([file.manifest.attribution, *credit]),
+        attribution=attribution or file.manifest.attribution,
         detector=points.detector,
         presets=points.presets,
     )
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{name}.tflite"
-    path.write_bytes(pack_model(manifest, file.flatbuffer))
-    sections = stream_section(heard)
-    if tuning and report:
-        picture = shutil.copyfile(tuning / "det.svg", output / f"{name}-det.svg")
-        sections += ["", *card_section(report, picture.name)]
-    commands = "README.md" if (output / "README.md").exists() else None
-    text = card(manifest, path.stat().st_size, results, sections, commands)
-    (output / f"{name}.md").write_text(text)
+    folder = output / name
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.tflite"
+    sections = stream_section(streams)
+    if evidence.tuning and tuned:
+        shutil.copyfile(evidence.tuning / DET_PICTURE, folder / DET_PICTURE)
+        sections += ["", *card_section(tuned, DET_PICTURE)]
+    packed = pack_model(manifest, file.flatbuffer)
+    write_atomically(path, packed)
+    (folder / CARD).write_text(card(manifest, len(packed), results, sections, text))
     return path
 
 
-def _heard(path: Path, manifest: Manifest, points: OperatingPoints) -> dict[str, Any]:
+def with_operating_points(model: Path, points: OperatingPoints, output: Path) -> Path:
+    """A copy of ``model`` at ``output`` with these detector settings and presets."""
+    file = read_model(model)
+    manifest = dataclasses.replace(file.manifest, detector=points.detector, presets=points.presets)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(output, pack_model(manifest, file.flatbuffer))
+    return output
+
+
+def _stream_report(path: Path, manifest: Manifest, points: OperatingPoints) -> dict[str, Any]:
     report = read_report(path, "evaluate-stream", manifest)
     try:
         config = DetectorOverrides(preset=report["preset"]).applied_to(
@@ -86,19 +111,19 @@ def _measurements(result: dict[str, Any]) -> list[Measurement]:
         "lower": result["accuracy_lower"],
         "upper": result["accuracy_upper"],
     }
-    found = {"accuracy": accuracy}
+    shares = {"accuracy": accuracy}
     if "words_alone" in result:
-        found["accuracy of the words alone"] = result["words_alone"]
-    for label, of in result.get("fired", {}).items():
-        found[f"fired on {label}"] = of
+        shares["accuracy of the words alone"] = result["words_alone"]
+    for label, share in result.get("fired", {}).items():
+        shares[f"fired on {label}"] = share
     return [
         Measurement(
             name=name,
-            value=of["share"],
-            lower=of["lower"],
-            upper=of["upper"],
-            count=of["clips"],
+            value=share["share"],
+            lower=share["lower"],
+            upper=share["upper"],
+            count=share["clips"],
             data=result["data"],
         )
-        for name, of in found.items()
+        for name, share in shares.items()
     ]

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from kws_edge.errors import ConfigError
 from kws_edge.recorder.sample_entry import check_name
-from training.config import OptimizerConfig, ScheduleConfig, SourceConfig, TrainingConfig
+from training.config import (
+    Attribution,
+    OptimizerConfig,
+    ScheduleConfig,
+    SourceConfig,
+    TrainingConfig,
+)
 from training.data.clips import scan
 from training.train.run import Run
 
@@ -53,6 +59,7 @@ def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> Train
         init_from=start.folder,
         optimizer=OPTIMIZER,
         schedule=SCHEDULE,
+        attribution=(*base.attribution, Attribution("recordings of its maker", "not stated")),
     )
 
 

@@ -3,15 +3,16 @@
 import numpy as np
 
 from kws_edge.audio.files import PCM16_SCALE, from_pcm16, to_pcm16
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
-from training.evaluation.recordings.levels import find_activity, to_db
+from training.data.augmentation import RATE
 
 LOUDEST = np.float32(1 - 1 / PCM16_SCALE)
 
 
 def speech_level(samples: FloatArray) -> float:
-    """RMS level of the active speech in ``samples [n]``, dBFS; at least -96."""
-    return float(to_db(find_activity(samples).power))
+    """RMS level of the active speech in ``samples [n]`` (at `RATE`), dBFS; at least -101.1."""
+    return measure_speech(samples, RATE).level_dbfs
 
 
 def gain(samples: FloatArray, decibel: float) -> FloatArray:

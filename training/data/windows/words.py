@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws_edge.audio.files import from_pcm16, read_audio, to_pcm16
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.speed import change_speed
 from training.data.clips import Clip
-from training.evaluation.recordings.levels import find_activity
 
 LONGEST = 4 * RATE  # of a clip: more is not a word
 
@@ -51,9 +51,8 @@ class Words(Sequence[Word]):
             samples = read_audio(clip.path, RATE)[:LONGEST]
             if not len(samples):
                 continue
-            activity = find_activity(samples)
-            first, last = activity.span(len(samples))
-            self._kept.append((to_pcm16(samples), label or clip.label, first, max(last, first + 1)))
+            first, last = measure_speech(samples, RATE).bounds
+            self._kept.append((to_pcm16(samples), label or clip.label, first, last))
 
     def __len__(self) -> int:
         return len(self._kept)

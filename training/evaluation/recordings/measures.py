@@ -6,23 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws_edge.audio.files import one_window
+from kws_edge.audio.speech_level import (
+    FRAME_SECONDS,
+    STEP_SECONDS,
+    SpeechLevels,
+    clipped_share,
+    cut_frames,
+    measure_speech,
+    to_dbfs,
+)
 from kws_edge.features.dsp import hann_window
 from kws_edge.types import FloatArray
+from training.data.augmentation import RATE
 from training.evaluation.recordings.decay import decay_ms
-from training.evaluation.recordings.levels import (
-    RATE,
-    STEP_MS,
-    Activity,
-    cut_frames,
-    find_activity,
-    to_db,
-)
 
-FULL_SCALE = 0.99
 HIGH_BAND_HERTZ = 4000
 OFFSET_BLOCKS = 10
-FEWEST_NOISE_FRAMES = 20
-LEAST_SNR_DB = -10.0  # what is left of the speech cannot be told from the noise
+FEWEST_NOISE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Measures:
 
     - ``duration_s``: of the whole clip.
     - ``level_dbfs``: of the frames with speech; a square wave at full scale has 0.
-    - ``noise_dbfs``: the 10th percentile of the frames' levels; None, as is ``snr_db``,
-      where less than 200 ms are outside the word.
-    - ``snr_db``: speech less noise, over noise (as NIST's STNR, from the spread of levels).
-    - ``clipped_share``: samples at 0.99 of full scale or beyond, before any resampling.
+    - ``noise_dbfs``: of the quiet frames; None, as is ``snr_db``, where less than 200 ms are
+      outside the word.
+    - ``snr_db``: speech less noise, over noise.
+    - ``clipped_share``: samples at full scale or on a flat top, before any resampling.
     - ``position``: the speech's centre of energy in the model's window, 0 start to 1 end.
     - ``edge_db``: the louder end of the clip over the level from which a frame is speech;
       above 0 the clip starts or ends within a word.
@@ -83,19 +83,19 @@ def measure(
     recorded = samples if recorded is None else recorded
     window = round(window_s * RATE)
     heard = one_window(samples, window) if len(samples) > window else samples
-    activity = find_activity(heard)
-    speech = 10 ** (activity.levels[activity.active] / 10)  # [active frames], power
+    levels = measure_speech(heard, RATE)
+    has_noise = _noise_seconds(levels, window) >= FEWEST_NOISE_SECONDS
     return Measures(
         duration_s=len(samples) / RATE,
-        level_dbfs=float(to_db(speech.mean())),
-        noise_dbfs=activity.noise if _has_noise(activity) else None,
-        snr_db=_snr_db(float(speech.mean()), activity),
-        clipped_share=float(np.mean(np.abs(recorded) >= FULL_SCALE)),
-        position=_centre_s(activity) / window_s,
-        edge_db=float(max(activity.levels[0], activity.levels[-1]) - activity.threshold),
-        high_band_db=_high_band_db(heard, activity),
+        level_dbfs=levels.level_dbfs,
+        noise_dbfs=levels.noise_dbfs if has_noise else None,
+        snr_db=levels.snr_db if has_noise else None,
+        clipped_share=clipped_share(recorded),
+        position=_centre_s(levels) / window_s,
+        edge_db=float(max(levels.frame_dbfs[0], levels.frame_dbfs[-1]) - levels.threshold_dbfs),
+        high_band_db=_high_band_db(heard, levels),
         dc_offset=_dc_offset(recorded),
-        decay_ms=decay_ms(activity),
+        decay_ms=decay_ms(levels),
     )
 
 
@@ -109,24 +109,23 @@ def as_numbers(measures: Measures) -> dict[str, float | None]:
     }
 
 
-def _has_noise(activity: Activity) -> bool:
-    word = activity.last - activity.first + 1
-    return len(activity.levels) - word >= FEWEST_NOISE_FRAMES
+def _noise_seconds(levels: SpeechLevels, window: int) -> float:
+    """How long the clip is without its word.
+
+    Where no word stands out, noise covers it, unless the clip is cut to its word: such a clip
+    is shorter than the ``window``.
+    """
+    if levels.word is None:
+        return levels.sample_count / RATE if levels.sample_count >= window else 0.0
+    start, end = levels.bounds
+    return (levels.sample_count - (end - start)) / RATE
 
 
-def _snr_db(speech: float, activity: Activity) -> float | None:
-    if not _has_noise(activity):
-        return None
-    excess = speech / 10 ** (activity.noise / 10) - 1
-    return float(10 * np.log10(max(excess, 10 ** (LEAST_SNR_DB / 10))))
-
-
-def _centre_s(activity: Activity) -> float:
+def _centre_s(levels: SpeechLevels) -> float:
     """Centre of energy of the speech, in s from the start."""
-    frames = np.flatnonzero(activity.active)
-    energy = 10 ** (activity.levels[frames] / 10)
-    centre = float(frames @ energy / energy.sum())
-    return (centre + 1) * STEP_MS / 1000  # the middle of a frame is one step from its start
+    frames = np.flatnonzero(levels.active)
+    energy = 10 ** (levels.frame_dbfs[frames] / 10)
+    return float(frames @ energy / energy.sum()) * STEP_SECONDS + FRAME_SECONDS / 2
 
 
 def _dc_offset(recorded: FloatArray) -> float:
@@ -137,11 +136,11 @@ def _dc_offset(recorded: FloatArray) -> float:
     return float(np.abs(means).min())
 
 
-def _high_band_db(samples: FloatArray, activity: Activity) -> float:
+def _high_band_db(samples: FloatArray, levels: SpeechLevels) -> float:
     """The 95 % roll-off would not do: of "no" it is at 1 kHz, whatever the microphone."""
-    frames = cut_frames(samples)[activity.active]  # [active frames, 320]
+    frames = cut_frames(samples, RATE)[levels.active]  # [active frames, 256]
     frames = (frames - frames.mean(axis=1, keepdims=True)) * hann_window(frames.shape[1])
-    power = (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0)  # [161], 50 Hz apart
+    power = (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0)  # [129], 62.5 Hz apart
     hertz = np.fft.rfftfreq(frames.shape[1], 1 / RATE)
     high = float(power[hertz > HIGH_BAND_HERTZ].sum())
-    return float(to_db(high / max(float(power.sum()), 1e-20)))
+    return to_dbfs(high / max(float(power.sum()), 1e-20))

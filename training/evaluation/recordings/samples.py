@@ -10,8 +10,8 @@ from kws_edge.errors import DataError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.types import FloatArray
+from training.data.augmentation import RATE
 from training.data.clips import Clip, scan
-from training.evaluation.recordings.levels import RATE
 from training.evaluation.recordings.measures import Measures, measure
 
 

@@ -15,7 +15,7 @@ def stream_section(reports: Reports) -> list[str]:
         "",
         "## In streams",
         "",
-        "What the runtime made of streams that nothing was chosen on.",
+        "Measured with the runtime on streams that no setting was chosen on.",
         "",
         "| stream | settings | recall (95 %) | false accepts | per hour (95 %) | latency, median"
         " ms |",

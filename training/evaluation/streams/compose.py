@@ -9,7 +9,7 @@ import numpy as np
 from kws_edge.audio.files import read_audio
 from kws_edge.detection.scoring import SpokenWord
 from kws_edge.types import FloatArray
-from training.evaluation.recordings.levels import RATE
+from training.data.augmentation import RATE
 from training.evaluation.streams.config import NoiseConfig, StreamConfig
 from training.evaluation.streams.pieces import (
     Piece,

@@ -9,10 +9,10 @@ from kws_edge.config.config import DetectorOverrides
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import interpreter_name
+from training.evaluation.operating_points import OperatingPoints
 from training.evaluation.streams.figures import figures, scored
 from training.evaluation.streams.files import StreamFile
 from training.evaluation.streams.hear import hear
-from training.release.operating_points import OperatingPoints
 
 
 def evaluate_streams(

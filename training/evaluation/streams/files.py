@@ -7,7 +7,7 @@ from pathlib import Path
 from kws_edge.audio.files import write_wav
 from kws_edge.detection.scoring import SpokenWord, read_label_track
 from kws_edge.errors import DataError, MissingFileError
-from training.evaluation.recordings.levels import RATE
+from training.data.augmentation import RATE
 from training.evaluation.streams.compose import Stream
 from training.evaluation.streams.pieces import recordings
 

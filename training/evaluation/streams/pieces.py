@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import DataError
 from kws_edge.types import FloatArray
+from training.data.augmentation import RATE
 from training.data.clips import Clip, scan
 from training.data.splits import split_clips
-from training.evaluation.recordings.levels import RATE, find_activity
 from training.evaluation.streams.config import ClipsConfig, SpeechConfig
 
 FADE_MS = 10.0
@@ -59,8 +60,8 @@ def word_piece(clip: Clip, margin_ms: float | None) -> Piece:
     samples = read_audio(clip.path, RATE)
     if margin_ms is None:
         samples = one_window(samples, RATE)
-    activity = find_activity(samples)
-    start, end = activity.span(len(samples))
+    levels = measure_speech(samples, RATE)
+    start, end = levels.bounds
     if not is_keyword(clip.label):
         start, end = 0, len(samples)
     if margin_ms is not None:
@@ -68,7 +69,7 @@ def word_piece(clip: Clip, margin_ms: float | None) -> Piece:
         first, last = max(0, start - margin), min(len(samples), end + margin)
         samples = _faded(samples[first:last])
         start, end = start - first, end - first
-    return Piece(clip.label, samples, start, end, activity.power)
+    return Piece(clip.label, samples, start, end, levels.power)
 
 
 def speech_piece(config: SpeechConfig, data: Path, rng: np.random.Generator) -> Piece:
@@ -78,7 +79,7 @@ def speech_piece(config: SpeechConfig, data: Path, rng: np.random.Generator) -> 
     length = min(len(samples), round(config.seconds * RATE))
     first = int(rng.integers(len(samples) - length + 1))
     samples = _faded(samples[first : first + length])
-    return Piece(SPEECH, samples, 0, length, find_activity(samples).power)
+    return Piece(SPEECH, samples, 0, length, measure_speech(samples, RATE).power)
 
 
 def recordings(folder: Path) -> list[Path]:

@@ -1,0 +1,217 @@
+"""What every sink shares: its protocol, its worker, its context, and how it is declared.
+
+A worker gives each sink a bounded queue and a thread of its own, so that a slow sink delays
+neither the audio nor another sink.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kws_edge.config.schema import did_you_mean
+from kws_edge.detection.detector import is_keyword
+from kws_edge.errors import ConfigError, KwsEdgeError
+from kws_edge.events import Event
+from kws_edge.sinks.stdout import Stdout
+
+if TYPE_CHECKING:  # reading a configuration needs neither
+    from kws_edge.audio.buffer import SampleBuffer
+    from kws_edge.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """A destination. All three methods are called in the worker's thread alone.
+
+    A sink that keeps, loses or fails at events after it took them may count them in int
+    attributes ``waiting``, ``dropped`` and ``failed``: the worker's figures include them.
+    One that can be busy for long may have ``abort()``: another thread calls it when
+    `SinkWorker.close` ran out of time, and it ends what must not stay behind.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def open(self) -> None:
+        """Connect, where there is something to connect to. Must not wait for long."""
+
+    def handle(self, event: Event) -> None:
+        """Deliver one event. May be slow; what it raises is logged and counted."""
+
+    def close(self) -> None:
+        """Release everything, within about 0.6 s."""
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """What sinks may use of the engine.
+
+    ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz. ``ring`` holds the
+    recent audio that `SinkNeeds.audio_seconds` asked for. None: not available, or not wanted.
+    """
+
+    labels: Sequence[str]
+    model_name: str
+    sample_rate: int
+    ring: "SampleBuffer | None" = None
+    metrics: "Metrics | None" = None
+    stdout: Stdout | None = None
+
+    def check_keywords(self, where: str, keywords: Sequence[str]) -> None:
+        """Raises `ConfigError` naming every word that the model does not know."""
+        known = [label for label in self.labels if is_keyword(label)]
+        unknown = [word for word in keywords if word not in known]
+        if unknown:
+            raise ConfigError(
+                "; ".join(
+                    f"{where}: the model does not know {word!r}{did_you_mean(word, known)}"
+                    for word in unknown
+                )
+            )
+
+
+@dataclass(frozen=True)
+class SinkPlan:
+    """A sink that has not begun. Plans with equal ``identity`` make equal sinks: a reload
+    keeps the one that is at work."""
+
+    sink: Sink
+    capacity: int
+    identity: Hashable
+
+
+@dataclass(frozen=True)
+class SinkNeeds:
+    """What a sink needs from the start of the engine; another value takes a restart.
+
+    ``audio_seconds`` of recent audio in `SinkContext.ring`; near misses from the share
+    ``near_miss`` of a threshold (0: none).
+    """
+
+    audio_seconds: float = 0.0
+    near_miss: float = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether it needs anything."""
+        return self != SinkNeeds()
+
+
+@dataclass(frozen=True)
+class SinkKind:
+    """A kind of sink; its module holds it as ``SINK``, see `kws_edge.sinks.SINKS`.
+
+    ``settings`` is the frozen dataclass below its key of the configuration; with ``many`` the
+    key holds a list of them. ``plan(name, settings, context)`` makes a sink that has not begun
+    or returns None where the context lacks what it needs; it raises `ConfigError`.
+    ``check``, with the same arguments, returns faults and changes nothing on the system; without
+    it the faults are those that ``plan`` raises.
+    """
+
+    doc: str
+    settings: type
+    plan: Callable[[str, Any, SinkContext], SinkPlan | None]
+    check: Callable[[str, Any, SinkContext], list[str]] | None = None
+    needs: Callable[[Any], SinkNeeds] = lambda settings: SinkNeeds()
+    many: bool = False
+
+    def each(self, key: str, settings: Any) -> list[tuple[str, Any]]:
+        """Name and settings of each sink that ``settings``, the value of ``key``, asks for."""
+        if self.many:
+            return [(f"{key}[{index}]", one) for index, one in enumerate(settings or ())]
+        return [] if settings is None else [(key, settings)]
+
+    def faults(self, name: str, settings: Any, context: SinkContext) -> list[str]:
+        """What keeps this sink from working here, without beginning it."""
+        if self.check:
+            return self.check(name, settings, context)
+        try:
+            self.plan(name, settings, context)
+        except KwsEdgeError as error:
+            return [str(error)]
+        return []
+
+
+class SinkWorker:
+    """Feeds a sink in order. A full queue drops the newest event and counts it."""
+
+    def __init__(self, sink: Sink, capacity: int = 100) -> None:
+        self.sink = sink
+        self.handled = 0
+        self._dropped = 0
+        self._failed = 0
+        self._fault = ""  # the last one logged: a fault that stays is logged once
+        self._queue: queue.Queue[Event | None] = queue.Queue(capacity)
+        self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Events not yet delivered."""
+        return self._queue.qsize() + self._own("waiting")
+
+    @property
+    def dropped(self) -> int:
+        """Events lost for want of room."""
+        return self._dropped + self._own("dropped")
+
+    @property
+    def failed(self) -> int:
+        """Events that the sink could not deliver."""
+        return self._failed + self._own("failed")
+
+    def put(self, event: Event) -> None:
+        """Hand over an event; never waits."""
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self._dropped += 1
+            if self._dropped == 1 or self._dropped % 100 == 0:
+                log.warning("sink %s is behind: %d events dropped", self.sink.name, self._dropped)
+
+    def close(self, timeout: float = 0.8) -> bool:
+        """Let the queue run empty and end, within ``timeout`` seconds; whether it did."""
+        deadline = time.monotonic() + timeout
+        try:
+            self._queue.put(None, timeout=timeout)
+        except queue.Full:
+            pass
+        else:
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+        if not self._thread.is_alive():
+            return True
+        log.warning("sink %s did not end in time; %d events lost", self.sink.name, self.waiting)
+        abort = getattr(self.sink, "abort", None)
+        if abort is not None:
+            self._attempt(abort)
+        return False
+
+    def _run(self) -> None:
+        if not self._attempt(self.sink.open):
+            log.error("sink %s did not open", self.sink.name)
+        while (event := self._queue.get()) is not None:
+            if self._attempt(self.sink.handle, event):
+                self.handled += 1
+                self._fault = ""
+            else:
+                self._failed += 1
+        self._attempt(self.sink.close)
+
+    def _attempt(self, action: Callable[..., None], *arguments: object) -> bool:
+        try:
+            action(*arguments)
+        except Exception as error:  # a sink's fault must not end the daemon
+            kind = "" if isinstance(error, KwsEdgeError) else f"{type(error).__name__}: "
+            fault = f"{kind}{error}"
+            if fault != self._fault:
+                log.error("sink %s: %s", self.sink.name, fault)
+            self._fault = fault
+            return False
+        return True
+
+    def _own(self, figure: str) -> int:
+        return int(getattr(self.sink, figure, 0))
