@@ -14,7 +14,7 @@ from training.data.augmentation import RATE
 from training.data.augmentation.effects import AugmentationConfig, Effects
 from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
-from training.data.windows.maker import Material, WindowConfig, WindowMaker
+from training.data.windows.maker import SourcePool, WindowConfig, WindowMaker
 from training.data.windows.non_keywords import KINDS, UnknownMix, draw_silence
 from training.data.windows.placement import (
     Word,
@@ -132,7 +132,7 @@ def test_every_kind_of_silence_comes() -> None:
 
 
 def maker(tmp_path: Path, config: WindowConfig, others: int = 4) -> WindowMaker:
-    material = Material(
+    material = SourcePool(
         Words([clip(tmp_path, label, n) for n in range(8) for label in ("yes", "no")]),
         Words([clip(tmp_path, "cat", n) for n in range(others)], UNKNOWN),
         [noise(3 * RATE)],

@@ -16,7 +16,7 @@ from training.data.augmentation import RATE
 from training.data.clips import Clip, scan, speaker_of
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
-from training.data.windows.maker import Material
+from training.data.windows.maker import SourcePool
 from training.data.windows.placement import Words
 
 NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
@@ -107,14 +107,14 @@ def _check_words(config: TrainingConfig, data: Path, clips: dict[str, list[Clip]
             raise DataError(f"{data}: no clips of {', '.join(missing)} for {part}")
 
 
-def load_material(recordings: Recordings, part: str) -> Material:
+def load_material(recordings: Recordings, part: str) -> SourcePool:
     """The ``training`` or ``validation`` part in memory, about 32 KB a clip."""
     found: Part = getattr(recordings, part)
     noises = load_noises(recordings, part)
     rooms = dict.fromkeys(clip.path for clip in found.silence)
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
-    return Material(
+    return SourcePool(
         Words(found.keywords),
         Words(found.others, UNKNOWN),
         noises,

@@ -112,7 +112,7 @@ TOP_HERTZ = 4000.0  # the game's recordings hold nothing above
 BELOW_HERTZ = (2500.0, 3900.0)
 ENVELOPE_S = 0.01
 FILLED = 0.75  # of the voices
-LEVEL_DB = (-12.0, 3.0)  # of what is filled in, against the band below
+LEVEL_DB = (-12.0, 3.0)  # of the noise that fills it, against the band below
 
 
 def join_dialogue(

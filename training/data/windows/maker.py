@@ -48,7 +48,7 @@ class WindowConfig:
 
 
 @dataclass(frozen=True)
-class Material:
+class SourcePool:
     """Words and recordings of one part of the data; ``speech`` holds no keyword."""
 
     keywords: Words
@@ -61,7 +61,7 @@ class WindowMaker:
     """Windows of ``samples``, their labels, and what they are, in words."""
 
     def __init__(
-        self, config: WindowConfig, material: Material, effects: Effects, samples: int
+        self, config: WindowConfig, material: SourcePool, effects: Effects, samples: int
     ) -> None:
         self.config = config
         self._material = material

@@ -90,10 +90,10 @@ class UnknownSpeech:
         share = random.uniform(0.15, SMALL_PART)
         # the keyword is always the smaller part: half of "right" and the t of "cat" is "right"
         if random.random() < 0.5:
-            pieces = [_head(keyword, share), _tail(other, 1 - share)]
+            segments = [_head(keyword, share), _tail(other, 1 - share)]
         else:
-            pieces = [_head(other, 1 - share), _tail(keyword, share)]
-        joined = np.concatenate([fade(piece) for piece in pieces])
+            segments = [_head(other, 1 - share), _tail(keyword, share)]
+        joined = np.concatenate([fade(piece) for piece in segments])
         return place_whole(window, Word(joined, "", 0, len(joined)).faster(factor), random)
 
     def _backwards(
