@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.tuning.sweep import Row
-from training.evaluation.tuning.tuning_set import HALVES, Ints, TuningSet
+from training.evaluation.tuning.sweep import HALVES, Ints, SweepRow, TuningSet
 
 FEWEST = 20
 PRICES = np.geomspace(1e-3, 1e3, 121)  # of a false accept, in misses
@@ -22,7 +21,7 @@ BOTH = tuple(range(HALVES))
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ThresholdEvidence:
     """What supports thresholds for single keywords: ``spoken`` and ``false_accepts`` (at the lowest
     threshold) of each, the words with enough of both, and (misses, false accepts) of held-out
     halves, None where no word has enough. ``kept`` says what was decided."""
@@ -30,16 +29,19 @@ class Evidence:
     spoken: dict[str, int]
     false_accepts: dict[str, int]
     carrying: tuple[str, ...]
-    held_out_own: tuple[int, int] | None = None
+    held_out_per_keyword: tuple[int, int] | None = None
     held_out_common: tuple[int, int] | None = None
     kept: bool = False
 
     @property
     def generalises(self) -> bool:
         """Fewer misses and no more false accepts on what was not fitted."""
-        if self.held_out_own is None or self.held_out_common is None:
+        if self.held_out_per_keyword is None or self.held_out_common is None:
             return False
-        (misses, false), (common_misses, common_false) = self.held_out_own, self.held_out_common
+        (misses, false), (common_misses, common_false) = (
+            self.held_out_per_keyword,
+            self.held_out_common,
+        )
         return misses < common_misses and false <= common_false
 
 
@@ -58,7 +60,7 @@ class PerKeywordThresholds:
     on its own threshold alone is nearly true: a caller that uses a fit counts again.
     """
 
-    def __init__(self, tuning_set: TuningSet, rows: Sequence[Row], per_hour: float) -> None:
+    def __init__(self, tuning_set: TuningSet, rows: Sequence[SweepRow], per_hour: float) -> None:
         self._misses = np.stack([row.counts.misses for row in rows])  # [rows, halves, keywords]
         self._false = np.stack([row.counts.false_accepts for row in rows])
         self._allowed = per_hour * tuning_set.hours
@@ -70,15 +72,15 @@ class PerKeywordThresholds:
         )
         self._keywords = tuning_set.keywords
 
-    def evidence(self) -> Evidence:
+    def evidence(self) -> ThresholdEvidence:
         """Each half fitted and counted on the other, with thresholds by word and without."""
         carrying = tuple(w for w, c in zip(self._keywords, self._carries, strict=True) if c)
         counted = self._spoken, self._candidates, carrying
         if not carrying:
-            return Evidence(*counted)
+            return ThresholdEvidence(*counted)
         own = [self._count(self.fit((half,)), 1 - half) for half in BOTH]
         common = [self._count(self._common((half,)), 1 - half) for half in BOTH]
-        return Evidence(*counted, _sum(own), _sum(common))
+        return ThresholdEvidence(*counted, _sum(own), _sum(common))
 
     def fit(self, halves: tuple[int, ...] = BOTH) -> Fit:
         """The thresholds that miss fewest words within the false accepts allowed.

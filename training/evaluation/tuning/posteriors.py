@@ -24,7 +24,7 @@ from kws_edge.sources.files import AudioFile
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.code_digest import code_digest
-from training.evaluation.streams.files import StreamFile
+from training.evaluation.streams.stream_files import StreamFile
 
 # the settings of a detector that change when the network runs; it tunes the others
 TIMING = ("hop_ms", "gate_dbfs")

@@ -7,7 +7,7 @@ from kws_edge.errors import ValidationErrors
 
 
 @dataclass(frozen=True)
-class ClipsConfig:
+class ClipSourceConfig:
     """Clips of ``folder/<label>/``, ``folder`` being below the data folder.
 
     ``part`` of the official split; ``labels``: these alone, none means all that are there.
@@ -82,7 +82,7 @@ class StreamConfig:
 
     name: str
     seed: int = 0
-    clips: tuple[ClipsConfig, ...] = ()
+    clips: tuple[ClipSourceConfig, ...] = ()
     speech: tuple[SpeechConfig, ...] = ()
     noise: NoiseConfig | None = None
     margin_ms: float | None = None

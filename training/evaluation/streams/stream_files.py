@@ -1,4 +1,4 @@
-"""Streams on disk: a sound file, and beside it the label track of what is spoken in it."""
+"""Streams on disk: a sound file, and beside it the label track with its words and times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ from kws_edge.audio.files import write_wav
 from kws_edge.detection.scoring import SpokenWord, read_label_track
 from kws_edge.errors import DataError, MissingFileError
 from training.data.augmentation import RATE
-from training.evaluation.streams.compose import Stream
-from training.evaluation.streams.pieces import recordings
+from training.evaluation.streams.compose import Stream, recordings
 
 LABEL_SUFFIXES = (".labels.txt", ".txt")
 
