@@ -1,5 +1,5 @@
-"""The recordings check on real and synthetic voices, as they are and degraded: it names the right remedy
-and no other. Validation clips; the test set stays unread."""
+"""The recordings check on real and synthetic voices, as they are and degraded: it names
+the right remedy and no other. It uses validation clips; the test set stays unread."""
 
 import shutil
 import subprocess

@@ -34,9 +34,9 @@ def command(folder: Path, model: str, reference: Path | None, output: Path | Non
     """Check the recordings in FOLDER/<label>/: how well MODEL recognises them, and what is
     unusual about them.
 
-    Recordings may have any sample rate and channel count. Writes OUTPUT/verdict.md, verdict.json and two pictures.
-    The command reports a file that it cannot read and continues; it then exits with the code of
-    the last such fault.
+    Recordings may have any sample rate and channel count. The command writes
+    OUTPUT/verdict.md, verdict.json and two pictures. It reports a file that it cannot read and
+    continues; it then exits with the code of the last such fault.
     """
     from training.evaluation.recordings.verdict import check_recordings
     from training.evaluation.recordings.verdict_files import write_verdict

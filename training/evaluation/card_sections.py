@@ -18,7 +18,7 @@ def stream_section(reports: Reports) -> list[str]:
         "",
         "## In streams",
         "",
-        "Measured with the runtime on streams that no setting was chosen on.",
+        "Measured with the runtime on streams that chose no setting.",
         "",
         "| stream | settings | recall (95 %) | false accepts | per hour (95 %) | latency, median"
         " ms |",
@@ -28,8 +28,9 @@ def stream_section(reports: Reports) -> list[str]:
 
 
 def stream_measurements(report: dict[str, Any]) -> list[Measurement]:
-    """Recall, if anything was spoken, and false accepts per hour; their count is that of the
-    keywords and that of the false accepts."""
+    """Recall (if anything was spoken) and false accepts per hour.
+
+    ``count`` is the number of keywords, and the number of false accepts."""
     preset = f", preset {report['preset']}" if report["preset"] else ""
     found = [("recall", "spoken")] * bool(report["spoken"])
     found.append(("false_accepts_per_hour", "false_accepts"))
@@ -47,7 +48,7 @@ def stream_measurements(report: dict[str, Any]) -> list[Measurement]:
 
 
 def recall(figures: dict[str, Any]) -> str:
-    """With its interval, as a cell of a table; these figures, as those below, are of `figures`."""
+    """Recall with its interval, a table cell from the figures of `streams.evaluate.figures`."""
     return (
         f"{figures['recall']:.1%} ({figures['recall_lower']:.1%} to {figures['recall_upper']:.1%})"
     )
@@ -91,7 +92,7 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
         "",
         f"Chosen from {report['settings_tried']} settings on validation streams:"
         f" {some['spoken']} keywords in {positive}; false accepts over {some['hours']:.2f} h of"
-        f" {negative}. Figures on the streams that a setting was chosen on are too good.",
+        f" {negative}. Figures on the streams that chose a setting are optimistic.",
         "",
         f"| name | target, false accepts per hour | threshold | {times} (ms) |"
         " false accepts per hour (95 %) | recall (95 %) | latency, median ms |",
@@ -103,12 +104,12 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
 
 
 def number_or_off(value: float | str) -> str:
-    """As people write it."""
+    """A setting as text."""
     return value if isinstance(value, str) else f"{value:g}"
 
 
 def _listed(streams: list[dict[str, Any]]) -> str:
-    """Their names; of a folder with many of them, how many."""
+    """The names of the streams; their number if a folder has many."""
     by_folder: dict[str, list[str]] = {}
     for stream in streams:
         by_folder.setdefault(stream["folder"], []).append(stream["name"])

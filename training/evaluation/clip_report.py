@@ -47,18 +47,13 @@ def evaluate(
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
     confusion = confusion_of(found[known], np.array(targets))
-    correct, count = int(np.trace(confusion)), int(confusion.sum())
-    lower, upper = wilson_interval(correct, count)
     latency = measure(classifier, repetitions)
     return {
         "model": manifest.name,
         "run_id": manifest.run_id,
         "git_commit": manifest.git_commit,
         "data": data,
-        "clips": count,
-        "accuracy": correct / count,
-        "accuracy_lower": lower,
-        "accuracy_upper": upper,
+        **_accuracy(confusion),
         "labels": list(manifest.labels),
         "confusion": confusion.tolist(),
         **rejection(manifest, spoken, found),
@@ -78,6 +73,17 @@ def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:
     confusion = np.zeros((labels, labels), np.int64)
     np.add.at(confusion, (targets, posteriors.argmax(axis=1)), 1)
     return confusion
+
+
+def _accuracy(confusion: Counts) -> dict[str, Any]:
+    correct, count = int(np.trace(confusion)), int(confusion.sum())
+    lower, upper = wilson_interval(correct, count)
+    return {
+        "clips": count,
+        "accuracy": correct / count,
+        "accuracy_lower": lower,
+        "accuracy_upper": upper,
+    }
 
 
 def rejection(manifest: Manifest, spoken: Sequence[str], posteriors: FloatArray) -> dict[str, Any]:

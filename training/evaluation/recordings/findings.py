@@ -1,6 +1,6 @@
 """What is unusual about the samples, and whether the errors go with it.
 
-A rule finds something where more clips are odd than in the reference: at least a fifth, and
+A rule finds something if more clips are odd than in the reference: at least a fifth, and
 more than chance would give (binomial test), of a measure that most clips allow. It is tied to
 the errors where more of those clips are misheard than of the others, or, where they are at
 least half of all, than of the clips that the model's own accuracy was measured on (Fisher's
@@ -29,11 +29,11 @@ TIMES_WORSE = 3  # than the other words
 
 @dataclass(frozen=True)
 class Rule:
-    """A ``measure`` that is odd on one ``side`` of the reference, or on both.
+    """A ``measure`` that is unusual on one ``side`` of the reference, or on both.
 
-    ``are`` completes "32 of 40 clips are ..."; a clip that is odd by the rule ``unless`` is not
-    counted, since that brings this about by itself. What is below ``least`` does no harm, however
-    rare it is in the reference.
+    ``are`` completes "32 of 40 clips are ..."; a clip that is odd by the rule ``unless`` does
+    not count, because that cause explains it. A value below ``least`` is harmless, however rare it
+    is in the reference.
     """
 
     name: str

@@ -62,7 +62,7 @@ def find_samples(folder: Path, keywords: tuple[str, ...]) -> tuple[list[Clip], d
 def read_recording(path: Path) -> tuple[FloatArray, FloatArray]:
     """A clip at `RATE` and as it was recorded, channels averaged: float32 ``[samples]`` each.
 
-    Raises `MissingFileError`, and `DataError` for what is no audio.
+    Raises `MissingFileError`, and `DataError` for a file that is no audio.
     """
     with open_audio(path) as file:
         rate = file.samplerate
@@ -76,7 +76,7 @@ def read_recording(path: Path) -> tuple[FloatArray, FloatArray]:
 
 
 def judge(clip: Clip, classifier: Classifier, front_end: FrontEnd) -> Sample:
-    """Run the model as ``predict`` does: on the loudest window, or zero-padded at the end."""
+    """Measure a clip and classify its loudest window, zero-padded at the end, as ``predict`` does."""
     config = front_end.config
     samples, recorded = read_recording(clip.path)
     audio = samples
@@ -96,7 +96,7 @@ def judge(clip: Clip, classifier: Classifier, front_end: FrontEnd) -> Sample:
 class Reference:
     """``percentiles`` holds 101 values a measure, from the smallest to the largest.
 
-    ``data`` says what was measured, ``clips`` of how many, ``git_commit`` by which code.
+    ``data`` names the recordings, ``clips`` is their number, ``git_commit`` the measuring code.
     """
 
     data: str
@@ -105,7 +105,7 @@ class Reference:
     percentiles: dict[str, tuple[float, ...]]
 
     def at(self, name: str, percent: int) -> float:
-        """The value that ``percent`` (0 to 100) of the reference do not exceed."""
+        """The value that ``percent`` (0 to 100) percent of the reference do not exceed."""
         return self.percentiles[name][percent]
 
     def percent_of(self, name: str, value: float) -> float:
@@ -121,9 +121,9 @@ class Reference:
 
 
 def measure_reference(folder: Path, progress: Callable[[Sequence[Clip]], Any] = iter) -> Reference:
-    """Of the validation part (official split) of ``folder/<label>/``.
+    """Measure the validation part (official split) of ``folder/<label>/``.
 
-    Raises `MissingFileError` or `DataError` where there are no such clips.
+    Raises `MissingFileError` or `DataError` if there are no such clips.
     """
     clips = split_clips(scan(folder), "official").validation
     if not clips:
@@ -138,7 +138,7 @@ def measure_reference(folder: Path, progress: Callable[[Sequence[Clip]], Any] = 
 
 def _percentiles(values: list[float]) -> tuple[float, ...]:
     if not values:
-        raise DataError("a measure could be taken of none of the reference's clips: too few")
+        raise DataError("no clip of the reference allows one of the measures: use more clips")
     return tuple(float(f"{value:.6g}") for value in np.percentile(values, PERCENTS))
 
 
@@ -161,7 +161,7 @@ def load_reference(path: Path) -> Reference:
 
 
 def save_reference(reference: Reference, path: Path) -> None:
-    """One line a measure, so that a new reference can be compared with the old."""
+    """Write one line per measure, so that a diff shows how a new reference differs."""
     lines = [f'  "{n}": {json.dumps(v)}' for n, v in reference.percentiles.items()]
     head = {key: getattr(reference, key) for key in ("data", "clips", "git_commit")}
     text = json.dumps(head)[:-1] + ',\n "percentiles": {\n' + ",\n".join(lines) + "\n }\n}\n"

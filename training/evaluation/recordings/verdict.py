@@ -42,8 +42,8 @@ def check_recordings(
 ) -> dict[str, Any]:
     """Run ``model`` on ``folder/<label>/`` and judge the recordings.
 
-    A clip that cannot be used goes to ``report`` and into the verdict, the rest counts.
-    Raises `DataError` where none is left.
+    An unreadable clip goes to ``report`` and is listed in the verdict; the others count.
+    Raises `DataError` if none is left.
     """
     file = read_model(model)
     classifier = Classifier(file)
@@ -184,7 +184,7 @@ def advise(
 
 
 def evidence(finding: Finding) -> str:
-    """Share of odd clips, their median against the usual one, and the errors among them."""
+    """The share of odd clips, their median and the reference's, and the errors among them."""
     odd, unit = len(finding.odd), TITLES[finding.rule.measure][1]
     text = f"{odd} of {finding.measured} clips are {finding.rule.are}"
     if finding.median is not None:
@@ -201,7 +201,7 @@ def evidence(finding: Finding) -> str:
 
 
 def in_unit(value: float, unit: str) -> str:
-    """A measure as it is written: shares in percent, the rest as they are."""
+    """A measure as text: shares in percent, other values in their unit."""
     if unit.startswith("%"):
         return f"{100 * value:.3g}"
     return f"{value:.2f}" if unit == "s" else str(round(value))

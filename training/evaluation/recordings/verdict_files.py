@@ -10,7 +10,7 @@ import numpy as np
 from training.evaluation.recordings.verdict import in_unit
 from training.plots import draw_confusion
 
-MOST_CLIPS = 40  # listed one by one; the JSON has all
+MOST_CLIPS = 40  # in the table; the JSON has all
 SHOWN = (
     "level_dbfs",
     "snr_db",

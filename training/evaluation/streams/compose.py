@@ -24,7 +24,7 @@ from training.evaluation.streams.stream_config import (
 
 FADE_MS = 10.0
 SPEECH = "_speech_"
-EDGE_MS = 50.0  # over which the noise of a scene comes and goes
+EDGE_MS = 50.0  # fade of the noise at both ends of a scene
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Segment:
 
 
 def draw_clips(config: ClipSourceConfig, data: Path, rng: np.random.Generator) -> list[Clip]:
-    """The clips that a stream takes of a folder, sorted by name.
+    """The clips that a stream takes from a folder, sorted by name.
 
-    Raises `MissingFileError` and `DataError` where there are none or too few.
+    Raises `MissingFileError` and `DataError` if there are none or too few.
     """
     folder = data / config.folder
     clips = tuple(scan(folder, config.labels or None))
@@ -60,7 +60,7 @@ def draw_clips(config: ClipSourceConfig, data: Path, rng: np.random.Generator) -
 
 
 def word_segment(clip: Clip, margin_ms: float | None) -> Segment:
-    """A clip, whole (one second) or cut to its speech with a margin on either side.
+    """A clip: a whole second, or cut to its speech with a margin on either side.
 
     The speech in the clip gives the word's bounds. A label that is no word takes the whole clip.
     """
@@ -80,7 +80,7 @@ def word_segment(clip: Clip, margin_ms: float | None) -> Segment:
 
 
 def speech_segment(config: SpeechConfig, data: Path, rng: np.random.Generator) -> Segment:
-    """An excerpt at a random place of a random recording; all of one that is shorter."""
+    """An excerpt at a random place of a random recording; a shorter recording is taken whole."""
     paths = recordings(data / config.folder)
     samples = read_audio(paths[int(rng.integers(len(paths)))], RATE)
     length = min(len(samples), round(config.seconds * RATE))
@@ -98,7 +98,7 @@ def recordings(folder: Path) -> list[Path]:
 
 
 def _faded(samples: FloatArray) -> FloatArray:
-    """A copy that begins and ends without a click."""
+    """A copy, faded in and out so that it begins and ends without a click."""
     length = min(round(FADE_MS * RATE / 1000), len(samples) // 2)
     ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))).astype(
         np.float32
@@ -111,7 +111,7 @@ def _faded(samples: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Stream:
-    """``samples [n]`` (float32 at `RATE`) and what is spoken in them, in order of time."""
+    """``samples [n]`` (float32 at `RATE`) and the words in them, in order of time."""
 
     samples: FloatArray
     words: tuple[SpokenWord, ...]
@@ -121,7 +121,7 @@ def compose(config: StreamConfig, data: Path) -> Stream:
     """The stream of a description; ``data`` is the folder that its folders lie in.
 
     The same description and files give the same samples. Raises `MissingFileError` and
-    `DataError` where the files are not there.
+    `DataError` if files are missing.
     """
     rng = np.random.default_rng(config.seed)
     segments = [

@@ -54,7 +54,7 @@ def score_stream(result: StreamDetections, keywords: Sequence[str]) -> ScoredStr
 
 
 def figures(results: Sequence[ScoredStream], keywords: Sequence[str]) -> dict[str, Any]:
-    """All streams together, each stream, each word, and every single error.
+    """Figures of all streams together, of each stream and each word, and every single error.
 
     Recall with Wilson's interval, false accepts per hour with the exact one of a Poisson
     count, both of 95 %; latency in ms from the end of a word to the decision.
@@ -83,13 +83,13 @@ def figures(results: Sequence[ScoredStream], keywords: Sequence[str]) -> dict[st
 
 
 def during(detection: Detection, words: Sequence[SpokenWord]) -> str:
-    """What was spoken last when a false accept fell; empty where nothing was."""
+    """The label of the last word spoken at the time of a false accept; empty if there is none."""
     started = [w for w in words if w.start <= detection.time_s <= w.end + TOLERANCE_S]
     return max(started, key=lambda word: word.start).label if started else ""
 
 
 def recall_figures(hits: int, spoken: int) -> dict[str, Any]:
-    """None where nothing was spoken."""
+    """Recall with Wilson's 95 % interval; None if nothing was spoken."""
     lower, upper = wilson_interval(hits, spoken)
     return {
         "spoken": spoken,
@@ -112,7 +112,7 @@ def false_accept_figures(count: int, hours: float) -> dict[str, Any]:
 
 
 def latency_figures(hits: Sequence[tuple[SpokenWord, Detection]]) -> dict[str, Any]:
-    """From the end of the word to the end of the window that decided, in stream time."""
+    """Time from the end of the word to the end of the deciding window, in stream time."""
     values = [1000 * (detection.time_s - word.end) for word, detection in hits]
     if not values:
         return {"latency_ms": None}
@@ -151,7 +151,7 @@ def evaluate_streams(
 ) -> dict[str, Any]:
     """The figures of `figures`, ready for JSON. ``points`` replace those of the model.
 
-    Raises `ValidationErrors` where the settings do not fit the model.
+    Raises `ValidationErrors` if the settings do not fit the model.
     """
     file = read_model(model)
     manifest = file.manifest

@@ -15,7 +15,7 @@ LABEL_SUFFIXES = (".labels.txt", ".txt")
 
 @dataclass(frozen=True)
 class StreamFile:
-    """A sound file; ``words`` is None where there is no label track: no keyword is spoken."""
+    """A sound file; ``words`` is None without a label track: it contains no keyword."""
 
     path: Path
     words: tuple[SpokenWord, ...] | None
@@ -26,7 +26,7 @@ class StreamFile:
 
 
 def write_stream(stream: Stream, name: str, folder: Path) -> Path:
-    """``<name>.wav`` (16-bit PCM) and the label track ``<name>.labels.txt``; the former."""
+    """Write ``<name>.wav`` (16-bit PCM) and ``<name>.labels.txt``; returns the WAV file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.wav"
     write_wav(path, stream.samples, RATE)
@@ -36,7 +36,7 @@ def write_stream(stream: Stream, name: str, folder: Path) -> Path:
 
 
 def find_streams(paths: Sequence[Path], *, labelled: bool = False) -> list[StreamFile]:
-    """The streams in files and folders of files, with their label tracks where there are any.
+    """The streams in files and folders of files, with their label tracks if they have any.
 
     ``labelled``: each must have one. Raises `MissingFileError` and `DataError`.
     """

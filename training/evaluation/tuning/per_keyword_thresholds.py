@@ -1,4 +1,4 @@
-"""Thresholds for single keywords, only where the evidence carries them.
+"""Thresholds for single keywords, only if the evidence supports them.
 
 The rule: at least `FEWEST` times the word was spoken and at least so many false accepts of it
 were counted at the lowest threshold tried; and thresholds fitted on either half of every
@@ -22,9 +22,12 @@ BOTH = tuple(range(HALVES))
 
 @dataclass(frozen=True)
 class ThresholdEvidence:
-    """What supports thresholds for single keywords: ``spoken`` and ``false_accepts`` (at the lowest
-    threshold) of each, the words with enough of both, and (misses, false accepts) of held-out
-    halves, None where no word has enough. ``kept`` says what was decided."""
+    """What supports thresholds for single keywords.
+
+    ``spoken`` and ``false_accepts`` (at the lowest threshold) of each keyword; ``carrying``: the
+    words with enough of both; (misses, false accepts) on held-out halves, None if no word has
+    enough; ``kept``: the decision.
+    """
 
     spoken: dict[str, int]
     false_accepts: dict[str, int]
@@ -35,7 +38,7 @@ class ThresholdEvidence:
 
     @property
     def generalises(self) -> bool:
-        """Fewer misses and no more false accepts on what was not fitted."""
+        """Fewer misses and no more false accepts on the held-out halves."""
         if self.held_out_per_keyword is None or self.held_out_common is None:
             return False
         (misses, false), (common_misses, common_false) = (
@@ -47,7 +50,7 @@ class ThresholdEvidence:
 
 @dataclass(frozen=True)
 class Fit:
-    """The row of the threshold of each keyword, ``[keywords]``, and of all the others."""
+    """Indices into the rows: for each keyword ``[keywords]``, and the common threshold."""
 
     rows: Ints
     common: int
@@ -56,8 +59,9 @@ class Fit:
 class PerKeywordThresholds:
     """Fits thresholds to counts at one smoothing and refractory time.
 
-    ``rows`` differ in their threshold alone, in ascending order. That what a word does depends
-    on its own threshold alone is nearly true: a caller that uses a fit counts again.
+    ``rows`` differ in their threshold alone, in ascending order. The fit assumes that the
+    detections of a word depend on its threshold only. That is nearly true, so a caller that uses
+    a fit counts again.
     """
 
     def __init__(self, tuning_set: TuningSet, rows: Sequence[SweepRow], per_hour: float) -> None:
@@ -73,7 +77,7 @@ class PerKeywordThresholds:
         self._keywords = tuning_set.keywords
 
     def evidence(self) -> ThresholdEvidence:
-        """Each half fitted and counted on the other, with thresholds by word and without."""
+        """Fit each half and count on the other: thresholds per keyword, and a common one."""
         carrying = tuple(w for w, c in zip(self._keywords, self._carries, strict=True) if c)
         counted = self._spoken, self._candidates, carrying
         if not carrying:
@@ -121,7 +125,7 @@ class PerKeywordThresholds:
 
 
 def _cheapest(cost: npt.NDArray[np.float64]) -> int:
-    """Of equals the highest threshold."""
+    """The row with the least cost; among equals the highest threshold."""
     return int(len(cost) - 1 - cost[::-1].argmin())
 
 

@@ -17,7 +17,7 @@ from kws_edge.model.manifest import Manifest
 from training.evaluation.tuning.posteriors import Posteriors
 
 Ints = npt.NDArray[np.int64]
-HALVES = 2  # of every stream, by time: what is fitted on one is tried on the other
+HALVES = 2  # of every stream, by time: fit on one, count on the other
 Repeat = float | Literal["off"]
 LOWEST, HIGHEST, STEPS = 0.3, 0.9999, 64
 
@@ -108,7 +108,7 @@ class TuningSet:
 @dataclass(frozen=True)
 class Grid:
     """The values to try of each setting of `DetectorConfig`, in ms; thresholds are those of
-    `threshold_grid`. A field added here is tried, and shown in every report."""
+    `threshold_grid`. Tuning tries every field, and every report shows it."""
 
     smoothing_ms: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0)
     refractory_ms: tuple[float, ...] = (250.0, 500.0, 750.0, 1000.0)

@@ -40,8 +40,8 @@ class Target:
     """At most so many false accepts per hour, and with that the fewest misses.
 
     Streams too short for one false accept at this rate cannot distinguish it from a higher
-    one. Where ``spare`` is above 0, the threshold is then as high as costs at most this share
-    of the words.
+    one. If ``spare`` is above 0, the threshold then rises as far as it costs at most this
+    share of the words.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Choice:
 
 def choose(tuning_set: TuningSet, rows: Sequence[SweepRow], target: Target) -> Choice:
     """The setting within the target that makes the fewest errors among words: misses, and words
-    reported twice or as another word. Where none is within it, the one with the fewest false
+    reported twice or as another word. If none is within it, the one with the fewest false
     accepts."""
     allowed = math.floor(target.false_accepts_per_hour * tuning_set.hours + 1e-9)
     within = [row for row in rows if row.false_accepts <= allowed]
@@ -105,7 +105,7 @@ def _with_per_keyword_thresholds(
 
 
 def _order(row: SweepRow) -> tuple[float, ...]:
-    """Of equals the highest threshold: it leaves most room for what the streams do not hold."""
+    """Among equals the highest threshold: it leaves most room for sounds outside the streams."""
     counts = row.counts
     errors = row.misses + counts.others
     return errors, row.misses, row.false_accepts, -row.config.threshold, counts.latency_ms
@@ -130,7 +130,10 @@ def tune(
     grid: Grid = DEFAULT_GRID,
     progress: Progress = iter,
 ) -> Tuning:
-    """Raises `MissingFileError` and `DataError` for streams that cannot be used."""
+    """Try every setting of ``grid`` on the streams and choose one for each target.
+
+    Raises `MissingFileError` and `DataError` for unusable streams.
+    """
     every = list(dict.fromkeys([*positives, *negatives]))
     config = file.manifest.detector
     streams = [

@@ -42,8 +42,8 @@ COLUMNS = (
 
 
 def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
-    """``detector.yaml``, ``tuning.json``, ``det.csv`` and ``det.svg`` in ``folder``; a
-    line about each operating point."""
+    """``detector.yaml``, ``tuning.json``, ``det.csv`` and ``det.svg`` in ``folder``; returns
+    a line about each operating point."""
     folder.mkdir(parents=True, exist_ok=True)
     report = as_report(tuning)
     (folder / TUNING_REPORT).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
@@ -61,7 +61,7 @@ def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
 
 
 def as_report(tuning: Tuning) -> dict[str, Any]:
-    """Ready for JSON: which model on which streams, and each operating point."""
+    """The report for JSON: the model, the streams, and each operating point."""
     manifest, tuning_set = tuning.file.manifest, tuning.tuning_set
     return {
         "model": manifest.name,
@@ -94,21 +94,21 @@ def _point(tuning: Tuning, choice: Choice) -> dict[str, Any]:
 
 
 def _by_word(choice: Choice) -> dict[str, Any]:
-    """Why keywords have thresholds of their own, or have not."""
+    """Why keywords have separate thresholds, or one in common."""
     if choice.evidence is None:
         return {"kept": False, "why": "the target asks for a margin, not for a fit"}
     found = choice.evidence
     if not found.carrying:
         why = f"no word has {FEWEST} utterances and {FEWEST} false accepts behind it"
     elif found.kept:
-        why = "on halves that were not fitted they miss fewer words at no more false accepts"
+        why = "on held-out halves they miss fewer words at no more false accepts"
     else:
-        why = "on halves that were not fitted, or on all, one common threshold is as good"
+        why = "on held-out halves, or on all streams, one common threshold is as good"
     return {"why": why, **dataclasses.asdict(found)}
 
 
 def line(name: str, point: dict[str, Any]) -> str:
-    """An operating point with its target, for people."""
+    """One line of text about an operating point and its target."""
     target, detector = point["target"]["false_accepts_per_hour"], point["detector"]
     short = point["hours"] < point["hours_needed"]
     shortfall = f"; too short to show it: that takes {point['hours_needed']:g} h" if short else ""
@@ -155,8 +155,8 @@ def draw_det(tuning: Tuning, points: dict[str, Any]) -> bytes:
     """An SVG: a line for each smoothing time at the default's other times, over the thresholds,
     and the operating points with their 95 % intervals.
 
-    The axis of false accepts is logarithmic but for a linear part at 0, which a logarithm has
-    no place for; a setting without a miss is drawn as half a miss.
+    The axis of false accepts is logarithmic, with a linear part at 0. A setting without a miss
+    is drawn as half a miss.
     """
     spoken, hours = int(tuning.tuning_set.spoken.sum()), tuning.tuning_set.hours
     chosen = tuning.choices[0].row.config
@@ -206,7 +206,7 @@ def _draw_lines(axes: Axes, rows: Sequence[SweepRow], spoken: int, hours: float)
 
 
 def _draw_point(axes: Axes, name: str, point: dict[str, Any], least: float) -> None:
-    """``least``: the lowest false reject rate that has a place, in percent."""
+    """``least``: the lowest false reject rate on the axis, in percent."""
     rate, rejected = point["false_accepts_per_hour"], 100 * (1 - point["recall"])
     axes.errorbar(
         [rate],
