@@ -76,7 +76,7 @@ def read_recording(path: Path) -> tuple[FloatArray, FloatArray]:
 
 
 def judge(clip: Clip, classifier: Classifier, front_end: FrontEnd) -> Sample:
-    """Measure a clip and classify its loudest window, zero-padded at the end, as ``predict`` does."""
+    """Measure a clip; classify its loudest window, zero-padded at the end, as ``predict`` does."""
     config = front_end.config
     samples, recorded = read_recording(clip.path)
     audio = samples
