@@ -23,7 +23,7 @@ def stream_section(reports: Reports) -> list[str]:
         "| stream | settings | recall (95 %) | false accepts | per hour (95 %) | latency, median"
         " ms |",
         "|---|---|---|---|---|---|",
-        *(_row(report) for report in reports),
+        *(_stream_row(report) for report in reports),
     ]
 
 
@@ -67,7 +67,7 @@ def median_latency(figures: dict[str, Any]) -> str:
     return format(latency["median"], ".0f") if latency else ""
 
 
-def _row(report: dict[str, Any]) -> str:
+def _stream_row(report: dict[str, Any]) -> str:
     found = ""
     if report["spoken"]:
         found = f"{report['hits']} of {report['spoken']}, {recall(report)}"
@@ -86,7 +86,7 @@ def card_section(report: dict[str, Any], picture: str) -> list[str]:
     points = report["points"]
     some = next(iter(points.values()))
     times = ", ".join(name.removesuffix("_ms") for name in TUNED)
-    rows = [_row(name, point) for name, point in points.items()]
+    rows = [_point_row(name, point) for name, point in points.items()]
     return [
         "## Operating points",
         "",
@@ -119,7 +119,7 @@ def _listed(streams: list[dict[str, Any]]) -> str:
     )
 
 
-def _row(name: str, point: dict[str, Any]) -> str:
+def _point_row(name: str, point: dict[str, Any]) -> str:
     detector = point["detector"]
     own = "".join(f", {word} {value:g}" for word, value in detector["thresholds"].items())
     times = ", ".join(number_or_off(detector[name]) for name in TUNED)
