@@ -16,9 +16,9 @@ from kws_edge.config.schema import parse
 from kws_edge.model.file import read_model
 from training.evaluation.operating_points import load_operating_points
 from training.evaluation.streams.compose import compose
-from training.evaluation.streams.config import StreamConfig
 from training.evaluation.streams.evaluate import evaluate_streams
-from training.evaluation.streams.files import find_streams, write_stream
+from training.evaluation.streams.stream_config import StreamConfig
+from training.evaluation.streams.stream_files import find_streams, write_stream
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_released_with_presets_and_listened_with(
     assert counts["quiet"] < counts["eager"]
     again = training("release", path, "--tuning", folder / "tuned", "--output", tmp_path)
     assert again.returncode == 65
-    assert "is of mfcc-int8 (run" in again.stderr
+    assert "is about mfcc-int8 (run" in again.stderr
 
 
 def test_what_it_made_of_streams_goes_into_card_and_manifest(

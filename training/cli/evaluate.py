@@ -1,4 +1,4 @@
-"""``evaluate``: how good a model file is, on clips, in streams and on recordings of one's own."""
+"""``evaluate``: a model file on clips, in streams and on recordings of your own."""
 
 from typing import ClassVar
 

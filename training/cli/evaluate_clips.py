@@ -31,10 +31,12 @@ from training.data.splits import PARTS, split_clips
     type=click.Choice(["all", *PARTS]),
     default="all",
     show_default=True,
-    help="The part of the data that counts.",
+    help="The part of the data to evaluate.",
 )
 @click.option("--describe", help="The data in words, for the report.  [default: folder and part]")
-@click.option("--other", "others", multiple=True, help="A folder of words that it must not know.")
+@click.option(
+    "--other", "others", multiple=True, help="A folder of words that the model must not detect."
+)
 @click.option(
     "--repetitions",
     type=click.IntRange(min=10),
@@ -62,13 +64,13 @@ def command(
 ) -> None:
     """Evaluate MODELS on the clips of --data whose folders are the model's labels.
 
-    Of a model that has labels for what is no keyword, also how often it would fire there.
+    For a model with labels that are no keywords, report its false accept rate on them too.
 
-    Runs the runtime's own code, in the interpreter that it prefers or that
+    Runs the runtime's code in its preferred interpreter, or in the one that
     KWS_EDGE_INTERPRETER names. Writes OUTPUT/<model>.json (accuracy with a 95 % interval,
     latency, size) and the confusion matrix as .csv and .png.
     """
-    from training.evaluation.clips import evaluate, write_report
+    from training.evaluation.clip_report import evaluate, write_report
 
     for model in models:
         labels = read_model(model).manifest.labels
@@ -91,12 +93,14 @@ def command(
 
 
 def _rejection(result: dict[str, Any]) -> str:
-    if "fired" not in result:
+    if "false_accept_rate" not in result:
         return ""
-    fired = ", ".join(
-        f"{label} {of['count']} of {of['clips']}" for label, of in result["fired"].items()
+    accepted = ", ".join(
+        f"{label} {share['count']} of {share['clips']}"
+        for label, share in result["false_accept_rate"].items()
     )
-    return f"of its words alone {result['words_alone']['share']:.2%}; fires on {fired or '-'}; "
+    closed = result["words_alone"]["share"]
+    return f"among its words only {closed:.2%}; false accepts: {accepted or 'none tried'}; "
 
 
 def _progress(clips: Sequence[Clip]) -> Iterator[Clip]:

@@ -8,8 +8,8 @@ from kws_edge.cli.options import PATH, model_option
 from kws_edge.errors import KwsEdgeError
 from kws_edge.model.bundled import find_model
 from training.cli.evaluate_reference import with_progress
-from training.evaluation.recordings.reference import (
-    SHIPPED,
+from training.evaluation.recordings.samples import (
+    BUNDLED_REFERENCE,
     Reference,
     load_reference,
     measure_reference,
@@ -23,23 +23,23 @@ from training.evaluation.recordings.reference import (
     "--reference",
     type=PATH,
     help="What to compare with: a folder of labels, whose validation clips are measured, or"
-    " a file of 'evaluate reference'.  [default: measured of Mini Speech Commands]",
+    " a file of 'evaluate reference'.  [default: that of Mini Speech Commands]",
 )
 @click.option(
     "--output",
     type=PATH,
-    help="Where the verdict goes.  [default: evaluations/field-test-<name of FOLDER>]",
+    help="Where the verdict goes.  [default: evaluations/recordings-check-<name of FOLDER>]",
 )
 def command(folder: Path, model: str, reference: Path | None, output: Path | None) -> int:
-    """Judge the recordings in FOLDER/<label>/: how well are they recognised, and what is wrong
-    with them?
+    """Check the recordings in FOLDER/<label>/: how well MODEL recognises them, and what is
+    unusual about them.
 
-    Any rate and channel count will do. Writes OUTPUT/verdict.md, verdict.json and two pictures.
-    A file that cannot be used is reported, the rest still done; the exit code is then that of
-    the last such fault.
+    Recordings may have any sample rate and channel count. The command writes
+    OUTPUT/verdict.md, verdict.json and two pictures. It reports a file that it cannot read and
+    continues; it then exits with the code of the last such fault.
     """
-    from training.evaluation.recordings.verdict import field_test
-    from training.evaluation.recordings.write import write_verdict
+    from training.evaluation.recordings.verdict import check_recordings
+    from training.evaluation.recordings.verdict_files import write_verdict
 
     faults: list[KwsEdgeError] = []
 
@@ -48,8 +48,8 @@ def command(folder: Path, model: str, reference: Path | None, output: Path | Non
         click.echo(f"python -m training: {error}", err=True)
 
     path, usual = find_model(model), _reference(reference)
-    verdict = field_test(folder, path, usual, progress=with_progress, report=report)
-    target = output or Path("evaluations") / f"field-test-{folder.resolve().name}"
+    verdict = check_recordings(folder, path, usual, progress=with_progress, report=report)
+    target = output or Path("evaluations") / f"recordings-check-{folder.resolve().name}"
     written = write_verdict(verdict, target)
     click.echo(
         f"{verdict['model']}: {verdict['accuracy']:.1%} ({verdict['accuracy_lower']:.1%} to"
@@ -64,4 +64,4 @@ def command(folder: Path, model: str, reference: Path | None, output: Path | Non
 def _reference(path: Path | None) -> Reference:
     if path and path.is_dir():
         return measure_reference(path, with_progress)
-    return load_reference(path or SHIPPED)
+    return load_reference(path or BUNDLED_REFERENCE)

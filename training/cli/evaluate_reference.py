@@ -9,16 +9,22 @@ import click
 from kws_edge.cli.options import PATH
 from training.cli.options import data_option
 from training.data.clips import Clip
-from training.evaluation.recordings.reference import SHIPPED, measure_reference, save_reference
+from training.evaluation.recordings.samples import (
+    BUNDLED_REFERENCE,
+    measure_reference,
+    save_reference,
+)
 
 
 @click.command()
 @data_option
-@click.option("--output", type=PATH, default=SHIPPED, help="[default: the one that is used]")
+@click.option(
+    "--output", type=PATH, default=BUNDLED_REFERENCE, help="[default: the one that is used]"
+)
 def command(data: Path, output: Path) -> None:
     """Measure the validation clips of --data, as 'evaluate recordings' does.
 
-    Writes the percentiles of each measure: no sound, and nothing of a speaker.
+    Writes the percentiles of each measure: no audio and nothing about a speaker.
     """
     reference = measure_reference(data, with_progress)
     save_reference(reference, output)

@@ -1,4 +1,4 @@
-"""``evaluate stream``: a model on streams in which it is known what is spoken when."""
+"""``evaluate stream``: a model on streams with known words and times."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,9 @@ from kws_edge.model.bundled import find_model
 @click.command()
 @click.argument("model")
 @click.argument("streams", nargs=-1, required=True, type=PATH)
-@click.option("--preset", help="Of the model, instead of its own detector settings.")
+@click.option("--preset", help="A preset of the model, instead of its default settings.")
 @click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
-@click.option("--name", help="Of the report.  [default: that of the first stream]")
+@click.option("--name", help="Name of the report.  [default: that of the first stream]")
 @click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
 @click.option("--output", type=PATH, default=Path("evaluations"), show_default=True)
 def command(
@@ -29,16 +29,16 @@ def command(
     describe: str | None,
     output: Path,
 ) -> None:
-    """Let MODEL (a file, or the name of one that ships) listen to STREAMS: sound files, and
-    folders of them.
+    """Run MODEL (a file, or the name of a bundled one) on STREAMS: sound files, and folders of
+    them.
 
-    The label track beside a file, <name>.labels.txt or <name>.txt, says what is spoken when;
-    a file without one holds no keyword. Writes OUTPUT/<model>-<name>.json: recall, false
-    accepts per hour, latency, each word, each error.
+    The label track beside a file, <name>.labels.txt or <name>.txt, lists the spoken words and
+    their times; a file without one must contain no keyword. Writes OUTPUT/<model>-<name>.json:
+    recall, false accepts per hour, latency, each word, each error.
     """
     from training.evaluation.operating_points import load_operating_points
     from training.evaluation.streams.evaluate import evaluate_streams
-    from training.evaluation.streams.files import find_streams
+    from training.evaluation.streams.stream_files import find_streams
 
     points = load_operating_points(detector) if detector else None
     try:

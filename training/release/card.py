@@ -81,11 +81,11 @@ def _accuracy(results: list[dict[str, Any]]) -> list[str]:
 def _rejection(results: list[dict[str, Any]]) -> list[str]:
     rows = []
     for result in results:
-        if "fired" in result:
+        if "false_accept_rate" in result:
             rows.append(_row(result["data"], "the words alone, accuracy", result["words_alone"]))
             rows += [
-                _row(result["data"], f"fired on {label}", share)
-                for label, share in result["fired"].items()
+                _row(result["data"], f"false accept rate on {label}", share)
+                for label, share in result["false_accept_rate"].items()
             ]
     if not rows:
         return []
