@@ -17,7 +17,7 @@ from training.experiments.optuna_plan import GivenPlan, SearchPlan, Tally
 from training.experiments.results import Results
 from training.experiments.runner import Runner
 from training.experiments.trials import distinct, planned
-from training.train.result import TrainingResult
+from training.train.run import TrainingResult
 
 # of `experiment_document`: the base with two seeds and 50 ms; 30 coefficients of 20 bands are
 # refused

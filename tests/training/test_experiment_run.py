@@ -26,7 +26,7 @@ pytest.importorskip("optuna", reason="needs the extra 'training'")
 from kws_edge.errors import ConfigError, DataError
 from training.experiments.executors import Failure, Job
 from training.experiments.results import Results, row_of
-from training.train.result import TrainingResult
+from training.train.run import TrainingResult
 
 
 def test_every_trial_runs_once_and_a_refused_one_stops_nothing(tmp_path: Path) -> None:

@@ -17,11 +17,10 @@ from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import TrainingConfig
 from training.data.material import find_recordings, load_material
 from training.data.passes import AugmentedEpochs
+from training.document import with_overrides
 from training.networks.build import network
-from training.overrides import with_overrides
-from training.train.distillation import load_teachers
 from training.train.run import WEIGHTS, write_run_files
-from training.train.train import train
+from training.train.train import load_teachers, train
 
 
 @pytest.fixture(scope="module")

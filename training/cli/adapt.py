@@ -7,7 +7,7 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.model.bundled import folder
 from training.cli.options import cache_option, root_option
-from training.train.log import RunLog
+from training.train.run import RunLog
 
 
 @click.command()
@@ -35,8 +35,7 @@ def command(
     --data are used beside them, so that the model forgets nothing. Every fifth take is left out
     of training and measured before and after.
     """
-    from training.train.adapt import adapted_config, summary
-    from training.train.compare import compare
+    from training.train.adapt import adapted_config, compare, summary
     from training.train.run import load_run
     from training.train.train import train
 

@@ -43,8 +43,8 @@ def command(
 
     'build' does this, and all steps before it, from models/NAME/model.yaml.
     """
+    from training.config import attribution_text
     from training.evaluation.operating_points import load_operating_points
-    from training.export.attribution import attribution_text
     from training.release.card import CardText
     from training.release.model_config import load_model_plan
     from training.release.release import Evidence, release

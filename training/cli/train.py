@@ -9,7 +9,7 @@ from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from training.cli.options import cache_option, root_option, split_lists_option
 from training.config import TrainingConfig
-from training.train.log import RunLog
+from training.train.run import RunLog
 
 
 @click.command()

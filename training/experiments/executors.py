@@ -20,7 +20,7 @@ from kws_edge.extras import not_installed
 from training.config import TrainingConfig
 from training.experiments.config import Resources
 from training.experiments.trials import Trial
-from training.train.result import TrainingResult
+from training.train.run import TrainingResult
 
 if TYPE_CHECKING:
     from training.data.prepare import TrainingData

@@ -17,6 +17,7 @@ from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import read_yaml
 from kws_edge.errors import ConfigError, ValidationErrors
 from training.config import TrainingConfig
+from training.document import with_overrides
 from training.experiments.config import Experiment, Group
 from training.experiments.executors import (
     Executor,
@@ -38,10 +39,8 @@ from training.experiments.trials import (
     planned,
     resolved,
 )
-from training.overrides import with_overrides
 from training.train.provenance import git_commit
-from training.train.result import TrainingResult
-from training.train.run import WEIGHTS, write_run_files
+from training.train.run import WEIGHTS, TrainingResult, write_run_files
 
 Say = Callable[[str], None]
 

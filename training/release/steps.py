@@ -17,9 +17,9 @@ import yaml
 from kws_edge.errors import DataError
 from kws_edge.files import write_atomically
 from kws_edge.model.file import pack_model, read_model
+from training.config import attribution_text
 from training.document import as_document
 from training.evaluation.operating_points import OperatingPoints, load_operating_points
-from training.export.attribution import attribution_text
 from training.release.card import CardText
 from training.release.data_sets import fetch
 from training.release.measure import evaluate_clips, evaluate_streams, tune_model

@@ -1,4 +1,4 @@
-"""A run: the folder of one training, with its configuration, figures and weights.
+"""Runs: the folder of one training, with its configuration, figures and weights.
 
 ``config.yaml`` (a `TrainingConfig`), ``history.csv`` (a row an epoch), ``metrics.json``,
 ``log.txt``, ``network.weights.h5``, ``calibration.npy`` (training windows, for the ranges of
@@ -9,12 +9,14 @@ import csv
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import yaml
 
 from kws_edge.config.yaml_file import load, read_yaml
@@ -22,10 +24,23 @@ from kws_edge.errors import ConfigError, DataError, MissingFileError
 from training.config import TrainingConfig
 from training.data.windows import UNKNOWN
 from training.document import as_document
-from training.train.result import History
 
 if TYPE_CHECKING:
     import keras
+
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """``metrics`` (ready for JSON), ``history`` by epoch, and ``weights``: the content of a Keras
+    ``.weights.h5`` file, which every backend reads."""
+
+    metrics: dict[str, Any]
+    history: History
+    weights: bytes
+
 
 CONFIG, METRICS, WEIGHTS = "config.yaml", "metrics.json", "network.weights.h5"
 CALIBRATION, SAVED_MODEL = "calibration.npy", "saved_model.pb"
@@ -159,3 +174,18 @@ def new_folder(partial: Path, output: Path, name: str) -> Path:
 
 def _stamp() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+
+
+class RunLog:
+    """Call it with a line: shown on stderr with the time, and kept."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self._lines.append(f"{time.strftime('%H:%M:%S')} {line}")
+        click.echo(self._lines[-1], err=True)
+
+    def write(self, folder: Path) -> None:
+        """``folder/log.txt``."""
+        (folder / "log.txt").write_text("\n".join(self._lines) + "\n")
