@@ -13,7 +13,7 @@ from conftest import ROOT, Command
 from window_world import CONFIG, write_recordings
 
 from kws_edge.model.file import read_model
-from training.release.stamps import Stamps, key_of, listing
+from training.release.workspace import Stamps, key_of, listing
 
 pytestmark = pytest.mark.slow
 

@@ -21,9 +21,9 @@ from tones import needs, run, write_tones
 pytest.importorskip("optuna", reason="needs the extra 'training'")
 
 from training.cli import main
-from training.experiments.latency import columns, in_turn
 from training.experiments.results import Results
 from training.experiments.runner import keep_config
+from training.experiments.timing import columns, in_turn
 
 
 def experiment(*arguments: object, fails: bool = False) -> "subprocess.CompletedProcess[str]":

@@ -18,9 +18,9 @@ pytest.importorskip("matplotlib", reason="needs the extra 'training'")
 
 from training.experiments import summarise
 from training.experiments.compare import Difference, compare, compare_means
-from training.experiments.study import Run, Study, load_studies
-from training.experiments.words import configuration, gained, p_value, percent, points, scored
+from training.experiments.study import Study, TrialRun, load_studies
 from training.report.page import MARKED, all_tables, write_report
+from training.report.wording import configuration, gained, p_value, percent, points, scored
 
 EXPERIMENTS = Path(__file__).parents[2] / "docs" / "experiments"
 LAB, ABLATION = EXPERIMENTS / "lab_study", EXPERIMENTS / "recipe_ablation"
@@ -49,7 +49,7 @@ def prose() -> str:
     return MARKED.sub("", (LAB / "README.md").read_text())
 
 
-def says(study: Study, run: Run) -> str:
+def says(study: Study, run: TrialRun) -> str:
     return configuration(study.experiment, run)
 
 
@@ -57,11 +57,11 @@ def probabilities(found: Difference) -> str:
     return f"p by clips {p_value(found.by_clips)}, by seeds {p_value(found.by_seeds)}"
 
 
-def best(study: Study, group: str) -> Run:
+def best(study: Study, group: str) -> TrialRun:
     return study.configurations(group)[0]
 
 
-def on_test(run: Run) -> str:
+def on_test(run: TrialRun) -> str:
     score = run.test()
     assert score
     return scored(score)
@@ -150,7 +150,7 @@ def techniques(study: Study) -> Iterator[str]:
 
 def settings(study: Study) -> Iterator[str]:
     """The ranges, and what stays inside the noise."""
-    from training.experiments.words import with_unit
+    from training.report.wording import with_unit
 
     noise = study.noise()
     for effect in summarise.factor_effects(study):

@@ -64,7 +64,7 @@ def run(
     killed at any moment: called again, it runs what is left. Failed trials are recorded with
     their reason.
     """
-    from training.experiments.executors import Recordings
+    from training.experiments.executors import DataFolders
     from training.experiments.runner import Request
     from training.experiments.runner import run as run_experiment
     from training.experiments.study import load_experiment
@@ -73,7 +73,7 @@ def run(
     request = Request(
         config=config,
         folder=study or Path("runs/experiments") / name,
-        recordings=Recordings(data, split_lists, cache),
+        recordings=DataFolders(data, split_lists, cache),
         plan=plan,
         groups=groups,
         limit=limit,
@@ -96,10 +96,10 @@ def convert(study: Path, data: Path, split_lists: Path | None, cache: Path) -> N
     Fails (exit code 65) where a float32 model is not the trained network; what other
     quantizations lose is a result, in the columns ``agrees`` and ``model_validation_accuracy``.
     """
-    from training.experiments.executors import Recordings
+    from training.experiments.executors import DataFolders
     from training.experiments.models import convert_study
 
-    convert_study(study, Recordings(data, split_lists, cache), click.echo)
+    convert_study(study, DataFolders(data, split_lists, cache), click.echo)
 
 
 def default_test_set() -> Path:

@@ -56,8 +56,8 @@ def command(
     if chunk_ms is not None and not streaming:
         raise click.UsageError("--chunk-ms is for --streaming.")
     from training.data.run_clips import clips_of_run
-    from training.export.check import check_model
     from training.export.convert import QUANTIZATIONS, convert
+    from training.export.verify import check_model
     from training.networks.streaming_form import chunk_of
     from training.train.run import load_run
 

@@ -1,4 +1,4 @@
-"""``train``: a network from a configuration."""
+"""``train``, ``adapt`` and ``upgrade``: the commands that make runs."""
 
 import dataclasses
 from pathlib import Path
@@ -7,12 +7,13 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
+from kws_edge.model.bundled import folder
 from training.cli.options import cache_option, root_option, split_lists_option
 from training.config import TrainingConfig
 from training.train.run import RunLog
 
 
-@click.command()
+@click.command("train")
 @click.argument("config", type=PATH)
 @root_option
 @split_lists_option
@@ -30,7 +31,7 @@ from training.train.run import RunLog
     is_flag=True,
     help="After training, read the testing part, too: once, when nothing is chosen by it any more.",
 )
-def command(
+def train_command(
     config: Path,
     data: Path,
     split_lists: Path | None,
@@ -55,3 +56,69 @@ def command(
     folder = train(what, data, output, cache=cache, split_lists=split_lists, report=log, test=test)
     log.write(folder)
     click.echo(folder)
+
+
+@click.command()
+@click.argument("recordings", type=PATH)
+@click.option(
+    "--from",
+    "start",
+    type=PATH,
+    default=folder("models") / "small-int8" / "run",
+    show_default="that of small-int8",
+    help="The run to begin from.",
+)
+@click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")
+@click.option("--name", default="own", show_default=True, help="Of the new model.")
+@root_option
+@click.option("--output", type=PATH, default=Path("saved_models"), show_default=True)
+@cache_option
+def adapt(
+    recordings: Path, start: Path, only: bool, name: str, data: Path, output: Path, cache: Path
+) -> None:
+    """Train a model further with RECORDINGS, a folder of labels as ``kws-edge record`` makes it.
+
+    Takes of words that the model knows adapt it to this voice; other labels become new words.
+    `_unknown_` holds other words and `_silence_` the sound of the room. The public recordings in
+    --data are used beside them, so that the model forgets nothing. Every fifth take is left out
+    of training and measured before and after.
+    """
+    from training.train.adapt import adapted_config, compare, summary
+    from training.train.run import load_run
+    from training.train.train import train
+
+    begin = load_run(start)
+    config = adapted_config(begin, recordings, name, only)
+    log = RunLog()
+    log(summary(begin, config, recordings))
+    run = train(config, data, output, cache=cache, report=log)
+    for line in compare(begin, load_run(run), data, recordings):
+        log(line)
+    log.write(run)
+    click.echo(run)
+    click.echo(
+        f"next: python -m training export {run} -q int8 --data {data}\n"
+        f"      kws-edge listen --model tflite_models/{name}-int8.tflite",
+        err=True,
+    )
+
+
+@click.command("upgrade")
+@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--folder",
+    default="mini_speech_commands",
+    show_default=True,
+    help="Folder of labels, below --data, of a run of the old 'train', which did not record it.",
+)
+def upgrade_command(runs: tuple[Path, ...], folder: str) -> None:
+    """Rewrite the configuration of RUNS in the present form, with the settings that they were
+    trained with. The weights stay as they are."""
+    from training.train.old_runs import upgrade
+
+    for run in runs:
+        config = upgrade(run, folder)
+        click.echo(
+            f"{run}: {config.network.architecture}, {config.schedule.epochs} epochs, batches of"
+            f" {config.schedule.batch_size}"
+        )

@@ -31,7 +31,7 @@ def now() -> str:
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """A line of the table; cells are text, empty where nothing is known.
 
     ``trial`` names the run, ``model`` the quantization of the converted network (empty before
@@ -63,14 +63,14 @@ class Row:
         packed = np.frombuffer(bytes.fromhex(text), np.uint8)
         return np.unpackbits(packed, count=count).astype(bool)
 
-    def with_(self, **values: Cell) -> "Row":
+    def with_(self, **values: Cell) -> "ResultRow":
         """This row with some cells set."""
-        return Row({**self.cells, **row_of(values).cells})
+        return ResultRow({**self.cells, **row_of(values).cells})
 
 
-def row_of(values: Mapping[str, Cell]) -> Row:
+def row_of(values: Mapping[str, Cell]) -> ResultRow:
     """A row from plain values; None and empty text are left out."""
-    return Row({name: text for name, value in values.items() if (text := _text(value))})
+    return ResultRow({name: text for name, value in values.items() if (text := _text(value))})
 
 
 def _text(value: Cell) -> str:
@@ -84,7 +84,7 @@ def _text(value: Cell) -> str:
 
 
 def hexadecimal(bits: npt.NDArray[np.bool_]) -> str:
-    """One bit a clip ``[n]`` as hexadecimal digits, for `Row.bits`."""
+    """One bit a clip ``[n]`` as hexadecimal digits, for `ResultRow.bits`."""
     return np.packbits(bits).tobytes().hex()
 
 
@@ -94,15 +94,15 @@ class Results:
     def __init__(self, folder: Path) -> None:
         """Raises `DataError` where the file is not such a table."""
         self.path = folder / "results.csv"
-        self._rows: dict[tuple[str, str], Row] = {}
+        self._rows: dict[tuple[str, str], ResultRow] = {}
         if self.path.exists():
             for row in read_rows(self.path):
                 self._rows[row["trial"], row["model"]] = row
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ResultRow]:
         return iter(list(self._rows.values()))
 
-    def of(self, trial: str) -> list[Row]:
+    def of(self, trial: str) -> list[ResultRow]:
         """The rows of a trial; empty where it has not run."""
         return [row for (name, _), row in self._rows.items() if name == trial]
 
@@ -110,7 +110,7 @@ class Results:
         """``complete``, ``failed``, or empty where the trial has not run."""
         return next((row["state"] for row in self.of(trial)), "")
 
-    def put(self, *rows: Row) -> None:
+    def put(self, *rows: ResultRow) -> None:
         """Add rows, or replace those of the same trial and model; the file is on the disk then.
 
         The first model of a trial takes the place of the row without a model.
@@ -143,7 +143,7 @@ class Results:
         write_atomically(self.path, table_text(self._rows.values()).encode())
 
 
-def table_text(rows: Iterable[Row]) -> str:
+def table_text(rows: Iterable[ResultRow]) -> str:
     """Rows as CSV with one header for all their columns."""
     listed = list(rows)
     columns = dict.fromkeys(LEADING)
@@ -156,7 +156,7 @@ def table_text(rows: Iterable[Row]) -> str:
     return out.getvalue()
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[ResultRow]:
     """Raises `DataError` where the file is not such a table."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -169,4 +169,4 @@ def read_rows(path: Path) -> list[Row]:
     for number, line in enumerate(found, 2):
         if not line.get("trial") or line.get("state") not in ("complete", "failed"):
             raise DataError(f"{path}: line {number} has no trial, or no state")
-    return [Row(line) for line in found]
+    return [ResultRow(line) for line in found]

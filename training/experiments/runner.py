@@ -18,20 +18,18 @@ from kws_edge.config.yaml_file import read_yaml
 from kws_edge.errors import ConfigError, ValidationErrors
 from training.config import TrainingConfig
 from training.document import with_overrides
-from training.experiments.config import Experiment, Group
 from training.experiments.executors import (
+    DataFolders,
     Executor,
     Failure,
     Finished,
     Job,
     LocalExecutor,
     RayExecutor,
-    Recordings,
 )
-from training.experiments.optuna_plan import GivenPlan, Plan, SearchPlan, Tally
-from training.experiments.results import Cell, Results, Row, now, row_of
-from training.experiments.study import load_experiment
-from training.experiments.trials import (
+from training.experiments.experiment import (
+    Experiment,
+    Group,
     Trial,
     base_settings,
     distinct,
@@ -39,6 +37,9 @@ from training.experiments.trials import (
     planned,
     resolved,
 )
+from training.experiments.optuna_plan import GivenPlan, Plan, SearchPlan, Tally
+from training.experiments.results import Cell, ResultRow, Results, now, row_of
+from training.experiments.study import load_experiment
 from training.train.provenance import git_commit
 from training.train.run import WEIGHTS, TrainingResult, write_run_files
 
@@ -51,7 +52,7 @@ class Request:
 
     config: Path
     folder: Path
-    recordings: Recordings
+    recordings: DataFolders
     plan: str = "all"  # or "given", "search"
     groups: tuple[str, ...] = ()
     limit: int | None = None
@@ -201,7 +202,7 @@ class Runner:
         self._say(f"{state} (about {minutes:.0f} min) | {trial}: {what}")
 
 
-def trial_row(trial: Trial, outcome: TrainingResult | Failure, commit: str) -> Row:
+def trial_row(trial: Trial, outcome: TrainingResult | Failure, commit: str) -> ResultRow:
     """The row of a trial, before any conversion."""
     values: dict[str, Cell] = {
         "trial": trial.key,

@@ -9,20 +9,19 @@ from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError, MissingFileError
 from training.config import TrainingConfig
 from training.document import as_document
-from training.experiments.compare import Score, SeedNoise
-from training.experiments.config import Experiment, Group
-from training.experiments.results import Results, Row
-from training.experiments.trials import BASE, Planned, planned
+from training.experiments.compare import SeedNoise, TrialScore
+from training.experiments.experiment import BASE, Experiment, Group, Planned, planned
+from training.experiments.results import ResultRow, Results
 from training.stats import pooled_sd
 
 ACCURACY = "validation_accuracy"
 
 
 @dataclass(frozen=True)
-class Run:
+class TrialRun:
     """A complete trial: a row for each of its models, or one without a model."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
 
     def __getitem__(self, column: str) -> str:
         return self.rows[0][column]
@@ -39,37 +38,37 @@ class Run:
         return self.rows[0].need(column)
 
     @property
-    def models(self) -> dict[str, Row]:
+    def models(self) -> dict[str, ResultRow]:
         """The rows of the converted models by quantization."""
         return {row["model"]: row for row in self.rows if row["size_kb"]}
 
-    def score(self, metric: str = ACCURACY) -> Score:
+    def score(self, metric: str = ACCURACY) -> TrialScore:
         """A metric of the trained network. Which clips it recognised is that of its float32
         model.
         """
         value = self.value(metric)
         if metric != ACCURACY:
-            return Score(value)
+            return TrialScore(value)
         kinds = [self.rows[0].number(f"clips.validation.{kind}") for kind in ("keywords", "others")]
         count = int(sum(clips for clips in kinds if clips is not None))
         model = self.models.get("float32")
         right = model.bits("validation_right", count) if model else None
-        return Score(value, count, right, model["validation_clips_id"] if model else "")
+        return TrialScore(value, count, right, model["validation_clips_id"] if model else "")
 
-    def test(self, quantization: str = "float32") -> Score | None:
+    def test(self, quantization: str = "float32") -> TrialScore | None:
         """On the test part; None where that has not been read."""
         row = self.models.get(quantization)
         return model_score(row, "test") if row else None
 
 
-def model_score(row: Row, part: str) -> Score | None:
+def model_score(row: ResultRow, part: str) -> TrialScore | None:
     """A converted model on the ``validation`` or ``test`` part; None where not evaluated."""
     count = row.number(f"{part}_clips")
     if not count:
         return None
     accuracy = row.need("model_validation_accuracy" if part == "validation" else "test_accuracy")
     right = row.bits(f"{part}_right", int(count))
-    return Score(accuracy, int(count), right, row[f"{part}_clips_id"])
+    return TrialScore(accuracy, int(count), right, row[f"{part}_clips_id"])
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,8 @@ class Study:
     experiment: Experiment
     comparison: str
     plan: tuple[Planned, ...]
-    runs: tuple[Run, ...]
-    failed: tuple[Row, ...]
+    runs: tuple[TrialRun, ...]
+    failed: tuple[ResultRow, ...]
 
     @property
     def groups(self) -> list[Group]:
@@ -88,22 +87,22 @@ class Study:
         found = {run.group for run in self.runs}
         return [g for g in self.experiment.groups if g.name in found]
 
-    def base(self, group: str) -> list[Run]:
+    def base(self, group: str) -> list[TrialRun]:
         """The runs of a group's base, in the order of the seeds."""
         return self.variant(group, BASE)
 
-    def variant(self, group: str, name: str) -> list[Run]:
+    def variant(self, group: str, name: str) -> list[TrialRun]:
         """The runs of a variant, in the order of the seeds."""
         found = [run for run in self.runs if (run.group, run["variant"]) == (group, name)]
         return sorted(found, key=lambda run: run.value("seed"))
 
-    def seeds(self, run: Run) -> list[Run]:
+    def seeds(self, run: TrialRun) -> list[TrialRun]:
         """The runs of a run's configuration, itself first."""
         if run["plan"] not in ("base", "variants"):
             return [run]
         return [run, *(r for r in self.variant(run.group, run["variant"]) if r.key != run.key)]
 
-    def configurations(self, group: str = "") -> list[Run]:
+    def configurations(self, group: str = "") -> list[TrialRun]:
         """One run a configuration, of the first seed, of one group or of all; the best first."""
         found = [
             run
@@ -112,7 +111,7 @@ class Study:
         ]
         return sorted(found, key=lambda run: (-run.value(self.experiment.objective), run.key))
 
-    def _first(self, run: Run) -> int:
+    def _first(self, run: TrialRun) -> int:
         group = self.experiment.group(run.group)
         seeds = {variant.name: variant.seeds for variant in group.variants}
         return (seeds.get(run["variant"]) or group.seeds)[0]
@@ -126,7 +125,7 @@ class Study:
                 values.setdefault((run.group, run["variant"]), []).append(value)
         return SeedNoise(*pooled_sd(values.values()))
 
-    def score(self, run: Run) -> Score:
+    def score(self, run: TrialRun) -> TrialScore:
         """By the experiment's objective."""
         return run.score(self.experiment.objective)
 
@@ -155,19 +154,19 @@ def load_experiment(path: Path) -> tuple[Experiment, dict[str, Any]]:
 
 
 def studies_of(
-    experiment: Experiment, document: Mapping[str, Any], rows: Iterable[Row]
+    experiment: Experiment, document: Mapping[str, Any], rows: Iterable[ResultRow]
 ) -> list[Study]:
     """Divide the rows of an experiment by its comparisons."""
     plan = planned(experiment, document)
     where = {group.name: group.comparison for group in experiment.groups}
-    trials: dict[str, list[Row]] = {}
+    trials: dict[str, list[ResultRow]] = {}
     for row in rows:
         if row["group"] in where:
             trials.setdefault(row["trial"], []).append(row)
     found = []
     for comparison in experiment.comparisons():
         here = [rows for rows in trials.values() if where[rows[0]["group"]] == comparison]
-        runs = tuple(Run(tuple(rows)) for rows in here if rows[0]["state"] == "complete")
+        runs = tuple(TrialRun(tuple(rows)) for rows in here if rows[0]["state"] == "complete")
         failed = tuple(rows[0] for rows in here if rows[0]["state"] == "failed")
         if runs:
             own = tuple(one for one in plan if where[one.trial.group] == comparison)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from training.experiments import summarise
 from training.experiments.compare import Difference
-from training.experiments.config import Group
-from training.experiments.study import Run, Study
-from training.experiments.trials import BASE, MIN_FFT
-from training.experiments.words import (
+from training.experiments.experiment import BASE, MIN_FFT, Group
+from training.experiments.study import Study, TrialRun
+from training.report.wording import (
     configuration,
     gained,
     interval,
@@ -82,7 +81,7 @@ def gains(study: Study) -> Table:
     return Table(header, rows)
 
 
-def _mean(study: Study, runs: Sequence[Run]) -> float:
+def _mean(study: Study, runs: Sequence[TrialRun]) -> float:
     return sum(study.score(run).value for run in runs) / len(runs)
 
 
@@ -274,7 +273,7 @@ def configurations(study: Study, group: str) -> Table:
     return Table(header, [_run(study, run, settings, names) for run in runs])
 
 
-def _varied(study: Study, runs: list[Run]) -> list[str]:
+def _varied(study: Study, runs: list[TrialRun]) -> list[str]:
     """The settings to show: those of the features, and others that are not the same in all runs."""
     names = dict.fromkeys(name for one in study.plan for name in one.trial.settings)
     return [
@@ -291,7 +290,7 @@ def _unit(name: str) -> str:
     return f"{setting(name)}, {found}" if found else setting(name)
 
 
-def _run(study: Study, run: Run, settings: list[str], names: list[str]) -> tuple[str, ...]:
+def _run(study: Study, run: TrialRun, settings: list[str], names: list[str]) -> tuple[str, ...]:
     rows = [run.models.get(name) for name in names]
     times = [row.number("features_median_ms") for row in rows if row]
     known = [time for time in times if time is not None]

@@ -33,7 +33,7 @@ from training.train.run import (
     write_run_files,
 )
 from training.train.trainer import SoftTargets, fit_network
-from training.train.validation import Measures, measure, posteriors
+from training.train.validation import ValidationMeasures, measure, posteriors
 
 
 def load_teachers(config: TrainingConfig) -> list[keras.Model]:
@@ -75,7 +75,8 @@ def fit(
 
     Reads no recordings, so that a worker on another machine can do it; a teacher's runs and
     ``init_from`` are read from the disk. ``report`` receives a line for each epoch. The metrics
-    have ``validation`` (`Measures`) and, as one figure to choose by, ``validation_accuracy``.
+    have ``validation`` (`ValidationMeasures`) and, as one figure to choose by,
+    ``validation_accuracy``.
     """
     teachers, initialise = load_teachers(config), _initialiser(config)
     started = time.monotonic()
@@ -109,7 +110,7 @@ def _train(
     report: Report,
     teachers: Sequence[keras.Model] = (),
     initialise: Initialise = lambda _: None,
-) -> tuple[keras.Model, History, Measures]:
+) -> tuple[keras.Model, History, ValidationMeasures]:
     keras.utils.set_random_seed(config.training_seed)  # draws the first weights
     model = network(config)
     initialise(model)
