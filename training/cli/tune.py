@@ -102,9 +102,7 @@ def command(
     known = find_streams(positives, labelled=True)
     tuning = tune(file, known, find_streams(negatives), targets, cache, grid, _progress)
     folder = output or Path("tuning") / file.manifest.name
-    for line in write_tuning(tuning, folder):
-        click.echo(line)
-    click.echo(folder)
+    click.echo("\n".join([*write_tuning(tuning, folder), str(folder)]))
 
 
 def _progress(steps: Sequence[Any]) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """Where trials are trained: in a process beside this one, or as tasks of a Ray cluster."""
 
+import hashlib
 import math
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ import training
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.extras import not_installed
 from training.config import TrainingConfig
+from training.data.clips import scan
 from training.experiments.experiment import Resources, Trial
 from training.train.run import TrainingResult
 
@@ -34,6 +36,25 @@ class DataFolders:
     data: Path
     split_lists: Path | None
     cache: Path
+
+    def fingerprint(self, config: TrainingConfig) -> str:
+        """12 hexadecimal digits for what ``config`` trains on: names and sizes of its clips, of
+        its noise and speech, and the split lists. Raises `MissingFileError`.
+        """
+        labels = config.data.words if config.windows is None else None
+        paths = [
+            clip.path
+            for source in config.data.sources
+            for clip in scan(self.data / source.folder, labels)
+        ]
+        for folder in (*config.data.noise, *config.data.speech):
+            paths += [path for path in sorted((self.data / folder).rglob("*")) if path.is_file()]
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(f"{path.relative_to(self.data)} {path.stat().st_size}\n".encode())
+        for part in sorted(self.split_lists.glob("*.txt")) if self.split_lists else ():
+            digest.update(part.read_bytes())
+        return digest.hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -149,27 +149,24 @@ def release(
         points = load_operating_points(evidence.tuning / "detector.yaml")
     points = points or OperatingPoints(file.manifest.detector, file.manifest.presets)
     streams = [_stream_report(path, file.manifest, points) for path in evidence.streams]
+    figures = [m for result in results for m in _measurements(result)]
+    figures += [m for report in streams for m in stream_measurements(report)]
     manifest = dataclasses.replace(
         file.manifest,
         name=name,
-        metrics=(
-            *(m for result in results for m in _measurements(result)),
-            *(m for report in streams for m in stream_measurements(report)),
-        ),
+        metrics=tuple(figures),
         attribution=attribution or file.manifest.attribution,
         detector=points.detector,
         presets=points.presets,
     )
-    folder = output / name
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.tflite"
+    packed, path = pack_model(manifest, file.flatbuffer), output / name / f"{name}.tflite"
+    path.parent.mkdir(parents=True, exist_ok=True)
     sections = stream_section(streams)
     if evidence.tuning and tuned:
-        shutil.copyfile(evidence.tuning / DET_PICTURE, folder / DET_PICTURE)
+        shutil.copyfile(evidence.tuning / DET_PICTURE, path.with_name(DET_PICTURE))
         sections += ["", *card_section(tuned, DET_PICTURE)]
-    packed = pack_model(manifest, file.flatbuffer)
     write_atomically(path, packed)
-    (folder / CARD).write_text(card(manifest, len(packed), results, sections, text))
+    path.with_name(CARD).write_text(card(manifest, len(packed), results, sections, text))
     return path
 
 
