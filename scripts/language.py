@@ -44,7 +44,7 @@ RENAMED = (
     Rule(r"\b[Ss]hipped\b", "bundled"),
     Rule(r"\bslim\b|\bslimmed\b", "compact"),
     Rule(r"\brestore\(|train\.restore\b|train import restore\b", "load_run", CODE),
-    Rule(r"\bTrained\b|train\.trained\b", "TrainingResult", CODE),
+    Rule(r"\bTrained\b(?! on\b)|train\.trained\b", "TrainingResult", CODE),
     Rule(r"\bLesson\b", "TrainingTask"),
     Rule(r"\bPasses\b", "AugmentedEpochs"),
     Rule(r"\bclass Start\b|: Start\b|import Start\b", "Checkpoint", CODE),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kws_edge.audio.files import resample
-from kws_edge.audio.speech_level import measure_speech
+from kws_edge.audio.speech_level import STEP_SECONDS, measure_speech
 from kws_edge.types import FloatArray
 from training.data.augmentation.level import LOUDEST, gain, speech_level
 from training.data.augmentation.noise import add_noise
@@ -51,9 +51,14 @@ def narrow(clip: FloatArray) -> FloatArray:
 
 
 def cut(clip: FloatArray) -> FloatArray:
-    """``clip`` begun in the middle of its word; its end padded with its last 50 ms, reversed
-    and repeated, so that it is as long as before."""
-    start = sum(measure_speech(clip, 16000).bounds) // 2
+    """``clip`` begun in the middle of its active speech; its end padded with its last 50 ms,
+    reversed and repeated, so that it is as long as before.
+
+    The middle of the word's bounds would not do: a closure and a final burst ("up") follow the
+    vowel, and a clip that holds them alone is quiet and noisy too.
+    """
+    active = np.flatnonzero(measure_speech(clip, 16000).active)
+    start = round(float(np.median(active)) * STEP_SECONDS * 16000)
     rest = clip[start:]
     return np.concatenate([rest, np.resize(np.concatenate([rest[:-801:-1], rest[-800:]]), start)])
 

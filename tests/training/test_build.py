@@ -137,12 +137,12 @@ def test_the_model_and_its_card_say_what_the_file_says(bench: Bench, run_command
     assert manifest.attribution == "Trained on Made tones by a test, licensed CC0 1.0."
     assert set(manifest.presets) == {"careful"}
     names = {metric.name for metric in manifest.metrics}
-    assert {"accuracy", "fired on middle", "recall", "recall, preset careful"} <= names
+    assert {"accuracy", "false accept rate on middle", "recall", "recall, preset careful"} <= names
     card = (bench.model / "card.md").read_text()
     assert card.startswith("# tones\n\nTwo tones, of a test.\n\nRecognizes 2 words: high, low. ")
     assert card.endswith("## Limits\n\nIt knows tones, not words.\n")
     assert "- Data: Trained on Made tones by a test, licensed CC0 1.0.\n" in card
-    assert "| the other speakers | fired on middle | " in card
+    assert "| the other speakers | false accept rate on middle | " in card
     assert "| twelve tones | careful | " in card
     for constant in ("Speech Commands", "English", "Pete Warden"):
         assert constant not in card

@@ -1,4 +1,4 @@
-"""Figures of a stream: counted rightly, and of the very events that ``listen`` tells."""
+"""Figures of a stream: counted rightly, and of the very events that ``listen`` reports."""
 
 import json
 from pathlib import Path
@@ -19,11 +19,15 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.sources.files import AudioFile, Paced
 from kws_edge.spotter import KeywordSpotter
 from training.evaluation.streams.compose import compose
-from training.evaluation.streams.config import StreamConfig
-from training.evaluation.streams.evaluate import evaluate_streams
-from training.evaluation.streams.figures import figures, scored
-from training.evaluation.streams.files import StreamFile, find_streams, write_stream
-from training.evaluation.streams.hear import Heard, hear
+from training.evaluation.streams.evaluate import (
+    StreamDetections,
+    evaluate_streams,
+    figures,
+    run_detector,
+    score_stream,
+)
+from training.evaluation.streams.stream_config import StreamConfig
+from training.evaluation.streams.stream_files import StreamFile, find_streams, write_stream
 from training.stats import poisson_interval
 
 ROOM: dict[str, Any] = {
@@ -69,14 +73,14 @@ def test_the_events_are_those_of_listen(
     classifier = Classifier.load(model_path)
     for name in ("room", "short"):
         path = streams / f"{name}.wav"
-        heard = hear(StreamFile(path, None), classifier, classifier.manifest.detector)
+        result = run_detector(StreamFile(path, None), classifier, classifier.manifest.detector)
         events: list[tuple[object, ...]] = [
-            (d.label, d.sample, pytest.approx(d.score, abs=1e-3)) for d in heard.detections
+            (d.label, d.sample, pytest.approx(d.score, abs=1e-3)) for d in result.detections
         ]
         assert len(events) >= 3
         assert listened(run_command, "--input", path) == events
     paced = Paced(AudioFile(streams / "short.wav", 16000), 16000)
-    assert tuple(spot(paced, KeywordSpotter(classifier))) == heard.detections
+    assert tuple(spot(paced, KeywordSpotter(classifier))) == result.detections
 
 
 def test_the_command(streams: Path, tmp_path: Path, run_command: Command) -> None:
@@ -84,11 +88,11 @@ def test_the_command(streams: Path, tmp_path: Path, run_command: Command) -> Non
     assert result.returncode == 0, result.stderr
     report = json.loads((tmp_path / "mfcc-int8-room.json").read_text())
     labels = streams / "room.labels.txt"
-    told = run_command(
+    listened = run_command(
         "listen", "-m", "mfcc-int8", "--input", streams / "room.wav", "--labels", labels
     )
-    assert f"spotted {report['hits']} of 8" in told.stdout
-    assert f"and {report['false_accepts']} times where no such" in told.stdout
+    assert f"spotted {report['hits']} of 8" in listened.stdout
+    assert f"and {report['false_accepts']} times where no such" in listened.stdout
     assert report["spoken"] == 8
     assert report["hits"] + len(report["missed"]) == 8
     assert len(report["false"]) == report["false_accepts"]
@@ -140,17 +144,19 @@ def test_faults(arguments: list[str], code: int, message: str, streams: Path) ->
     assert "Traceback" not in result.stderr
 
 
-def heard(detections: list[tuple[str, float]], words: list[SpokenWord] | None) -> Heard:
+def detected(
+    detections: list[tuple[str, float]], words: list[SpokenWord] | None
+) -> StreamDetections:
     found = (Detection(label, 0.9, round(16000 * time), time) for label, time in detections)
     stream = StreamFile(Path("a.wav"), None if words is None else tuple(words))
-    return Heard(stream, 1800.0, tuple(found))
+    return StreamDetections(stream, 1800.0, tuple(found))
 
 
 def test_figures() -> None:
     words = [SpokenWord(1, 1.5, "yes"), SpokenWord(3, 3.5, "no"), SpokenWord(5, 5.5, "bed")]
-    one = heard([("yes", 1.6), ("yes", 2.0), ("yes", 3.6), ("no", 5.7), ("no", 9)], words)
-    two = heard([("no", 7.0)], None)
-    result = figures([scored(h, ("yes", "no")) for h in (one, two)], ("yes", "no"))
+    one = detected([("yes", 1.6), ("yes", 2.0), ("yes", 3.6), ("no", 5.7), ("no", 9)], words)
+    two = detected([("no", 7.0)], None)
+    result = figures([score_stream(h, ("yes", "no")) for h in (one, two)], ("yes", "no"))
     assert (result["spoken"], result["hits"], result["recall"]) == (2, 1, 0.5)
     assert (result["false_accepts"], result["hours"]) == (5, 1.0)
     assert result["false_accepts_per_hour"] == 5

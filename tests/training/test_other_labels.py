@@ -77,15 +77,15 @@ def test_info_tells_them_apart(unknown_model: Path, run_command: Command) -> Non
     assert rows["detector"].endswith("a decision every 100 ms, gate at -60 dBFS")
 
 
-@pytest.mark.parametrize("heard", ["_unknown_", "_silence_"])
+@pytest.mark.parametrize("predicted", ["_unknown_", "_silence_"])
 def test_predict_says_what_is_no_keyword(
-    heard: str, unknown_model: Path, silence_model: Path, word_file: Path, run_command: Command
+    predicted: str, unknown_model: Path, silence_model: Path, word_file: Path, run_command: Command
 ) -> None:
-    model = {"_unknown_": unknown_model, "_silence_": silence_model}[heard]
+    model = {"_unknown_": unknown_model, "_silence_": silence_model}[predicted]
     result = run_command("predict", "--model", model, word_file)
-    assert result.stdout.split() == [str(word_file), heard, "0.978"]
+    assert result.stdout.split() == [str(word_file), predicted, "0.978"]
     answer = json.loads(run_command("predict", "--json", "--model", model, word_file).stdout)
-    assert answer["label"] == heard
+    assert answer["label"] == predicted
     assert tuple(answer["posteriors"]) == LABELS
 
 
@@ -140,15 +140,17 @@ def test_the_wake_word_server_offers_the_words(unknown_model: Path) -> None:
     assert f"server for {WORDS} (" in _banner(manifest)
 
 
-def test_a_field_test_judges_words(unknown_model: Path, word_file: Path, tmp_path: Path) -> None:
-    from training.evaluation.recordings.reference import SHIPPED, load_reference
-    from training.evaluation.recordings.verdict import field_test
+def test_the_recordings_check_takes_words_only(
+    unknown_model: Path, word_file: Path, tmp_path: Path
+) -> None:
+    from training.evaluation.recordings.samples import BUNDLED_REFERENCE, load_reference
+    from training.evaluation.recordings.verdict import check_recordings
 
     folder = tmp_path / "mine"
     for label in ("yes", "_silence_", "_unknown_"):
         (folder / label).mkdir(parents=True)
         shutil.copy(word_file, folder / label / "me-20260101T000000Z-1.wav")
-    verdict = field_test(folder, unknown_model, load_reference(SHIPPED))
+    verdict = check_recordings(folder, unknown_model, load_reference(BUNDLED_REFERENCE))
     assert verdict["clips"] == 1
     assert verdict["other_folders"] == {"_silence_": 1, "_unknown_": 1}
-    assert verdict["samples"][0]["heard"] == "_unknown_"
+    assert verdict["samples"][0]["predicted"] == "_unknown_"

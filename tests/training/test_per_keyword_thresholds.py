@@ -8,11 +8,10 @@ import pytest
 from kws_edge.detection.scoring import SpokenWord
 from kws_edge.model.file import read_model
 from kws_edge.model.manifest import Manifest
-from training.evaluation.streams.files import StreamFile
-from training.evaluation.tuning.choose import Choice, Target, choose
+from training.evaluation.streams.stream_files import StreamFile
 from training.evaluation.tuning.posteriors import Posteriors
-from training.evaluation.tuning.sweep import Grid, sweep
-from training.evaluation.tuning.tuning_set import TuningSet, TuningStream
+from training.evaluation.tuning.sweep import Grid, TuningSet, TuningStream, sweep
+from training.evaluation.tuning.tune import Choice, Target, choose
 
 HOP, RATE = 1600, 16000
 Scores = dict[str, tuple[float, float]]  # of each word, the least and the most
@@ -81,7 +80,7 @@ def test_few_events_carry_nothing(manifest: Manifest) -> None:
     choice = chosen(manifest, right, wrong, Target("default", 100.0), count=30)
     assert choice.evidence
     assert choice.evidence.carrying == ()
-    assert choice.evidence.held_out_own is None
+    assert choice.evidence.held_out_per_keyword is None
     assert choice.row.config.thresholds == {}
 
 

@@ -22,7 +22,7 @@ EAGER = DetectorConfig(threshold=0.3, smoothing_ms=200, refractory_ms=500)
 
 @pytest.fixture(scope="module")
 def model(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped model with two presets."""
+    """The bundled model with two presets."""
     file = read_model(model_path)
     manifest = dataclasses.replace(file.manifest, presets={"quiet": QUIET, "eager": EAGER})
     path = tmp_path_factory.mktemp("models") / "presets.tflite"
@@ -100,7 +100,7 @@ def test_info_shows_them(model: Path, run_command: Command) -> None:
     assert "preset eager  threshold 0.3, smoothing 200 ms, refractory 500 ms" in shown
 
 
-def test_working_points_in_yaml(tmp_path: Path) -> None:
+def test_operating_points_in_yaml(tmp_path: Path) -> None:
     path = tmp_path / "detector.yaml"
     path.write_text("threshold: 0.8\nthresholds: {yes: 0.9, no: 0.7}\n")
     alone = DetectorConfig(threshold=0.8, thresholds={"yes": 0.9, "no": 0.7})
@@ -120,7 +120,7 @@ def test_working_points_in_yaml(tmp_path: Path) -> None:
         ("[1]\n", "found list [1], expected a mapping"),
     ],
 )
-def test_faults_of_working_points(text: str, message: str, tmp_path: Path) -> None:
+def test_faults_of_operating_points(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "detector.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as error:

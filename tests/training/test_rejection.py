@@ -1,4 +1,4 @@
-"""Figures of models that have labels for what is no keyword, and the cards that tell them."""
+"""Figures of models that have labels for what is no keyword, and their cards."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from kws_edge.audio.files import write_wav
 from kws_edge.model.file import read_model
 from training.config import MINI_SPEECH_COMMANDS
 from training.data.clips import scan
-from training.evaluation.clips import evaluate, write_report
+from training.evaluation.clip_report import evaluate, write_report
 from training.release.release import CardText, ReleaseEvidence, release
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two clips of each word, three of what is none, four of a word that was never learnt."""
+    """Two clips of each word, four that are no word, four of a word outside the training."""
     folder = tmp_path_factory.mktemp("clips")
     counts = dict.fromkeys(MINI_SPEECH_COMMANDS, 2) | {"_unknown_": 3, "_silence_": 1, "on": 4}
     for label, count in counts.items():
@@ -31,7 +31,9 @@ def test_a_model_that_fires_at_everything(clips: Path, tmp_path: Path) -> None:
     result = evaluate(model, scan(clips), "made here", repetitions=10)
     assert (result["clips"], result["accuracy"]) == (20, 2 / 20)  # "on" is no label of its
     assert (result["words_alone"]["clips"], result["words_alone"]["count"]) == (16, 2)
-    assert {name: (of["count"], of["clips"]) for name, of in result["fired"].items()} == {
+    assert {
+        name: (of["count"], of["clips"]) for name, of in result["false_accept_rate"].items()
+    } == {
         "_silence_": (1, 1),
         "_unknown_": (3, 3),
         "on": (4, 4),
@@ -42,16 +44,16 @@ def test_a_model_that_rejects_everything_and_its_card(clips: Path, tmp_path: Pat
     model = make_ten_labels(tmp_path, "_unknown_")
     result = evaluate(model, scan(clips), "made here", repetitions=10)
     assert result["accuracy"] == 3 / 20
-    assert result["fired"]["on"]["count"] == 0
-    assert result["fired"]["on"]["upper"] > 0.4  # four clips prove little
+    assert result["false_accept_rate"]["on"]["count"] == 0
+    assert result["false_accept_rate"]["on"]["upper"] > 0.4  # four clips prove little
     report, *_ = write_report(result, tmp_path / "reports")
     text = CardText(limits="Other words and noises have labels of their own.")
     evidence = ReleaseEvidence(clips=(report,))
-    shipped = release(model, tmp_path / "models", "rejects", evidence, text)
-    names = {m.name: m.value for m in read_model(shipped).manifest.metrics}
+    released = release(model, tmp_path / "models", "rejects", evidence, text)
+    names = {m.name: m.value for m in read_model(released).manifest.metrics}
     assert names["accuracy"] == pytest.approx(0.15)
-    assert names["fired on _silence_"] == 0
-    card = (shipped.parent / "card.md").read_text()
+    assert names["false accept rate on _silence_"] == 0
+    card = (released.parent / "card.md").read_text()
     assert "Recognizes 8 words: down, go" in card
-    assert "| made here | fired on on | 0 of 4 | 0.00% | 0.00% to 48.99% |" in card
+    assert "| made here | false accept rate on on | 0 of 4 | 0.00% | 0.00% to 48.99% |" in card
     assert "Other words and noises have labels of their own" in card

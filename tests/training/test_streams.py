@@ -16,11 +16,11 @@ from kws_edge.detection.scoring import read_label_track
 from kws_edge.errors import ConfigError, DataError, MissingFileError
 from kws_edge.types import FloatArray
 from training.evaluation.streams.compose import Stream, compose
-from training.evaluation.streams.config import StreamConfig
-from training.evaluation.streams.files import find_streams
+from training.evaluation.streams.stream_config import StreamConfig
+from training.evaluation.streams.stream_files import find_streams
 
 RATE = 16000
-SHIPPED = sorted((ROOT / "training/configs/streams").glob("*.yaml"))
+BUNDLED = sorted((ROOT / "training/configs/streams").glob("*.yaml"))
 ROOM = """
 name: room
 seed: 3
@@ -87,8 +87,8 @@ def test_no_word_lies_where_its_clip_does(data: Path) -> None:
 def test_levels_gaps_and_margins(data: Path) -> None:
     stream = made(data, margin_ms=20, gap_seconds=[0.25, 0.25], speech_dbfs=[-30, -30])
     for number, word in enumerate(stream.words):
-        piece = 0.25 + 0.3 + 2 * 0.02
-        assert word.start == pytest.approx(number * piece + 0.27, abs=0.021 * (number + 1))
+        segment = 0.25 + 0.3 + 2 * 0.02
+        assert word.start == pytest.approx(number * segment + 0.27, abs=0.021 * (number + 1))
         part = stream.samples[round((word.start + 0.03) * RATE) : round((word.end - 0.03) * RATE)]
         assert level_dbfs(part) == pytest.approx(-30, abs=0.3)
     assert level_dbfs(stream.samples[: round(0.2 * RATE)]) == -np.inf
@@ -201,6 +201,6 @@ def test_streams_in_files_and_folders(tmp_path: Path) -> None:
         find_streams([tmp_path, tmp_path / "a.wav"])
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
-def test_the_descriptions_that_ship(path: Path) -> None:
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda p: p.stem)
+def test_the_bundled_descriptions(path: Path) -> None:
     assert load(path, StreamConfig).name == path.stem

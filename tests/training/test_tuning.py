@@ -16,9 +16,9 @@ from kws_edge.config.schema import parse
 from kws_edge.model.file import read_model
 from training.evaluation.operating_points import load_operating_points
 from training.evaluation.streams.compose import compose
-from training.evaluation.streams.config import StreamConfig
 from training.evaluation.streams.evaluate import evaluate_streams
-from training.evaluation.streams.files import find_streams, write_stream
+from training.evaluation.streams.stream_config import StreamConfig
+from training.evaluation.streams.stream_files import find_streams, write_stream
 
 
 @pytest.fixture(scope="module")

@@ -232,8 +232,8 @@ def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     """
     from training.data.augmentation import RATE
     from training.evaluation.streams.compose import compose
-    from training.evaluation.streams.config import StreamConfig
-    from training.evaluation.streams.files import write_stream
+    from training.evaluation.streams.stream_config import StreamConfig
+    from training.evaluation.streams.stream_files import write_stream
 
     for path in configs:
         config = load(path, StreamConfig)

@@ -1,4 +1,4 @@
-"""``evaluate``: how good a model file is, on clips, in streams and on recordings of one's own."""
+"""``evaluate``: a model file on clips, in streams and on recordings of your own."""
 
 import json
 import sys
@@ -17,8 +17,8 @@ from kws_edge.model.file import read_model
 from training.cli.options import data_option, split_lists_option
 from training.data.clips import Clip, scan
 from training.data.splits import PARTS, split_clips
-from training.evaluation.recordings.reference import (
-    SHIPPED,
+from training.evaluation.recordings.samples import (
+    BUNDLED_REFERENCE,
     Reference,
     load_reference,
     measure_reference,
@@ -47,10 +47,12 @@ def command() -> None:
     type=click.Choice(["all", *PARTS]),
     default="all",
     show_default=True,
-    help="The part of the data that counts.",
+    help="The part of the data to evaluate.",
 )
 @click.option("--describe", help="The data in words, for the report.  [default: folder and part]")
-@click.option("--other", "others", multiple=True, help="A folder of words that it must not know.")
+@click.option(
+    "--other", "others", multiple=True, help="A folder of words that the model must not detect."
+)
 @click.option(
     "--repetitions",
     type=click.IntRange(min=10),
@@ -78,13 +80,13 @@ def clips(
 ) -> None:
     """Evaluate MODELS on the clips of --data whose folders are the model's labels.
 
-    Of a model that has labels for what is no keyword, also how often it would fire there.
+    For a model with labels that are no keywords, report its false accept rate on them too.
 
-    Runs the runtime's own code, in the interpreter that it prefers or that
+    Runs the runtime's code in its preferred interpreter, or in the one that
     KWS_EDGE_INTERPRETER names. Writes OUTPUT/<model>.json (accuracy with a 95 % interval,
     latency, size) and the confusion matrix as .csv and .png.
     """
-    from training.evaluation.clips import evaluate, write_report
+    from training.evaluation.clip_report import evaluate, write_report
 
     for model in models:
         labels = read_model(model).manifest.labels
@@ -107,20 +109,22 @@ def clips(
 
 
 def _rejection(result: dict[str, Any]) -> str:
-    if "fired" not in result:
+    if "false_accept_rate" not in result:
         return ""
-    fired = ", ".join(
-        f"{label} {of['count']} of {of['clips']}" for label, of in result["fired"].items()
+    accepted = ", ".join(
+        f"{label} {share['count']} of {share['clips']}"
+        for label, share in result["false_accept_rate"].items()
     )
-    return f"of its words alone {result['words_alone']['share']:.2%}; fires on {fired or '-'}; "
+    closed = result["words_alone"]["share"]
+    return f"among its words only {closed:.2%}; false accepts: {accepted or 'none tried'}; "
 
 
 @command.command()
 @click.argument("model")
 @click.argument("streams", nargs=-1, required=True, type=PATH)
-@click.option("--preset", help="Of the model, instead of its own detector settings.")
+@click.option("--preset", help="A preset of the model, instead of its default settings.")
 @click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
-@click.option("--name", help="Of the report.  [default: that of the first stream]")
+@click.option("--name", help="Name of the report.  [default: that of the first stream]")
 @click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
 @click.option("--output", type=PATH, default=Path("evaluations"), show_default=True)
 def stream(
@@ -132,16 +136,16 @@ def stream(
     describe: str | None,
     output: Path,
 ) -> None:
-    """Let MODEL (a file, or the name of one that ships) listen to STREAMS: sound files, and
-    folders of them.
+    """Run MODEL (a file, or the name of a bundled one) on STREAMS: sound files, and folders of
+    them.
 
-    The label track beside a file, <name>.labels.txt or <name>.txt, says what is spoken when;
-    a file without one holds no keyword. Writes OUTPUT/<model>-<name>.json: recall, false
-    accepts per hour, latency, each word, each error.
+    The label track beside a file, <name>.labels.txt or <name>.txt, lists the spoken words and
+    their times; a file without one must contain no keyword. Writes OUTPUT/<model>-<name>.json:
+    recall, false accepts per hour, latency, each word, each error.
     """
     from training.evaluation.operating_points import load_operating_points
     from training.evaluation.streams.evaluate import evaluate_streams
-    from training.evaluation.streams.files import find_streams
+    from training.evaluation.streams.stream_files import find_streams
 
     points = load_operating_points(detector) if detector else None
     try:
@@ -185,23 +189,23 @@ def summary(result: dict[str, Any]) -> str:
     "--reference",
     type=PATH,
     help="What to compare with: a folder of labels, whose validation clips are measured, or"
-    " a file of 'evaluate reference'.  [default: measured of Mini Speech Commands]",
+    " a file of 'evaluate reference'.  [default: that of Mini Speech Commands]",
 )
 @click.option(
     "--output",
     type=PATH,
-    help="Where the verdict goes.  [default: evaluations/field-test-<name of FOLDER>]",
+    help="Where the verdict goes.  [default: evaluations/recordings-check-<name of FOLDER>]",
 )
 def recordings(folder: Path, model: str, reference: Path | None, output: Path | None) -> int:
-    """Judge the recordings in FOLDER/<label>/: how well are they recognised, and what is wrong
-    with them?
+    """Check the recordings in FOLDER/<label>/: how well MODEL recognises them, and what is
+    unusual about them.
 
-    Any rate and channel count will do. Writes OUTPUT/verdict.md, verdict.json and two pictures.
-    A file that cannot be used is reported, the rest still done; the exit code is then that of
-    the last such fault.
+    Recordings may have any sample rate and channel count. The command writes
+    OUTPUT/verdict.md, verdict.json and two pictures. It reports a file that it cannot read and
+    continues; it then exits with the code of the last such fault.
     """
-    from training.evaluation.recordings.verdict import field_test
-    from training.evaluation.recordings.write import write_verdict
+    from training.evaluation.recordings.verdict import check_recordings
+    from training.evaluation.recordings.verdict_files import write_verdict
 
     faults: list[KwsEdgeError] = []
 
@@ -210,8 +214,8 @@ def recordings(folder: Path, model: str, reference: Path | None, output: Path | 
         click.echo(f"python -m training: {error}", err=True)
 
     path, usual = find_model(model), _reference(reference)
-    verdict = field_test(folder, path, usual, progress=_measuring, report=report)
-    target = output or Path("evaluations") / f"field-test-{folder.resolve().name}"
+    verdict = check_recordings(folder, path, usual, progress=_measuring, report=report)
+    target = output or Path("evaluations") / f"recordings-check-{folder.resolve().name}"
     written = write_verdict(verdict, target)
     click.echo(
         f"{verdict['model']}: {verdict['accuracy']:.1%} ({verdict['accuracy_lower']:.1%} to"
@@ -226,16 +230,18 @@ def recordings(folder: Path, model: str, reference: Path | None, output: Path | 
 def _reference(path: Path | None) -> Reference:
     if path and path.is_dir():
         return measure_reference(path, _measuring)
-    return load_reference(path or SHIPPED)
+    return load_reference(path or BUNDLED_REFERENCE)
 
 
 @command.command()
 @data_option
-@click.option("--output", type=PATH, default=SHIPPED, help="[default: the one that is used]")
+@click.option(
+    "--output", type=PATH, default=BUNDLED_REFERENCE, help="[default: the one that is used]"
+)
 def reference(data: Path, output: Path) -> None:
     """Measure the validation clips of --data, as 'evaluate recordings' does.
 
-    Writes the percentiles of each measure: no sound, and nothing of a speaker.
+    Writes the percentiles of each measure: no audio and nothing about a speaker.
     """
     measured = measure_reference(data, _measuring)
     save_reference(measured, output)

@@ -38,7 +38,7 @@ MS = click.FloatRange(min=0)
     type=RATE,
     default=0.5,
     show_default=True,
-    help="Most false accepts per hour of the operating point that the model will have.",
+    help="Most false accepts per hour at the model's default operating point.",
 )
 @click.option(
     "--quiet",
@@ -76,19 +76,18 @@ def command(
     cache: Path,
     output: Path | None,
 ) -> None:
-    """Choose threshold, smoothing and refractory time of MODEL (a file, or the name of one that
-    ships) on streams that it was not trained on and that you will not evaluate it on.
+    """Choose threshold, smoothing and refractory time of MODEL (a file, or the name of a bundled
+    one) on streams that it was not trained on and that you will not evaluate it on.
 
     Writes OUTPUT/detector.yaml (for 'release --detector', with the presets quiet and eager),
     tuning.json (figures with 95 % intervals and their evidence), det.csv (every setting
     tried) and det.svg.
     """
     from kws_edge.model.file import read_model
-    from training.evaluation.streams.files import find_streams
-    from training.evaluation.tuning.choose import Target
+    from training.evaluation.streams.stream_files import find_streams
     from training.evaluation.tuning.sweep import Grid
-    from training.evaluation.tuning.tune import tune
-    from training.evaluation.tuning.write import write_tuning
+    from training.evaluation.tuning.tune import Target, tune
+    from training.evaluation.tuning.tuning_report import write_tuning
 
     if not quiet <= false_accepts_per_hour <= eager:
         raise click.UsageError("expected --quiet <= --false-accepts-per-hour <= --eager")

@@ -1,1 +1,1 @@
-"""How good a model is: on clips, on streams, on one's own recordings."""
+"""Evaluation of a model: on clips, in streams, and on your own recordings."""

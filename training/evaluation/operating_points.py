@@ -1,4 +1,4 @@
-"""Detector settings for a model: one that holds, and presets by name."""
+"""Detector settings of a model: the default and its presets, read from YAML."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +11,14 @@ from kws_edge.errors import ConfigError, ValidationErrors
 
 @dataclass(frozen=True)
 class OperatingPoints:
-    """``detector`` holds unless a preset is asked for."""
+    """``detector`` applies unless the user asks for a preset."""
 
     detector: DetectorConfig
     presets: dict[str, DetectorConfig] = field(default_factory=dict)
 
 
 def load_operating_points(path: Path) -> OperatingPoints:
-    """From YAML: ``detector`` and ``presets``, or the settings of one detector alone.
+    """Read YAML: ``detector`` and ``presets``, or the settings of one detector only.
 
     Raises `MissingFileError`, and `ConfigError` with every fault.
     """

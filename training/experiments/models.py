@@ -22,7 +22,7 @@ from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import Clip, scan
 from training.data.loading import features_of
 from training.data.material import find_recordings
-from training.evaluation.predict import posteriors_of
+from training.evaluation.clip_report import posteriors_of
 from training.experiments.executors import DataFolders, Job
 from training.experiments.experiment import Trial
 from training.experiments.results import Cell, ResultRow, Results, hexadecimal, now

@@ -12,12 +12,11 @@ from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from kws_edge.model.file import read_model
 from training.data.clips import scan
 from training.data.splits import split_clips
-from training.evaluation.clips import evaluate, write_report
+from training.evaluation.clip_report import evaluate, write_report
 from training.evaluation.streams import evaluate as stream_evaluation
-from training.evaluation.streams.files import find_streams
-from training.evaluation.tuning.choose import Target
-from training.evaluation.tuning.tune import tune
-from training.evaluation.tuning.write import write_tuning
+from training.evaluation.streams.stream_files import find_streams
+from training.evaluation.tuning.tune import Target, tune
+from training.evaluation.tuning.tuning_report import write_tuning
 from training.release.model_config import DEFAULT_TARGET, DataSetConfig, TuningConfig
 from training.release.workspace import Workspace
 

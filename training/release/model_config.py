@@ -9,7 +9,7 @@ from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import Attribution, TrainingConfig
 from training.evaluation.operating_points import OperatingPoints
-from training.evaluation.streams.config import StreamConfig
+from training.evaluation.streams.stream_config import StreamConfig
 
 MODEL_YAML = "model.yaml"
 DEFAULT_TARGET = "default"

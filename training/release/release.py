@@ -11,10 +11,14 @@ from kws_edge.errors import DataError, ValidationErrors
 from kws_edge.files import write_atomically
 from kws_edge.model.file import pack_model, read_model
 from kws_edge.model.manifest import Manifest, Measurement
-from training.evaluation.model_report import read_report
+from training.evaluation.card_sections import (
+    TUNING_REPORT,
+    card_section,
+    stream_measurements,
+    stream_section,
+)
+from training.evaluation.clip_report import read_report
 from training.evaluation.operating_points import OperatingPoints, load_operating_points
-from training.evaluation.streams.card import stream_measurements, stream_section
-from training.evaluation.tuning.card import TUNING, card_section
 
 NO_LIMITS = "The maker of this model states none."
 
@@ -92,11 +96,11 @@ def _accuracy(results: list[dict[str, Any]]) -> list[str]:
 def _rejection(results: list[dict[str, Any]]) -> list[str]:
     rows = []
     for result in results:
-        if "fired" in result:
+        if "false_accept_rate" in result:
             rows.append(_row(result["data"], "the words alone, accuracy", result["words_alone"]))
             rows += [
-                _row(result["data"], f"fired on {label}", share)
-                for label, share in result["fired"].items()
+                _row(result["data"], f"false accept rate on {label}", share)
+                for label, share in result["false_accept_rate"].items()
             ]
     if not rows:
         return []
@@ -145,7 +149,7 @@ def release(
     results = [read_report(path, "evaluate", file.manifest) for path in evidence.clips]
     tuned = None
     if evidence.tuning:
-        tuned = read_report(evidence.tuning / TUNING, "tune", file.manifest)
+        tuned = read_report(evidence.tuning / TUNING_REPORT, "tune", file.manifest)
         points = load_operating_points(evidence.tuning / "detector.yaml")
     points = points or OperatingPoints(file.manifest.detector, file.manifest.presets)
     streams = [_stream_report(path, file.manifest, points) for path in evidence.streams]
@@ -203,8 +207,8 @@ def _measurements(result: dict[str, Any]) -> list[Measurement]:
     shares = {"accuracy": accuracy}
     if "words_alone" in result:
         shares["accuracy of the words alone"] = result["words_alone"]
-    for label, share in result.get("fired", {}).items():
-        shares[f"fired on {label}"] = share
+    for label, share in result.get("false_accept_rate", {}).items():
+        shares[f"false accept rate on {label}"] = share
     return [
         Measurement(
             name=name,

@@ -103,7 +103,7 @@ def _streams_inputs(space: Workspace) -> dict[str, Any]:
 
 def _streams(space: Workspace) -> Paths:
     from training.evaluation.streams.compose import compose
-    from training.evaluation.streams.files import write_stream
+    from training.evaluation.streams.stream_files import write_stream
 
     folder = space.work / "streams"
     return tuple(

@@ -1,16 +1,16 @@
 """The figures of an experiment, by matplotlib without a display; colours are Okabe and Ito's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from training.experiments import summarise
 from training.experiments.experiment import BASE
 from training.experiments.study import Study, TrialRun
 from training.experiments.summarise import FactorEffect, Model
+from training.plots import figure, save
 from training.report.tables import network_alone
 from training.report.wording import QUANTIZATION, setting, with_unit
 
@@ -20,24 +20,6 @@ GREY = "#57606a"
 OFFSETS = ((5, -9), (-3, 5))  # of the numbers along a front, in turn
 NUMBERS = {"textcoords": "offset points", "fontsize": 8}
 DEPTH = 16  # points below the best that a picture of a front shows
-
-
-def figure(width: float, height: float, **grid: Any) -> tuple[Any, Any]:
-    """A figure in inches and its axes."""
-    from matplotlib.figure import Figure  # not pyplot: it would look for a display
-
-    made = Figure(figsize=(width, height), layout="constrained")
-    return made, made.subplots(**grid)
-
-
-def save(made: Any, path: Path) -> None:
-    """As SVG or PNG, the same bytes for the same content."""
-    import matplotlib
-
-    kind = path.suffix.removeprefix(".")
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none"}):
-        made.savefig(path, format=kind, dpi=120, metadata=metadata)
 
 
 def colours(study: Study) -> dict[str, str]:
@@ -255,24 +237,4 @@ def draw_parts(study: Study, path: Path) -> None:
     )
     axes.set_xlabel(f"{study.experiment.metrics[objective]}: difference (points)")
     _finish(axes)
-    save(made, path)
-
-
-def draw_confusion(
-    counts: npt.NDArray[np.int64], labels: Sequence[str], title: str, path: Path
-) -> None:
-    """Rows (spoken words) in percent of their sum, with the counts written in."""
-    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 2.2 + 0.55 * len(labels)
-    made, axes = figure(size, size * 0.92)
-    axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("spoken")
-    axes.set_title(title, fontsize=10)
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            colour = "white" if rows[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
     save(made, path)

@@ -1,1 +1,1 @@
-"""Field test: recorded samples through a model, and what they say about the recording."""
+"""The recordings check: how well a model recognises your recordings, and what is unusual."""

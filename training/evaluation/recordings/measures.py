@@ -1,4 +1,4 @@
-"""What is measured of a clip, apart from what a model makes of it."""
+"""The measures of a recorded clip, independent of any model."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from kws_edge.audio.files import one_window
 from kws_edge.audio.speech_level import (
     FRAME_SECONDS,
+    PEAK_PERCENTILE,
     STEP_SECONDS,
     SpeechLevels,
     clipped_share,
@@ -18,16 +19,20 @@ from kws_edge.audio.speech_level import (
 from kws_edge.features.dsp import hann_window
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
-from training.evaluation.recordings.decay import decay_ms
 
 HIGH_BAND_HERTZ = 4000
 OFFSET_BLOCKS = 10
 FEWEST_NOISE_SECONDS = 0.2
+FIT_STEPS = 16  # a decay is fitted over 80 ms
+HEADROOM_DB = 20.0  # a fit starts so far above the noise, so that the noise does not flatten it
+RANGE_DB = 25.0  # peak above noise; with less there is no room for a decay to show
+BELOW_PEAK_DB = 25.0  # and no further below the peak
+SLOWEST_MS = 5000.0
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Measures of one clip; of a clip longer than the window, of its loudest window.
+class ClipMeasures:
+    """ClipMeasures of one clip; of a clip longer than the window, of its loudest window.
 
     - ``duration_s``: of the whole clip.
     - ``level_dbfs``: of the frames with speech; a square wave at full scale has 0.
@@ -69,23 +74,25 @@ TITLES = {
     "dc_offset": ("DC offset", "% of full scale"),
     "duration_s": ("duration", "s"),
 }
+
+
 NAMES = tuple(TITLES)
 
 
 def measure(
     samples: FloatArray, recorded: FloatArray | None = None, window_s: float = 1.0
-) -> Measures:
-    """Measures of ``samples [n]`` (float32, mono, at `RATE`, n > 0).
+) -> ClipMeasures:
+    """ClipMeasures of ``samples [n]`` (float32, mono, at `RATE`, n > 0).
 
     ``recorded`` are the same samples as they were recorded, at whatever rate; ``window_s`` is
     how much the model sees, a shorter clip being padded at its end.
     """
     recorded = samples if recorded is None else recorded
     window = round(window_s * RATE)
-    heard = one_window(samples, window) if len(samples) > window else samples
-    levels = measure_speech(heard, RATE)
+    window_samples = one_window(samples, window) if len(samples) > window else samples
+    levels = measure_speech(window_samples, RATE)
     has_noise = _noise_seconds(levels, window) >= FEWEST_NOISE_SECONDS
-    return Measures(
+    return ClipMeasures(
         duration_s=len(samples) / RATE,
         level_dbfs=levels.level_dbfs,
         noise_dbfs=levels.noise_dbfs if has_noise else None,
@@ -93,13 +100,13 @@ def measure(
         clipped_share=clipped_share(recorded),
         position=_centre_s(levels) / window_s,
         edge_db=float(max(levels.frame_dbfs[0], levels.frame_dbfs[-1]) - levels.threshold_dbfs),
-        high_band_db=_high_band_db(heard, levels),
+        high_band_db=_high_band_db(window_samples, levels),
         dc_offset=_dc_offset(recorded),
         decay_ms=decay_ms(levels),
     )
 
 
-def as_numbers(measures: Measures) -> dict[str, float | None]:
+def as_numbers(measures: ClipMeasures) -> dict[str, float | None]:
     """The measures by name, rounded to what they mean, ready for JSON."""
     digits = {"clipped_share": 6, "dc_offset": 6, "position": 3, "duration_s": 3}
     values: dict[str, float | None] = dataclasses.asdict(measures)
@@ -144,3 +151,29 @@ def _high_band_db(samples: FloatArray, levels: SpeechLevels) -> float:
     hertz = np.fft.rfftfreq(frames.shape[1], 1 / RATE)
     high = float(power[hertz > HIGH_BAND_HERTZ].sum())
     return to_dbfs(high / max(float(power.sum()), 1e-20))
+
+
+def decay_ms(measured: SpeechLevels) -> float | None:
+    """Time in ms for 60 dB at the steepest fall of the level in the clip, at most 5 s.
+
+    Speech stops faster than a room does, so the steepest fall is the room's decay, or the
+    speaker's where the room adds no reverberation (Wen, Habets and Naylor, "Blind estimation of
+    reverberation time based on the distribution of signal decay rates", ICASSP 2008). None
+    where the noise leaves less than 25 dB, or the clip is shorter than a fit.
+
+    The level of a room's tail wavers, and its steepest stretch reads low: about 0.5 s where the
+    reverberation time is 0.8 s. Compare it with other clips, not with a room's figure.
+    """
+    levels, noise = measured.frame_dbfs, measured.noise_dbfs
+    peak = float(np.percentile(levels, PEAK_PERCENTILE))
+    if len(levels) <= FIT_STEPS or peak - noise < RANGE_DB:
+        return None
+    stretches = np.lib.stride_tricks.sliding_window_view(levels, FIT_STEPS + 1)
+    lowest = max(noise + HEADROOM_DB, peak - BELOW_PEAK_DB)
+    stretches = stretches[stretches[:, 0] >= lowest]  # [fits, 17]
+    if not len(stretches):
+        return None
+    time = (np.arange(FIT_STEPS + 1) - FIT_STEPS / 2) * STEP_SECONDS * 1000  # ms, mean 0
+    slopes = stretches @ time / (time @ time)  # least squares, dB a ms
+    steepest = float(slopes.min())
+    return min(SLOWEST_MS, -60.0 / steepest) if steepest < 0 else SLOWEST_MS

@@ -1,7 +1,10 @@
-"""Recorded samples: found, read, measured, and put before the model."""
+"""Recorded clips through the model, and the reference that their measures are compared with."""
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,21 +15,26 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.clips import Clip, scan
-from training.evaluation.recordings.measures import Measures, measure
+from training.data.splits import split_clips
+from training.evaluation.recordings.measures import NAMES, ClipMeasures, measure
+from training.train.provenance import git_commit
+
+BUNDLED_REFERENCE = Path(__file__).with_name("reference.json")
+PERCENTS = tuple(range(101))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip, what is measured of it, and what the model ``heard`` with which ``score``."""
+    """A clip, its measures, and the label that the model ``predicted`` with its ``score``."""
 
     clip: Clip
-    measures: Measures
-    heard: str
+    measures: ClipMeasures
+    predicted: str
     score: float
 
     @property
     def correct(self) -> bool:
-        return self.heard == self.clip.label
+        return self.predicted == self.clip.label
 
 
 def find_samples(folder: Path, keywords: tuple[str, ...]) -> tuple[list[Clip], dict[str, int]]:
@@ -54,7 +62,7 @@ def find_samples(folder: Path, keywords: tuple[str, ...]) -> tuple[list[Clip], d
 def read_recording(path: Path) -> tuple[FloatArray, FloatArray]:
     """A clip at `RATE` and as it was recorded, channels averaged: float32 ``[samples]`` each.
 
-    Raises `MissingFileError`, and `DataError` for what is no audio.
+    Raises `MissingFileError`, and `DataError` for a file that is no audio.
     """
     with open_audio(path) as file:
         rate = file.samplerate
@@ -68,7 +76,7 @@ def read_recording(path: Path) -> tuple[FloatArray, FloatArray]:
 
 
 def judge(clip: Clip, classifier: Classifier, front_end: FrontEnd) -> Sample:
-    """Run the model as ``predict`` does: on the loudest window, or zero-padded at the end."""
+    """Measure a clip; classify its loudest window, zero-padded at the end, as ``predict`` does."""
     config = front_end.config
     samples, recorded = read_recording(clip.path)
     audio = samples
@@ -82,3 +90,80 @@ def judge(clip: Clip, classifier: Classifier, front_end: FrontEnd) -> Sample:
         classifier.manifest.labels[best],
         float(posteriors[best]),
     )
+
+
+@dataclass(frozen=True)
+class Reference:
+    """``percentiles`` holds 101 values a measure, from the smallest to the largest.
+
+    ``data`` names the recordings, ``clips`` is their number, ``git_commit`` the measuring code.
+    """
+
+    data: str
+    clips: int
+    git_commit: str
+    percentiles: dict[str, tuple[float, ...]]
+
+    def at(self, name: str, percent: int) -> float:
+        """The value that ``percent`` (0 to 100) percent of the reference do not exceed."""
+        return self.percentiles[name][percent]
+
+    def percent_of(self, name: str, value: float) -> float:
+        """How many percent of the reference are below ``value``."""
+        values = self.percentiles[name]
+        below, upto = (
+            np.searchsorted(values, value, "left"),
+            np.searchsorted(values, value, "right"),
+        )
+        if below == upto:  # between two of them
+            return float(np.interp(value, values, PERCENTS))
+        return float(PERCENTS[below])
+
+
+def measure_reference(folder: Path, progress: Callable[[Sequence[Clip]], Any] = iter) -> Reference:
+    """Measure the validation part (official split) of ``folder/<label>/``.
+
+    Raises `MissingFileError` or `DataError` if there are no such clips.
+    """
+    clips = split_clips(scan(folder), "official").validation
+    if not clips:
+        raise DataError(f"{folder}: no clips in the validation part of the official split")
+    found = [measure(*read_recording(clip.path)) for clip in progress(clips)]
+    percentiles = {
+        name: _percentiles([v for values in found if (v := getattr(values, name)) is not None])
+        for name in NAMES
+    }
+    return Reference(f"{folder.name}, validation part", len(clips), git_commit(), percentiles)
+
+
+def _percentiles(values: list[float]) -> tuple[float, ...]:
+    if not values:
+        raise DataError("no clip of the reference allows one of the measures: use more clips")
+    return tuple(float(f"{value:.6g}") for value in np.percentile(values, PERCENTS))
+
+
+def load_reference(path: Path) -> Reference:
+    """A file made by `save_reference`. Raises `MissingFileError`, `DataError`."""
+    try:
+        content = json.loads(path.read_text())
+        percentiles = {name: tuple(map(float, content["percentiles"][name])) for name in NAMES}
+        reference = Reference(
+            str(content["data"]), int(content["clips"]), str(content["git_commit"]), percentiles
+        )
+    except OSError as error:
+        raise MissingFileError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a reference of 'evaluate reference' ({error!r})") from error
+    for name, values in percentiles.items():
+        if len(values) != len(PERCENTS) or list(values) != sorted(values):
+            raise DataError(f"{path}: {name}: expected 101 rising percentiles")
+    return reference
+
+
+def save_reference(reference: Reference, path: Path) -> None:
+    """Write one line per measure, so that a diff shows how a new reference differs."""
+    lines = [f'  "{n}": {json.dumps(v)}' for n, v in reference.percentiles.items()]
+    head = {key: getattr(reference, key) for key in ("data", "clips", "git_commit")}
+    text = json.dumps(head)[:-1] + ',\n "percentiles": {\n' + ",\n".join(lines) + "\n }\n}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -1,6 +1,7 @@
-"""The verdict on a folder of samples: everything measured, ready for JSON."""
+"""The verdict on a folder of recordings: conclusion, remedies and their evidence, for JSON."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,25 @@ from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Measurement
 from training.data.clips import Clip
-from training.evaluation.recordings.advice import advise
-from training.evaluation.recordings.findings import Finding, find, tied_to_errors
+from training.evaluation.recordings.findings import (
+    SIGNIFICANT,
+    FailingWord,
+    Finding,
+    errors_of,
+    failing_words,
+    find,
+    tied_to_errors,
+)
 from training.evaluation.recordings.measures import NAMES, TITLES, as_numbers
-from training.evaluation.recordings.reference import Reference
-from training.evaluation.recordings.samples import Sample, find_samples, judge
-from training.evaluation.recordings.words import failing_words
-from training.stats import wilson_interval
+from training.evaluation.recordings.samples import Reference, Sample, find_samples, judge
+from training.stats import fisher_greater, wilson_interval
 
 Report = Callable[[KwsEdgeError], None]
+ENOUGH_CLIPS = 20
+SAME_CLIPS = 0.8
 
 
-def field_test(
+def check_recordings(
     folder: Path,
     model: Path,
     reference: Reference,
@@ -34,8 +42,8 @@ def field_test(
 ) -> dict[str, Any]:
     """Run ``model`` on ``folder/<label>/`` and judge the recordings.
 
-    A clip that cannot be used goes to ``report`` and into the verdict, the rest counts.
-    Raises `DataError` where none is left.
+    An unreadable clip goes to ``report`` and is listed in the verdict; the others count.
+    Raises `DataError` if none is left.
     """
     file = read_model(model)
     classifier = Classifier(file)
@@ -58,17 +66,17 @@ def field_test(
         "interpreter": interpreter_name(),
         "other_folders": others,
         "unreadable": unreadable,
-        **judgement(samples, file.manifest.labels, reference, published),
+        **make_verdict(samples, file.manifest.labels, reference, published),
     }
 
 
-def judgement(
+def make_verdict(
     samples: Sequence[Sample],
     labels: Sequence[str],
     reference: Reference,
     published: Measurement | None,
 ) -> dict[str, Any]:
-    """The verdict on samples that were heard, measured and compared; a pure function."""
+    """The verdict on measured and classified samples; a pure function."""
     correct, count = sum(sample.correct for sample in samples), len(samples)
     lower, upper = wilson_interval(correct, count)
     findings = find(samples, reference, published)
@@ -78,7 +86,7 @@ def judgement(
     advice = advise(findings, words, count - correct, count, published)
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     for sample in samples:
-        confusion[labels.index(sample.clip.label), labels.index(sample.heard)] += 1
+        confusion[labels.index(sample.clip.label), labels.index(sample.predicted)] += 1
     return {
         "reference": {"data": reference.data, "clips": reference.clips},
         "conclusion": advice.conclusion,
@@ -137,9 +145,124 @@ def _sample(
     return {
         "path": sample.clip.key,
         "label": sample.clip.label,
-        "heard": sample.heard,
+        "predicted": sample.predicted,
         "score": round(sample.score, 3),
         "odd": [finding.rule.name for finding in findings if number in finding.odd],
         "measures": measures,
         "percent_of_reference_below": percents,
     }
+
+
+@dataclass(frozen=True)
+class Advice:
+    """``conclusion`` in a sentence or two; ``remedies`` by name and ``harmless`` oddities,
+    each with its evidence."""
+
+    conclusion: str
+    remedies: dict[str, str]
+    harmless: dict[str, str]
+
+
+def advise(
+    findings: Sequence[Finding],
+    words: Sequence[FailingWord],
+    wrong: int,
+    count: int,
+    published: Measurement | None,
+) -> Advice:
+    """The findings as sentences, the sharpest evidence first.
+
+    The model misrecognised ``wrong`` of ``count`` clips.
+    """
+    tied = tied_to_errors(findings)
+    remedies = {f.rule.name: f"{evidence(f)} So: {f.rule.remedy}." for f in tied}
+    remedies |= {f"word {word.label}": _of_word(word) for word in words}
+    loose = [f for f in findings if f.stands_out and f not in tied]
+    harmless = {f.rule.name: evidence(f) for f in loose}
+    sentences = list(_conclusion(tied, words, loose, wrong, count, published))
+    return Advice(" ".join(sentences), remedies, harmless)
+
+
+def evidence(finding: Finding) -> str:
+    """The share of odd clips, their median and the reference's, and the errors among them."""
+    odd, unit = len(finding.odd), TITLES[finding.rule.measure][1]
+    text = f"{odd} of {finding.measured} clips are {finding.rule.are}"
+    if finding.median is not None:
+        here, usual = (in_unit(v, unit) for v in (finding.median, finding.usual))
+        text += f" (median {here} against {usual} {unit})"
+    if finding.contrast is None:
+        return f"{text}; there are no clips to compare their errors with."
+    c = finding.contrast
+    return (
+        f"{text}; errors among them {finding.wrong / odd:.0%} ({finding.wrong} of {odd}), against"
+        f" {c.wrong / c.count:.1%} ({c.wrong} of {c.count}) of {c.against}: Fisher's exact"
+        f" p = {c.p:.2g}."
+    )
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A measure as text: shares in percent, other values in their unit."""
+    if unit.startswith("%"):
+        return f"{100 * value:.3g}"
+    return f"{value:.2f}" if unit == "s" else str(round(value))
+
+
+def _of_word(word: FailingWord) -> str:
+    return (
+        f'{word.wrong} of {word.count} clips of "{word.label}" are misrecognised,'
+        f' {word.most_frequent_count} of them as "{word.most_frequent}"; of the other words'
+        f" {word.others_wrong} of {word.others_count}: Fisher's exact p = {word.p:.2g}."
+        " So: listen to these clips (wrong"
+        " folder, another pronunciation?), or train with more of that word."
+    )
+
+
+def _conclusion(
+    tied: Sequence[Finding],
+    words: Sequence[FailingWord],
+    loose: Sequence[Finding],
+    wrong: int,
+    count: int,
+    published: Measurement | None,
+) -> Iterator[str]:
+    worse = None
+    if published:
+        worse = fisher_greater(wrong, count, errors_of(published), published.count)
+        compared = "these are worse" if worse < SIGNIFICANT else "these are no worse beyond chance"
+        yield (
+            f"The model has {published.value:.1%} on {published.count} clips of {published.data}:"
+            f" {compared} (Fisher's exact p = {worse:.2g})."
+        )
+    if tied or words:
+        named = [finding.rule.name for finding in tied]
+        named += [f'the word "{word.label}"' for word in words]
+        yield f"The errors go with: {', '.join(named)}."
+        yield from _together(tied)
+    elif count < ENOUGH_CLIPS:
+        yield f"{count} clips are too few to find a cause: record {ENOUGH_CLIPS} or more."
+    elif worse is not None and worse < SIGNIFICANT and loose:
+        yield "More clips would show whether what is unusual about them causes the errors."
+    elif worse is not None and worse < SIGNIFICANT:
+        yield (
+            "No measure explains the errors: speakers, accents or microphone may differ from those"
+            " in the training data; add such recordings to it to find out."
+        )
+    else:
+        yield "Nothing stands out that errors go with."
+    if loose:
+        yield (
+            f"Unusual, but with no more errors than chance might give:"
+            f" {', '.join(finding.rule.name for finding in loose)}."
+        )
+
+
+def _together(tied: Sequence[Finding]) -> Iterator[str]:
+    """Causes that occur in the same clips cannot be separated."""
+    for number, first in enumerate(tied):
+        for second in tied[number + 1 :]:
+            a, b = set(first.odd), set(second.odd)
+            if len(a & b) >= SAME_CLIPS * len(a | b):
+                yield (
+                    f"The {first.rule.name} clips are nearly the {second.rule.name} ones"
+                    f" ({len(a & b)} of {len(a | b)}): one may cause the errors of both."
+                )

@@ -1,1 +1,1 @@
-"""Test streams with known truth, and what the runtime makes of them."""
+"""Test streams with known words and times, and a model's figures on them."""

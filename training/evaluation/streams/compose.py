@@ -1,4 +1,4 @@
-"""Pieces, gaps and noise put together to a stream whose words and times are known."""
+"""Streams made of clips, speech and noise, with known words at known times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,25 +6,112 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.audio.files import read_audio
+from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio
+from kws_edge.audio.speech_level import measure_speech
+from kws_edge.detection.detector import is_keyword
 from kws_edge.detection.scoring import SpokenWord
+from kws_edge.errors import DataError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
-from training.evaluation.streams.config import NoiseConfig, StreamConfig
-from training.evaluation.streams.pieces import (
-    Piece,
-    draw_clips,
-    recordings,
-    speech_piece,
-    word_piece,
+from training.data.clips import Clip, scan
+from training.data.splits import split_clips
+from training.evaluation.streams.stream_config import (
+    ClipSourceConfig,
+    NoiseConfig,
+    SpeechConfig,
+    StreamConfig,
 )
 
-EDGE_MS = 50.0  # over which the noise of a scene comes and goes
+FADE_MS = 10.0
+SPEECH = "_speech_"
+EDGE_MS = 50.0  # fade of the noise at both ends of a scene
+
+
+@dataclass(frozen=True)
+class Segment:
+    """``samples [n]`` (float32 at `RATE`) in which ``label`` is spoken from sample ``start`` to
+    ``end``, at ``power`` (mean square of the frames with speech)."""
+
+    label: str
+    samples: FloatArray
+    start: int
+    end: int
+    power: float
+
+
+def draw_clips(config: ClipSourceConfig, data: Path, rng: np.random.Generator) -> list[Clip]:
+    """The clips that a stream takes from a folder, sorted by name.
+
+    Raises `MissingFileError` and `DataError` if there are none or too few.
+    """
+    folder = data / config.folder
+    clips = tuple(scan(folder, config.labels or None))
+    if config.part != "all":
+        clips = split_clips(clips, "official").part(config.part)
+    if not config.count and clips:
+        return list(clips)
+    if not 0 < config.count <= len(clips):
+        raise DataError(
+            f"{folder}: {len(clips)} clips of the {config.part} part, the stream"
+            f" needs {config.count or 'some'}"
+        )
+    chosen = rng.choice(len(clips), config.count, replace=False)
+    return [clips[number] for number in sorted(chosen)]
+
+
+def word_segment(clip: Clip, margin_ms: float | None) -> Segment:
+    """A clip: a whole second, or cut to its speech with a margin on either side.
+
+    The speech in the clip gives the word's bounds. A label that is no word takes the whole clip.
+    """
+    samples = read_audio(clip.path, RATE)
+    if margin_ms is None:
+        samples = one_window(samples, RATE)
+    levels = measure_speech(samples, RATE)
+    start, end = levels.bounds
+    if not is_keyword(clip.label):
+        start, end = 0, len(samples)
+    if margin_ms is not None:
+        margin = round(margin_ms * RATE / 1000)
+        first, last = max(0, start - margin), min(len(samples), end + margin)
+        samples = _faded(samples[first:last])
+        start, end = start - first, end - first
+    return Segment(clip.label, samples, start, end, levels.power)
+
+
+def speech_segment(config: SpeechConfig, data: Path, rng: np.random.Generator) -> Segment:
+    """An excerpt at a random place of a random recording; a shorter recording is taken whole."""
+    paths = recordings(data / config.folder)
+    samples = read_audio(paths[int(rng.integers(len(paths)))], RATE)
+    length = min(len(samples), round(config.seconds * RATE))
+    first = int(rng.integers(len(samples) - length + 1))
+    samples = _faded(samples[first : first + length])
+    return Segment(SPEECH, samples, 0, length, measure_speech(samples, RATE).power)
+
+
+def recordings(folder: Path) -> list[Path]:
+    """The sound files in a folder, at least one. Raises `MissingFileError`, `DataError`."""
+    found = audio_files(folder)
+    if not found:
+        raise DataError(f"{folder}: no {', '.join(AUDIO_SUFFIXES)} files in this folder")
+    return found
+
+
+def _faded(samples: FloatArray) -> FloatArray:
+    """A copy, faded in and out so that it begins and ends without a click."""
+    length = min(round(FADE_MS * RATE / 1000), len(samples) // 2)
+    ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))).astype(
+        np.float32
+    )
+    faded = samples.copy()
+    faded[:length] *= ramp
+    faded[len(faded) - length :] *= ramp[::-1]
+    return faded
 
 
 @dataclass(frozen=True)
 class Stream:
-    """``samples [n]`` (float32 at `RATE`) and what is spoken in them, in order of time."""
+    """``samples [n]`` (float32 at `RATE`) and the words in them, in order of time."""
 
     samples: FloatArray
     words: tuple[SpokenWord, ...]
@@ -34,41 +121,43 @@ def compose(config: StreamConfig, data: Path) -> Stream:
     """The stream of a description; ``data`` is the folder that its folders lie in.
 
     The same description and files give the same samples. Raises `MissingFileError` and
-    `DataError` where the files are not there.
+    `DataError` if files are missing.
     """
     rng = np.random.default_rng(config.seed)
-    pieces = [
-        word_piece(clip, config.margin_ms)
+    segments = [
+        word_segment(clip, config.margin_ms)
         for source in config.clips
         for clip in draw_clips(source, data, rng)
     ]
     for source in config.speech:
-        pieces += [speech_piece(source, data, rng) for _ in range(source.count)]
-    pieces = [pieces[number] for number in rng.permutation(len(pieces))]
-    starts, length = _places(pieces, config, rng)
+        segments += [speech_segment(source, data, rng) for _ in range(source.count)]
+    segments = [segments[number] for number in rng.permutation(len(segments))]
+    starts, length = _places(segments, config, rng)
     levels = _scene_levels(config, length, rng)
     samples = _background(config, data, length, levels, rng)
     words = []
-    for piece, start in zip(pieces, starts, strict=True):
+    for segment, start in zip(segments, starts, strict=True):
         level = levels[_scene(config, start)]
-        samples[start : start + len(piece.samples)] += piece.samples * _gain(piece.power, level)
-        times = (start + piece.start) / RATE, (start + piece.end) / RATE
-        words.append(SpokenWord(*times, piece.label))
+        samples[start : start + len(segment.samples)] += segment.samples * _gain(
+            segment.power, level
+        )
+        times = (start + segment.start) / RATE, (start + segment.end) / RATE
+        words.append(SpokenWord(*times, segment.label))
     return Stream(samples, tuple(words))
 
 
 def _places(
-    pieces: Sequence[Piece], config: StreamConfig, rng: np.random.Generator
+    segments: Sequence[Segment], config: StreamConfig, rng: np.random.Generator
 ) -> tuple[list[int], int]:
-    """The sample at which each piece starts, and the length of the stream."""
+    """The sample at which each segment starts, and the length of the stream."""
     least, most = config.gap_seconds
-    gaps = rng.uniform(least, most, len(pieces) + 1)  # before each and after the last
+    gaps = rng.uniform(least, most, len(segments) + 1)  # before each and after the last
     gaps[rng.random(len(gaps)) < config.back_to_back] = 0.0
     starts, at = [], 0
-    for piece, gap in zip(pieces, gaps[:-1], strict=True):
+    for segment, gap in zip(segments, gaps[:-1], strict=True):
         at += round(gap * RATE)
         starts.append(at)
-        at += len(piece.samples)
+        at += len(segment.samples)
     end = at + round(gaps[-1] * RATE)
     return starts, max(end, round(config.least_seconds * RATE))
 

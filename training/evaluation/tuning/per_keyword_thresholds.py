@@ -1,4 +1,4 @@
-"""Thresholds for single keywords, only where the evidence carries them.
+"""Thresholds for single keywords, only if the evidence supports them.
 
 The rule: at least `FEWEST` times the word was spoken and at least so many false accepts of it
 were counted at the lowest threshold tried; and thresholds fitted on either half of every
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.tuning.sweep import Row
-from training.evaluation.tuning.tuning_set import HALVES, Ints, TuningSet
+from training.evaluation.tuning.sweep import HALVES, Ints, SweepRow, TuningSet
 
 FEWEST = 20
 PRICES = np.geomspace(1e-3, 1e3, 121)  # of a false accept, in misses
@@ -22,30 +21,36 @@ BOTH = tuple(range(HALVES))
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What supports thresholds for single keywords: ``spoken`` and ``false_accepts`` (at the lowest
-    threshold) of each, the words with enough of both, and (misses, false accepts) of held-out
-    halves, None where no word has enough. ``kept`` says what was decided."""
+class ThresholdEvidence:
+    """What supports thresholds for single keywords.
+
+    ``spoken`` and ``false_accepts`` (at the lowest threshold) of each keyword; ``carrying``: the
+    words with enough of both; (misses, false accepts) on held-out halves, None if no word has
+    enough; ``kept``: the decision.
+    """
 
     spoken: dict[str, int]
     false_accepts: dict[str, int]
     carrying: tuple[str, ...]
-    held_out_own: tuple[int, int] | None = None
+    held_out_per_keyword: tuple[int, int] | None = None
     held_out_common: tuple[int, int] | None = None
     kept: bool = False
 
     @property
     def generalises(self) -> bool:
-        """Fewer misses and no more false accepts on what was not fitted."""
-        if self.held_out_own is None or self.held_out_common is None:
+        """Fewer misses and no more false accepts on the held-out halves."""
+        if self.held_out_per_keyword is None or self.held_out_common is None:
             return False
-        (misses, false), (common_misses, common_false) = self.held_out_own, self.held_out_common
+        (misses, false), (common_misses, common_false) = (
+            self.held_out_per_keyword,
+            self.held_out_common,
+        )
         return misses < common_misses and false <= common_false
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The row of the threshold of each keyword, ``[keywords]``, and of all the others."""
+    """Indices into the rows: for each keyword ``[keywords]``, and the common threshold."""
 
     rows: Ints
     common: int
@@ -54,11 +59,12 @@ class Fit:
 class PerKeywordThresholds:
     """Fits thresholds to counts at one smoothing and refractory time.
 
-    ``rows`` differ in their threshold alone, in ascending order. That what a word does depends
-    on its own threshold alone is nearly true: a caller that uses a fit counts again.
+    ``rows`` differ in their threshold alone, in ascending order. The fit assumes that the
+    detections of a word depend on its threshold only. That is nearly true, so a caller that uses
+    a fit counts again.
     """
 
-    def __init__(self, tuning_set: TuningSet, rows: Sequence[Row], per_hour: float) -> None:
+    def __init__(self, tuning_set: TuningSet, rows: Sequence[SweepRow], per_hour: float) -> None:
         self._misses = np.stack([row.counts.misses for row in rows])  # [rows, halves, keywords]
         self._false = np.stack([row.counts.false_accepts for row in rows])
         self._allowed = per_hour * tuning_set.hours
@@ -70,15 +76,15 @@ class PerKeywordThresholds:
         )
         self._keywords = tuning_set.keywords
 
-    def evidence(self) -> Evidence:
-        """Each half fitted and counted on the other, with thresholds by word and without."""
+    def evidence(self) -> ThresholdEvidence:
+        """Fit each half and count on the other: thresholds per keyword, and a common one."""
         carrying = tuple(w for w, c in zip(self._keywords, self._carries, strict=True) if c)
         counted = self._spoken, self._candidates, carrying
         if not carrying:
-            return Evidence(*counted)
+            return ThresholdEvidence(*counted)
         own = [self._count(self.fit((half,)), 1 - half) for half in BOTH]
         common = [self._count(self._common((half,)), 1 - half) for half in BOTH]
-        return Evidence(*counted, _sum(own), _sum(common))
+        return ThresholdEvidence(*counted, _sum(own), _sum(common))
 
     def fit(self, halves: tuple[int, ...] = BOTH) -> Fit:
         """The thresholds that miss fewest words within the false accepts allowed.
@@ -119,7 +125,7 @@ class PerKeywordThresholds:
 
 
 def _cheapest(cost: npt.NDArray[np.float64]) -> int:
-    """Of equals the highest threshold."""
+    """The row with the least cost; among equals the highest threshold."""
     return int(len(cost) - 1 - cost[::-1].argmin())
 
 

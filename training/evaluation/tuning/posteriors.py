@@ -1,4 +1,4 @@
-"""All decisions of a network on a stream, made once and kept on disk.
+"""The posteriors of a network on a stream, computed once and cached on disk.
 
 They do not depend on threshold, smoothing or refractory time.
 """
@@ -24,16 +24,16 @@ from kws_edge.sources.files import AudioFile
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.code_digest import code_digest
-from training.evaluation.streams.files import StreamFile
+from training.evaluation.streams.stream_files import StreamFile
 
-# the settings of a detector that change when the network runs; it tunes the others
+# the detector settings that change when the network runs; tuning varies the others
 TIMING = ("hop_ms", "gate_dbfs")
 
 
 @dataclass(frozen=True)
 class Posteriors:
-    """``values [n, labels]`` of the windows that end at ``samples [n]``, in a stream of so many
-    ``seconds``."""
+    """``values [n, labels]`` of the windows that end at ``samples [n]``, in a stream of
+    ``seconds`` length."""
 
     stream: StreamFile
     seconds: float
@@ -44,7 +44,10 @@ class Posteriors:
 def posteriors_of(
     stream: StreamFile, file: ModelFile, config: DetectorConfig, cache: Path
 ) -> Posteriors:
-    """From ``cache``, or from the spotter itself. Raises `MissingFileError`, `DataError`."""
+    """Read the posteriors from ``cache``, or run the spotter and store them.
+
+    Raises `MissingFileError`, `DataError`.
+    """
     source = AudioFile(stream.path, file.manifest.features.sample_rate)
     path = cache / f"{_key(stream.path, file, config)}.npz"
     if not path.exists():
@@ -59,7 +62,7 @@ def _decisions(
     decisions: list[Decision] = []
     spotter = KeywordSpotter(Classifier(file), config, on_decision=decisions.append)
     for _ in spot(source, spotter):
-        pass  # what is spotted with these settings is not used
+        pass  # tuning uses the posteriors, not the detections with these settings
     labels = len(file.manifest.labels)
     values = np.array([decision.posteriors for decision in decisions], np.float32)
     return (
@@ -69,7 +72,7 @@ def _decisions(
 
 
 def _key(path: Path, file: ModelFile, config: DetectorConfig) -> str:
-    """A digest of all that the posteriors depend on: sound, network, settings and code."""
+    """A digest of everything the posteriors depend on: sound, network, settings and code."""
     settings = {name: getattr(config, name) for name in TIMING}
     digest = hashlib.sha256(file.manifest.flatbuffer.sha256.encode())
     features = dataclasses.asdict(file.manifest.features)

@@ -1,6 +1,7 @@
-"""Streams to operating points: posteriors, all settings, choices and their figures."""
+"""Operating points by stated targets, chosen on streams."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +10,105 @@ from typing import Any
 from kws_edge.detection.detector import Detection, Detector, DetectorConfig
 from kws_edge.errors import DataError
 from kws_edge.model.file import ModelFile
-from training.evaluation.streams.figures import (
+from training.evaluation.streams.evaluate import (
+    StreamDetections,
     false_accept_figures,
     latency_figures,
     recall_figures,
-    scored,
+    score_stream,
 )
-from training.evaluation.streams.files import StreamFile
-from training.evaluation.streams.hear import Heard
-from training.evaluation.tuning.choose import Choice, Target, choose
+from training.evaluation.streams.stream_files import StreamFile
+from training.evaluation.tuning.per_keyword_thresholds import (
+    PerKeywordThresholds,
+    ThresholdEvidence,
+)
 from training.evaluation.tuning.posteriors import Posteriors, posteriors_of
-from training.evaluation.tuning.sweep import DEFAULT_GRID, Grid, Row, sweep
-from training.evaluation.tuning.tuning_set import TuningSet, TuningStream
+from training.evaluation.tuning.sweep import (
+    DEFAULT_GRID,
+    Grid,
+    SweepRow,
+    TuningSet,
+    TuningStream,
+    sweep,
+)
 
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """At most so many false accepts per hour, and with that the fewest misses.
+
+    Streams too short for one false accept at this rate cannot distinguish it from a higher
+    one. If ``spare`` is above 0, the threshold then rises as far as it costs at most this
+    share of the words.
+    """
+
+    name: str
+    false_accepts_per_hour: float
+    spare: float = 0.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The setting chosen for a target, whether the streams allowed it (``met``), and what
+    supports thresholds for single keywords; None where the target rules them out."""
+
+    target: Target
+    row: SweepRow
+    met: bool
+    evidence: ThresholdEvidence | None
+
+
+def choose(tuning_set: TuningSet, rows: Sequence[SweepRow], target: Target) -> Choice:
+    """The setting within the target that makes the fewest errors among words: misses, and words
+    reported twice or as another word. If none is within it, the one with the fewest false
+    accepts."""
+    allowed = math.floor(target.false_accepts_per_hour * tuning_set.hours + 1e-9)
+    within = [row for row in rows if row.false_accepts <= allowed]
+    met = bool(within)
+    if not met:
+        fewest = min(row.false_accepts for row in rows)
+        within = [row for row in rows if row.false_accepts == fewest]
+    best = min(within, key=_order)
+    if target.spare and target.false_accepts_per_hour * tuning_set.hours < 1:
+        most = best.misses + target.spare * int(tuning_set.spoken.sum())
+        spare = [row for row in within if row.same_times(best) and row.misses <= most]
+        return Choice(target, max(spare, key=lambda row: row.config.threshold), met, None)
+    return _with_per_keyword_thresholds(tuning_set, rows, Choice(target, best, met, None))
+
+
+def _with_per_keyword_thresholds(
+    tuning_set: TuningSet, rows: Sequence[SweepRow], choice: Choice
+) -> Choice:
+    same = [row for row in rows if row.same_times(choice.row)]
+    own = PerKeywordThresholds(tuning_set, same, choice.target.false_accepts_per_hour)
+    evidence = own.evidence()
+    if not (choice.met and evidence.generalises):
+        return dataclasses.replace(choice, evidence=evidence)
+    fit = own.fit()
+    config = dataclasses.replace(
+        choice.row.config,
+        threshold=same[fit.common].config.threshold,
+        thresholds={
+            word: same[int(fit.rows[tuning_set.keywords.index(word)])].config.threshold
+            for word in evidence.carrying
+        },
+    )
+    counted = SweepRow(config, tuning_set.count(tuning_set.smoothed(config.smoothing_ms), config))
+    allowed = choice.target.false_accepts_per_hour * tuning_set.hours + 1e-9
+    if counted.misses >= choice.row.misses or counted.false_accepts > allowed:
+        return dataclasses.replace(choice, evidence=evidence)
+    return dataclasses.replace(
+        choice, row=counted, evidence=dataclasses.replace(evidence, kept=True)
+    )
+
+
+def _order(row: SweepRow) -> tuple[float, ...]:
+    """Among equals the highest threshold: it leaves most room for sounds outside the streams."""
+    counts = row.counts
+    errors = row.misses + counts.others
+    return errors, row.misses, row.false_accepts, -row.config.threshold, counts.latency_ms
 
 
 @dataclass(frozen=True)
@@ -31,7 +117,7 @@ class Tuning:
 
     file: ModelFile
     tuning_set: TuningSet
-    rows: tuple[Row, ...]
+    rows: tuple[SweepRow, ...]
     choices: tuple[Choice, ...]
 
 
@@ -44,7 +130,10 @@ def tune(
     grid: Grid = DEFAULT_GRID,
     progress: Progress = iter,
 ) -> Tuning:
-    """Raises `MissingFileError` and `DataError` for streams that cannot be used."""
+    """Try every setting of ``grid`` on the streams and choose one for each target.
+
+    Raises `MissingFileError` and `DataError` for unusable streams.
+    """
     every = list(dict.fromkeys([*positives, *negatives]))
     config = file.manifest.detector
     streams = [
@@ -68,7 +157,10 @@ def tune(
 def operating_point(tuning_set: TuningSet, config: DetectorConfig) -> dict[str, Any]:
     """Figures of a setting on all streams, from the detector itself."""
     results = [
-        (stream, scored(_replayed(stream.posteriors, tuning_set, config), tuning_set.keywords))
+        (
+            stream,
+            score_stream(_replayed(stream.posteriors, tuning_set, config), tuning_set.keywords),
+        )
         for stream in tuning_set.streams
     ]
     positive = [result for stream, result in results if stream.positive]
@@ -85,11 +177,13 @@ def operating_point(tuning_set: TuningSet, config: DetectorConfig) -> dict[str, 
     }
 
 
-def _replayed(posteriors: Posteriors, tuning_set: TuningSet, config: DetectorConfig) -> Heard:
+def _replayed(
+    posteriors: Posteriors, tuning_set: TuningSet, config: DetectorConfig
+) -> StreamDetections:
     detector = Detector(tuning_set.labels, config, tuning_set.rate)
     pushed = (
         detector.push(int(sample), values)
         for sample, values in zip(posteriors.samples, posteriors.values, strict=True)
     )
     found: list[Detection] = [detection for detection in pushed if detection]
-    return Heard(posteriors.stream, posteriors.seconds, tuple(found))
+    return StreamDetections(posteriors.stream, posteriors.seconds, tuple(found))

@@ -67,7 +67,7 @@ def test_decay_of_a_room() -> None:
     found = [measure(distant(word(0.1, 0.3), s, -6, seed=1)).decay_ms for s in (0.3, 0.5, 0.8)]
     dry = measure(word()).decay_ms
     assert dry is not None
-    assert dry < 110  # the most that a fit over 80 ms can tell
+    assert dry < 110  # a fit over 80 ms reads no less
     for decay_s, value in zip((0.3, 0.5, 0.8), found, strict=True):
         assert value is not None
         assert 500 * decay_s < value < 1100 * decay_s

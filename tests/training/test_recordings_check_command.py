@@ -1,4 +1,4 @@
-"""The field test's command on files of all kinds."""
+"""The command of the recordings check on files of all kinds."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from kws_edge.audio.files import write_wav
 from training.evaluation.recordings.measures import NAMES
 
 
-def field_test(*arguments: object) -> "subprocess.CompletedProcess[str]":
+def check_recordings(*arguments: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "training", "evaluate", "recordings", *map(str, arguments)],
         capture_output=True,
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_a_verdict(folder: Path, tmp_path: Path) -> None:
-    result = field_test(folder, "--output", tmp_path / "out")
+    result = check_recordings(folder, "--output", tmp_path / "out")
     assert result.returncode == 0, result.stderr
     assert "of 5 clips in" in result.stdout
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
@@ -48,7 +48,7 @@ def test_the_command_writes_a_verdict(folder: Path, tmp_path: Path) -> None:
     assert verdict["model"] == "small-int8"
     assert {name for s in verdict["samples"] for name in s["measures"]} == set(NAMES)
     page = (tmp_path / "out" / "verdict.md").read_text()
-    assert page.startswith("# Field test: mine\n")
+    assert page.startswith("# Recordings check: mine\n")
     for picture in ("confusion.png", "measures.png"):
         assert (tmp_path / "out" / picture).read_bytes()[:4] == b"\x89PNG"
         assert picture in page
@@ -58,7 +58,7 @@ def test_a_bad_clip_is_reported_and_the_rest_done(folder: Path, tmp_path: Path) 
     (folder / "yes" / "bad.wav").write_text("not audio")
     with_nan = np.full(16000, np.nan, np.float32)
     soundfile.write(folder / "yes" / "nan.wav", with_nan, 16000, subtype="FLOAT")
-    result = field_test(folder, "--output", tmp_path / "out")
+    result = check_recordings(folder, "--output", tmp_path / "out")
     assert result.returncode == 65
     assert "bad.wav: not an audio file" in result.stderr
     assert "nan.wav: holds samples that are not numbers" in result.stderr
@@ -93,7 +93,7 @@ def test_faults_of_a_user(
     (tmp_path / "bad.json").write_text('{"data": "x", "clips": 3}')
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.chdir(tmp_path)
-    result = field_test(*arguments)
+    result = check_recordings(*arguments)
     assert result.returncode == code, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr

@@ -8,29 +8,28 @@ import pytest
 
 from kws_edge.model.manifest import Measurement
 from training.data.clips import Clip
-from training.evaluation.recordings.markdown import as_markdown
-from training.evaluation.recordings.measures import NAMES, TITLES, Measures
-from training.evaluation.recordings.reference import SHIPPED, load_reference
-from training.evaluation.recordings.rules import RULES
-from training.evaluation.recordings.samples import Sample
-from training.evaluation.recordings.verdict import judgement
+from training.evaluation.recordings.findings import RULES
+from training.evaluation.recordings.measures import NAMES, TITLES, ClipMeasures
+from training.evaluation.recordings.samples import BUNDLED_REFERENCE, Sample, load_reference
+from training.evaluation.recordings.verdict import make_verdict
+from training.evaluation.recordings.verdict_files import as_markdown
 
 LABELS = ("left", "no", "yes")
-REFERENCE = load_reference(SHIPPED)
+REFERENCE = load_reference(BUNDLED_REFERENCE)
 PUBLISHED = Measurement("accuracy", 0.93, 0.92, 0.94, 1000, "a test set")
-USUAL = Measures(1.0, -24.0, -65.0, 41.0, 0.0, 0.5, -16.0, -27.0, 0.0, 190.0)
+USUAL = ClipMeasures(1.0, -24.0, -65.0, 41.0, 0.0, 0.5, -16.0, -27.0, 0.0, 190.0)
 
 
 def sample(number: int, wrong: bool = False, label: str | None = None, **measures: Any) -> Sample:
-    """A usual clip, some of its measures replaced; a wrong one is heard as the next label."""
+    """A usual clip, some of its measures replaced; a wrong one is recognised as the next label."""
     label = label or LABELS[number % 3]
-    heard = LABELS[(LABELS.index(label) + 1) % 3] if wrong else label
+    predicted = LABELS[(LABELS.index(label) + 1) % 3] if wrong else label
     clip = Clip(Path(f"{label}/{number}.wav"), label, str(number))
-    return Sample(clip, Measures(**{**USUAL.__dict__, **measures}), heard, 0.9)
+    return Sample(clip, ClipMeasures(**{**USUAL.__dict__, **measures}), predicted, 0.9)
 
 
 def judge(samples: Sequence[Sample], published: Measurement | None = PUBLISHED) -> dict[str, Any]:
-    return judgement(samples, LABELS, REFERENCE, published)
+    return make_verdict(samples, LABELS, REFERENCE, published)
 
 
 def test_nothing_stands_out() -> None:
@@ -101,14 +100,16 @@ def test_one_word_fails_alone() -> None:
     samples = [sample(n, wrong=n < 7, label="yes" if n < 10 else "no") for n in range(40)]
     verdict = judge(samples)
     assert list(verdict["remedies"]) == ["word yes"]
-    assert '7 of 10 clips of "yes" are misheard, 7 of them as "left"' in str(verdict["remedies"])
+    assert '7 of 10 clips of "yes" are misrecognised, 7 of them as "left"' in str(
+        verdict["remedies"]
+    )
 
 
-def test_too_few_clips_to_tell_and_errors_that_nothing_explains() -> None:
+def test_too_few_clips_and_errors_that_nothing_explains() -> None:
     assert "6 clips are too few" in judge([sample(n, wrong=n < 2) for n in range(6)])["conclusion"]
     verdict = judge([sample(n, wrong=n % 2 == 0) for n in range(60)])
     assert "these are worse" in verdict["conclusion"]
-    assert "Nothing measured explains it" in verdict["conclusion"]
+    assert "No measure explains the errors" in verdict["conclusion"]
     assert verdict["remedies"] == {}
 
 

@@ -1,5 +1,5 @@
-"""The field test on real and synthetic voices, as they are and degraded: the right remedy and
-no other. Validation clips; the test set stays unread."""
+"""The recordings check on real and synthetic voices, as they are and degraded: it names
+the right remedy and no other. It uses validation clips; the test set stays unread."""
 
 import shutil
 import subprocess
@@ -17,8 +17,12 @@ from kws_edge.model.bundled import find_model
 from kws_edge.types import FloatArray
 from training.data.clips import Clip, scan
 from training.data.splits import split_clips
-from training.evaluation.recordings.reference import SHIPPED, load_reference, measure_reference
-from training.evaluation.recordings.verdict import field_test
+from training.evaluation.recordings.samples import (
+    BUNDLED_REFERENCE,
+    load_reference,
+    measure_reference,
+)
+from training.evaluation.recordings.verdict import check_recordings
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +64,7 @@ def judge(
         target = folder / clip.label / clip.path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         write_wav(target, degrade(samples, number), 16000)
-    return field_test(folder, find_model(model), load_reference(SHIPPED))
+    return check_recordings(folder, find_model(model), load_reference(BUNDLED_REFERENCE))
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("noisy")])
@@ -100,12 +104,12 @@ def test_words_in_the_wrong_folder(clips: Clips, tmp_path: Path) -> None:
     assert 'of them as "stop"' in verdict["remedies"]["word go"]
 
 
-def test_the_reference_that_ships_can_be_measured_again(recordings: Path) -> None:
+def test_the_bundled_reference_can_be_measured_again(recordings: Path) -> None:
     measured = measure_reference(recordings / "mini_speech_commands")
-    shipped = load_reference(SHIPPED)
-    assert (measured.data, measured.clips) == (shipped.data, shipped.clips)
+    bundled = load_reference(BUNDLED_REFERENCE)
+    assert (measured.data, measured.clips) == (bundled.data, bundled.clips)
     for name, values in measured.percentiles.items():
-        assert np.allclose(values, shipped.percentiles[name], rtol=1e-3, atol=1e-4), name
+        assert np.allclose(values, bundled.percentiles[name], rtol=1e-3, atol=1e-4), name
 
 
 @pytest.fixture(scope="module")

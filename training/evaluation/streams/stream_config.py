@@ -1,4 +1,4 @@
-"""What a test stream is made of, read from YAML (training/configs/streams/)."""
+"""The description of a test stream, read from YAML (training/configs/streams/)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,11 +7,11 @@ from kws_edge.errors import ValidationErrors
 
 
 @dataclass(frozen=True)
-class ClipsConfig:
+class ClipSourceConfig:
     """Clips of ``folder/<label>/``, ``folder`` being below the data folder.
 
-    ``part`` of the official split; ``labels``: these alone, none means all that are there.
-    ``count`` clips of all of them are drawn, none twice; 0 takes each of them.
+    ``part`` of the official split; ``labels``: only these, or all if empty. The stream takes
+    ``count`` random clips of them, none twice; 0 takes each clip once.
     """
 
     folder: str
@@ -27,7 +27,7 @@ class ClipsConfig:
 @dataclass(frozen=True)
 class SpeechConfig:
     """``count`` excerpts of ``seconds`` each from the recordings in ``folder`` (below the data
-    folder), which hold no keyword; in the label track they are ``_speech_``."""
+    folder), which contain no keyword. Their label is ``_speech_``."""
 
     folder: str
     count: int
@@ -47,8 +47,8 @@ class SpeechConfig:
 class NoiseConfig:
     """Recordings of noise in ``folder`` (below the data folder) behind the whole stream.
 
-    Every scene has one excerpt, at one of ``snr_db`` below the level at which words are spoken
-    in it; a share of ``quiet`` (0 to 1) of the scenes has none.
+    Every scene has one excerpt, at one of ``snr_db`` below the speech level of that scene; a
+    share of ``quiet`` (0 to 1) of the scenes has none.
     """
 
     folder: str
@@ -67,22 +67,22 @@ class NoiseConfig:
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """A stream; without more than ``clips`` they stand back to back as they were recorded.
+    """A stream. With ``clips`` alone, these follow each other as they were recorded.
 
-    - ``margin_ms``: clips are cut to their speech with so much on either side, and faded in
-      and out; without it each is a whole second.
+    - ``margin_ms``: clips are cut to their speech with this margin on either side, and faded
+      in and out; without it each clip is a whole second.
     - ``gap_seconds``: least and most between two clips; a share of ``back_to_back`` (0 to 1)
-      of the gaps is 0 all the same.
-    - ``speech_dbfs``: least and most level of the speech, one level a scene; without it as
-      recorded.
-    - ``scene_seconds``: how long level and noise stay as they are.
-    - ``floor_dbfs``: level of white noise behind all of it; without it digital silence.
-    - ``least_seconds``: the stream goes on so long, without words.
+      of the gaps is 0.
+    - ``speech_dbfs``: least and most level of the speech, one level per scene; without it the
+      level stays as recorded.
+    - ``scene_seconds``: how long speech level and noise stay the same.
+    - ``floor_dbfs``: level of white noise in the whole stream; without it digital silence.
+    - ``least_seconds``: the least length; the end is without words if needed.
     """
 
     name: str
     seed: int = 0
-    clips: tuple[ClipsConfig, ...] = ()
+    clips: tuple[ClipSourceConfig, ...] = ()
     speech: tuple[SpeechConfig, ...] = ()
     noise: NoiseConfig | None = None
     margin_ms: float | None = None
@@ -113,7 +113,9 @@ class StreamConfig:
         if self.scene_seconds <= 0:
             faults.append(f"scene_seconds: {self.scene_seconds} is not above 0")
         if not (self.clips or self.speech or self.least_seconds > 0):
-            faults.append("clips: expected clips, speech or least_seconds: else it is empty")
+            faults.append(
+                "clips: expected clips, speech or least_seconds; the stream is empty without them"
+            )
         if self.noise and self.speech_dbfs is None:
             faults.append("speech_dbfs: missing, the noise is measured against it")
         if faults:

@@ -1,4 +1,4 @@
-"""How good a model file is: recordings through the runtime's own code."""
+"""A model file on clips: the report, its files, and reports read back."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.detection.detector import is_keyword
+from kws_edge.errors import DataError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
@@ -35,8 +36,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Accuracy with its 95 % interval, confusion, latency and size, ready for JSON.
 
-    ``data`` says in words what the clips are. Clips of labels that the model does not have
-    are other words, and do not count for accuracy. 1 KB is 1024 bytes.
+    ``data`` describes the clips for readers. Clips with labels that the model does not have are
+    other words and do not count for accuracy. 1 KB is 1024 bytes.
     """
     file = read_model(model)
     classifier, manifest = Classifier(file), file.manifest
@@ -46,18 +47,13 @@ def evaluate(
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
     confusion = confusion_of(found[known], np.array(targets))
-    correct, count = int(np.trace(confusion)), int(confusion.sum())
-    lower, upper = wilson_interval(correct, count)
     latency = measure(classifier, repetitions)
     return {
         "model": manifest.name,
         "run_id": manifest.run_id,
         "git_commit": manifest.git_commit,
         "data": data,
-        "clips": count,
-        "accuracy": correct / count,
-        "accuracy_lower": lower,
-        "accuracy_upper": upper,
+        **_accuracy(confusion),
         "labels": list(manifest.labels),
         "confusion": confusion.tolist(),
         **rejection(manifest, spoken, found),
@@ -72,19 +68,30 @@ def evaluate(
 
 
 def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:
-    """``[labels, labels]``: rows are what was spoken, columns what was heard."""
+    """``[labels, labels]``: rows are what was spoken, columns what the model predicted."""
     labels = posteriors.shape[1]
     confusion = np.zeros((labels, labels), np.int64)
     np.add.at(confusion, (targets, posteriors.argmax(axis=1)), 1)
     return confusion
 
 
-def rejection(manifest: Manifest, spoken: Sequence[str], posteriors: FloatArray) -> dict[str, Any]:
-    """For a model that has labels that are no words.
+def _accuracy(confusion: Counts) -> dict[str, Any]:
+    correct, count = int(np.trace(confusion)), int(confusion.sum())
+    lower, upper = wilson_interval(correct, count)
+    return {
+        "clips": count,
+        "accuracy": correct / count,
+        "accuracy_lower": lower,
+        "accuracy_upper": upper,
+    }
 
-    ``words_alone``: accuracy on clips of words, the most likely of the words alone: what a
-    model of a closed set is measured by. ``fired``, for each label that is no word of the
-    model: clips in which a word reaches the detector's threshold.
+
+def rejection(manifest: Manifest, spoken: Sequence[str], posteriors: FloatArray) -> dict[str, Any]:
+    """Figures of a model with labels that are no words; empty for other models.
+
+    ``words_alone``: accuracy on clips of words when only the words may be predicted, as for a
+    model of a closed set. ``false_accept_rate``: for each label that is no word of the model,
+    the share of clips in which a word reaches the detector's threshold.
     """
     is_word = [is_keyword(label) for label in manifest.labels]
     if all(is_word):
@@ -99,7 +106,9 @@ def rejection(manifest: Manifest, spoken: Sequence[str], posteriors: FloatArray)
     others = sorted(set(spoken) - set(keywords))
     return {
         "words_alone": _share(right[of_word]),
-        "fired": {label: _share(reached[np.array(spoken) == label]) for label in others},
+        "false_accept_rate": {
+            label: _share(reached[np.array(spoken) == label]) for label in others
+        },
     }
 
 
@@ -112,7 +121,7 @@ def _share(hits: npt.NDArray[np.bool_]) -> dict[str, float]:
 
 def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
     """``<model>.json``, ``<model>-confusion.csv`` and ``.png`` below ``folder``."""
-    from training.report.figures import draw_confusion
+    from training.plots import draw_confusion
 
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / result["model"]
@@ -130,3 +139,28 @@ def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
     title = f"{result['model']}: {result['accuracy']:.1%} of {result['clips']} clips"
     draw_confusion(np.array(result["confusion"]), result["labels"], title, picture)
     return [report, table, picture]
+
+
+def posteriors_of(classifier: Classifier, features: FloatArray) -> FloatArray:
+    """``[clips, labels]`` of ``features [clips, frames, width]``, one clip at a time."""
+    return np.stack([classifier(window) for window in features])
+
+
+def read_report(path: Path, command: str, manifest: Manifest) -> dict[str, Any]:
+    """The report that ``command`` wrote about this model.
+
+    Raises `MissingFileError`, and `DataError` for another model's report or other content.
+    """
+    try:
+        report: dict[str, Any] = json.loads(path.read_text())
+        described = (report["model"], report["run_id"])
+    except OSError as error:
+        raise MissingFileError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a report of '{command}' ({error!r})") from error
+    if described != (manifest.name, manifest.run_id):
+        raise DataError(
+            f"{path}: is about {described[0]} (run {described[1]}), not about {manifest.name}"
+            f" (run {manifest.run_id})"
+        )
+    return report

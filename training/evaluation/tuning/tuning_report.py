@@ -1,23 +1,29 @@
-"""The files of a tuning: settings for a release, figures, the curve and its picture."""
+"""The files of a tuning: settings for a release, figures, the DET curve and its picture."""
 
 import csv
 import dataclasses
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import yaml
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from kws_edge.config.schema import parse
 from kws_edge.detection.config import DetectorConfig
 from kws_edge.model.interpreter import interpreter_name
-from training.evaluation.tuning.card import TUNING
-from training.evaluation.tuning.choose import Choice
-from training.evaluation.tuning.det_curve import draw_det
+from training.evaluation.card_sections import TUNING_REPORT
 from training.evaluation.tuning.per_keyword_thresholds import FEWEST
-from training.evaluation.tuning.sweep import TUNED, Row
-from training.evaluation.tuning.tune import Tuning, operating_point
+from training.evaluation.tuning.sweep import TUNED, SweepRow
+from training.evaluation.tuning.tune import Choice, Tuning, operating_point
 from training.stats import poisson_interval, wilson_interval
+
+COLOURS = {"default": "#d55e00", "quiet": "#0072b2", "eager": "#007a5a"}  # Okabe and Ito
+
 
 COLUMNS = (
     *TUNED,
@@ -36,11 +42,11 @@ COLUMNS = (
 
 
 def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
-    """``detector.yaml``, ``tuning.json``, ``det.csv`` and ``det.svg`` in ``folder``; a
-    line about each operating point."""
+    """``detector.yaml``, ``tuning.json``, ``det.csv`` and ``det.svg`` in ``folder``; returns
+    a line about each operating point."""
     folder.mkdir(parents=True, exist_ok=True)
     report = as_report(tuning)
-    (folder / TUNING).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    (folder / TUNING_REPORT).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
     default, *presets = tuning.choices
     document = {
         "detector": dataclasses.asdict(default.row.config),
@@ -55,7 +61,7 @@ def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
 
 
 def as_report(tuning: Tuning) -> dict[str, Any]:
-    """Ready for JSON: which model on which streams, and each operating point."""
+    """The report for JSON: the model, the streams, and each operating point."""
     manifest, tuning_set = tuning.file.manifest, tuning.tuning_set
     return {
         "model": manifest.name,
@@ -88,21 +94,21 @@ def _point(tuning: Tuning, choice: Choice) -> dict[str, Any]:
 
 
 def _by_word(choice: Choice) -> dict[str, Any]:
-    """Why keywords have thresholds of their own, or have not."""
+    """Why keywords have separate thresholds, or one in common."""
     if choice.evidence is None:
         return {"kept": False, "why": "the target asks for a margin, not for a fit"}
     found = choice.evidence
     if not found.carrying:
         why = f"no word has {FEWEST} utterances and {FEWEST} false accepts behind it"
     elif found.kept:
-        why = "on halves that were not fitted they miss fewer words at no more false accepts"
+        why = "on held-out halves they miss fewer words at no more false accepts"
     else:
-        why = "on halves that were not fitted, or on all, one common threshold is as good"
+        why = "on held-out halves, or on all streams, one common threshold is as good"
     return {"why": why, **dataclasses.asdict(found)}
 
 
 def line(name: str, point: dict[str, Any]) -> str:
-    """An operating point with its target, for people."""
+    """One line of text about an operating point and its target."""
     target, detector = point["target"]["false_accepts_per_hour"], point["detector"]
     short = point["hours"] < point["hours_needed"]
     shortfall = f"; too short to show it: that takes {point['hours_needed']:g} h" if short else ""
@@ -125,7 +131,7 @@ def _write_curve(tuning: Tuning, path: Path) -> None:
         writer.writerows(_columns(row, spoken, hours) for row in tuning.rows)
 
 
-def _columns(row: Row, spoken: int, hours: float) -> list[float | int | str]:
+def _columns(row: SweepRow, spoken: int, hours: float) -> list[float | int | str]:
     config, counts = row.config, row.counts
     rejects = (row.misses / spoken, *wilson_interval(row.misses, spoken))
     false = (row.false_accepts, *poisson_interval(row.false_accepts))
@@ -139,3 +145,83 @@ def _columns(row: Row, spoken: int, hours: float) -> list[float | int | str]:
         counts.others,
         round(counts.latency_ms, 1) if row.misses < spoken else "",
     ]
+
+
+# the same figures give the same bytes, and a page's own fonts draw the texts
+STYLE: Any = {"svg.hashsalt": "kws-edge", "svg.fonttype": "none", "font.size": 9}
+
+
+def draw_det(tuning: Tuning, points: dict[str, Any]) -> bytes:
+    """An SVG: a line for each smoothing time at the default's other times, over the thresholds,
+    and the operating points with their 95 % intervals.
+
+    The axis of false accepts is logarithmic, with a linear part at 0. A setting without a miss
+    is drawn as half a miss.
+    """
+    spoken, hours = int(tuning.tuning_set.spoken.sum()), tuning.tuning_set.hours
+    chosen = tuning.choices[0].row.config
+    rows = [
+        row
+        for row in tuning.rows
+        if (row.config.refractory_ms, row.config.repeat_ms)
+        == (chosen.refractory_ms, chosen.repeat_ms)
+    ]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4.8), layout="constrained")
+        axes = figure.add_subplot()
+        _draw_lines(axes, rows, spoken, hours)
+        for name, point in points.items():
+            _draw_point(axes, name, point, 50 / spoken)
+        axes.set_xscale("symlog", linthresh=1 / hours, linscale=0.4)
+        axes.set_xlim(left=-0.15 / hours)
+        axes.set_yscale("log")
+        axes.set_ylim(35 / spoken, 105)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel("false accepts per hour")
+        axes.set_ylabel("false reject rate (%)")
+        axes.grid(alpha=0.3)
+        repeat = "" if chosen.repeat_ms == "off" else f", repeat {chosen.repeat_ms:g} ms"
+        axes.set_title(
+            f"{tuning.file.manifest.name}: {spoken} keywords, {hours:.2f} h of negatives;"
+            f" refractory {chosen.refractory_ms:g} ms{repeat}",
+            fontsize=9,
+        )
+        axes.legend(title="operating point, or smoothing of a line", fontsize=8, title_fontsize=8)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="svg", metadata={"Date": None})
+    return picture.getvalue()
+
+
+def _draw_lines(axes: Axes, rows: Sequence[SweepRow], spoken: int, hours: float) -> None:
+    times = sorted({row.config.smoothing_ms for row in rows})
+    for number, time in enumerate(times):
+        same = [row for row in rows if row.config.smoothing_ms == time]
+        axes.plot(
+            [row.false_accepts / hours for row in same],
+            [100 * max(row.misses, 0.5) / spoken for row in same],
+            color=str(0.8 - 0.6 * number / max(1, len(times) - 1)),  # the longer the darker
+            label=f"{time:g} ms",
+        )
+
+
+def _draw_point(axes: Axes, name: str, point: dict[str, Any], least: float) -> None:
+    """``least``: the lowest false reject rate on the axis, in percent."""
+    rate, rejected = point["false_accepts_per_hour"], 100 * (1 - point["recall"])
+    axes.errorbar(
+        [rate],
+        [max(rejected, least)],
+        xerr=[
+            [rate - point["false_accepts_per_hour_lower"]],
+            [point["false_accepts_per_hour_upper"] - rate],
+        ],
+        yerr=[
+            [max(rejected, least) - max(100 * (1 - point["recall_upper"]), least)],
+            [100 * (1 - point["recall_lower"]) - max(rejected, least)],
+        ],
+        fmt="o",
+        color=COLOURS.get(name, "black"),
+        capsize=3,
+        label=name,
+        zorder=3 if name == "default" else 2,
+    )

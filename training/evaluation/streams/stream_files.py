@@ -1,4 +1,4 @@
-"""Streams on disk: a sound file, and beside it the label track of what is spoken in it."""
+"""Streams on disk: a sound file, and beside it the label track with its words and times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,14 @@ from kws_edge.audio.files import write_wav
 from kws_edge.detection.scoring import SpokenWord, read_label_track
 from kws_edge.errors import DataError, MissingFileError
 from training.data.augmentation import RATE
-from training.evaluation.streams.compose import Stream
-from training.evaluation.streams.pieces import recordings
+from training.evaluation.streams.compose import Stream, recordings
 
 LABEL_SUFFIXES = (".labels.txt", ".txt")
 
 
 @dataclass(frozen=True)
 class StreamFile:
-    """A sound file; ``words`` is None where there is no label track: no keyword is spoken."""
+    """A sound file; ``words`` is None without a label track: it contains no keyword."""
 
     path: Path
     words: tuple[SpokenWord, ...] | None
@@ -27,7 +26,7 @@ class StreamFile:
 
 
 def write_stream(stream: Stream, name: str, folder: Path) -> Path:
-    """``<name>.wav`` (16-bit PCM) and the label track ``<name>.labels.txt``; the former."""
+    """Write ``<name>.wav`` (16-bit PCM) and ``<name>.labels.txt``; returns the WAV file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.wav"
     write_wav(path, stream.samples, RATE)
@@ -37,7 +36,7 @@ def write_stream(stream: Stream, name: str, folder: Path) -> Path:
 
 
 def find_streams(paths: Sequence[Path], *, labelled: bool = False) -> list[StreamFile]:
-    """The streams in files and folders of files, with their label tracks where there are any.
+    """The streams in files and folders of files, with their label tracks if they have any.
 
     ``labelled``: each must have one. Raises `MissingFileError` and `DataError`.
     """
