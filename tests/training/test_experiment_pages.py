@@ -312,7 +312,7 @@ def ablation_statements(study: Study) -> Iterator[str]:
     yield f"({base[0]['clips.validation.keywords']} clips of the words)"
     yield f"means over {min(seeds)} to {max(seeds)} seeds"
     for metric, title in metrics.items():
-        unit = " points" * (title == "fired on others")  # the last of the list
+        unit = " points" * (title == "false accepts on others")  # the last of the list
         yield f"{100 * study.noise(metric).sd:.2f}{unit} ({title})"
     row = base[0].rows[0]
     yield f"{row['time_interpreter']}, one thread, {row['time_machine']}"

@@ -172,7 +172,7 @@ class SearchPlan:
 
     def _complete(self) -> int:
         found = [t for t in self._trials() if t.state == TrialState.COMPLETE]
-        # every point of a grid counts, whoever ran it; a search counts its own proposals
+        # every point of a grid counts, whichever plan ran it; a search counts its own proposals
         return sum(_own(trial) or self._search.sampler == "grid" for trial in found)
 
     def _exhausted(self) -> bool:

@@ -1,7 +1,7 @@
 """How long a decision takes with each of several models, all of them in turn.
 
 It runs in a process of its own, so that no library has started threads before the environment
-tells it to use one.
+limits it to one.
 """
 
 import multiprocessing

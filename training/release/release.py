@@ -153,12 +153,10 @@ def release(
         points = load_operating_points(evidence.tuning / "detector.yaml")
     points = points or OperatingPoints(file.manifest.detector, file.manifest.presets)
     streams = [_stream_report(path, file.manifest, points) for path in evidence.streams]
-    figures = [m for result in results for m in _measurements(result)]
-    figures += [m for report in streams for m in stream_measurements(report)]
     manifest = dataclasses.replace(
         file.manifest,
         name=name,
-        metrics=tuple(figures),
+        metrics=_figures(results, streams),
         attribution=attribution or file.manifest.attribution,
         detector=points.detector,
         presets=points.presets,
@@ -172,6 +170,15 @@ def release(
     write_atomically(path, packed)
     path.with_name(CARD).write_text(card(manifest, len(packed), results, sections, text))
     return path
+
+
+def _figures(
+    results: list[dict[str, Any]], streams: list[dict[str, Any]]
+) -> tuple[Measurement, ...]:
+    return (
+        *(figure for result in results for figure in _measurements(result)),
+        *(figure for report in streams for figure in stream_measurements(report)),
+    )
 
 
 def with_operating_points(model: Path, points: OperatingPoints, output: Path) -> Path:
