@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib", reason="needs the extra 'training'")
 
 from training.experiments import summarise
 from training.experiments.compare import Difference, compare, compare_means
-from training.experiments.study import Study, TrialRun, load_studies
+from training.experiments.results import Study, TrialRun, load_studies
 from training.report.page import MARKED, all_tables, write_report
 from training.report.wording import configuration, gained, p_value, percent, points, scored
 
@@ -47,6 +47,16 @@ def studies() -> list[Study]:
 @pytest.fixture(scope="module")
 def prose() -> str:
     return MARKED.sub("", (LAB / "README.md").read_text())
+
+
+def rivals_of(study: Study, best: TrialRun) -> list[TrialRun]:
+    """The configurations from which ``best`` does not differ by more than the noise."""
+    noise, score = study.noise(), study.score(best)
+    return [
+        run
+        for run in study.configurations()
+        if run.key != best.key and not compare(score, [study.score(run)], noise).clear
+    ]
 
 
 def says(study: Study, run: TrialRun) -> str:
@@ -79,7 +89,7 @@ def highest(study: Study) -> Iterator[str]:
     yield f"**{scored(score)}** of the {score.count} validation clips"
     yield says(study, winner)
     yield f"**{scored(test)}** of {test.count} clips"
-    others, rivals = len(study.configurations()) - 1, summarise.rivals(study, winner)
+    others, rivals = len(study.configurations()) - 1, rivals_of(study, winner)
     kinds = [run.group.removeprefix("course_") for run in rivals]
     yield f"the best of {others + 1} configurations"
     lowest = percent(min(study.score(run).value for run in rivals))

@@ -16,7 +16,7 @@ class TrainingCommands(LazyGroup):
         "data": "training.cli.data",
         "train": "training.cli.train:train_command",
         "adapt": "training.cli.train:adapt",
-        "export": "training.cli.export",
+        "export": "training.cli.train:export_command",
         "evaluate": "training.cli.evaluate",
         "tune": "training.cli.tune",
         "release": "training.cli.release:release_command",

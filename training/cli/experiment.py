@@ -65,9 +65,9 @@ def run(
     their reason.
     """
     from training.experiments.executors import DataFolders
+    from training.experiments.results import load_experiment
     from training.experiments.runner import Request
     from training.experiments.runner import run as run_experiment
-    from training.experiments.study import load_experiment
 
     name = load_experiment(config)[0].name
     request = Request(
@@ -166,7 +166,7 @@ def report(study: Path, output: Path | None) -> None:
     Pages (.md) in OUTPUT keep their prose: only what stands between ``<!-- table: NAME -->`` and
     ``<!-- end -->`` is replaced. Without a README.md one with all tables is begun.
     """
-    from training.experiments.study import load_studies
+    from training.experiments.results import load_studies
     from training.report.page import write_report
 
     for path in write_report(load_studies(study), output or study):

@@ -25,11 +25,9 @@ from training.data.material import find_recordings
 from training.evaluation.clip_report import posteriors_of
 from training.experiments.executors import DataFolders, Job
 from training.experiments.experiment import Trial
-from training.experiments.results import Cell, ResultRow, Results, hexadecimal, now
-from training.experiments.study import load_experiment
+from training.experiments.results import Cell, ResultRow, Results, hexadecimal, load_experiment, now
 from training.experiments.timing import Turns, measure_in_turn
-from training.train.provenance import git_commit
-from training.train.run import CALIBRATION, Run, load_run
+from training.train.run import CALIBRATION, Run, git_commit, load_run
 
 Say = Callable[[str], None]
 LARGEST = re.compile(r"difference (?P<difference>\S+), .*\((?P<interpreter>[^()]*)\)")

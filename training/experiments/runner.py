@@ -39,10 +39,8 @@ from training.experiments.experiment import (
     resolved,
 )
 from training.experiments.optuna_plan import GivenPlan, Plan, SearchPlan, Tally
-from training.experiments.results import Cell, ResultRow, Results, now, row_of
-from training.experiments.study import load_experiment
-from training.train.provenance import git_commit
-from training.train.run import WEIGHTS, TrainingResult, write_run_files
+from training.experiments.results import Cell, ResultRow, Results, load_experiment, now, row_of
+from training.train.run import WEIGHTS, TrainingResult, git_commit, write_run_files
 
 Say = Callable[[str], None]
 

@@ -15,8 +15,7 @@ from training.experiments.compare import (
     compare_means,
 )
 from training.experiments.experiment import Variant
-from training.experiments.results import ResultRow
-from training.experiments.study import Study, TrialRun, model_score
+from training.experiments.results import ResultRow, Study, TrialRun, model_score
 
 T = TypeVar("T")
 
@@ -64,16 +63,6 @@ def test_difference(run: TrialRun, base: Sequence[TrialRun], noise: SeedNoise) -
     """
     test, tests = run.test(), [known for other in base if (known := other.test())]
     return compare(test, tests, noise) if test and len(tests) == len(base) else None
-
-
-def rivals(study: Study, best: TrialRun) -> list[TrialRun]:
-    """The configurations from which ``best`` does not differ by more than the noise."""
-    noise, score = study.noise(), study.score(best)
-    return [
-        run
-        for run in study.configurations()
-        if run.key != best.key and not compare(score, [study.score(run)], noise).clear
-    ]
 
 
 @dataclass(frozen=True)

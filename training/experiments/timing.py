@@ -18,7 +18,7 @@ from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.probe import probe_signal
-from training.train.provenance import machine
+from training.train.run import machine
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Decide = Callable[[], tuple[float, float]]  # ms of the features and of the network

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.experiments import summarise
 from training.experiments.experiment import BASE
-from training.experiments.study import Study, TrialRun
+from training.experiments.results import Study, TrialRun
 from training.experiments.summarise import FactorEffect, Model
 from training.plots import figure, save
 from training.report.tables import network_alone

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from training.experiments import summarise
 from training.experiments.compare import Difference
 from training.experiments.experiment import BASE, MIN_FFT, Group
-from training.experiments.study import Study, TrialRun
+from training.experiments.results import Study, TrialRun
 from training.report.wording import (
     configuration,
     gained,

@@ -2,8 +2,7 @@
 
 from training.experiments.compare import Difference, TrialScore
 from training.experiments.experiment import Experiment
-from training.experiments.results import ResultRow
-from training.experiments.study import TrialRun
+from training.experiments.results import ResultRow, TrialRun
 
 QUANTIZATION = {"dynamic": "dynamic range"}
 # How a page names a setting, and its unit; others are named as in the configuration.

@@ -20,13 +20,14 @@ from training.data.material import find_recordings
 from training.data.prepare import TrainingData, prepare
 from training.networks.build import network, uncompiled
 from training.networks.cost import multiply_accumulates
-from training.train.provenance import git_commit, library_versions
 from training.train.run import (
     CALIBRATION,
     WEIGHTS,
     History,
     Run,
     TrainingResult,
+    git_commit,
+    library_versions,
     load_run,
     new_folder,
     partial_folder,
