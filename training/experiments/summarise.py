@@ -40,7 +40,7 @@ def gains(study: Study) -> list[Gain]:
     for group in study.groups:
         runs, base = study.configurations(group.name), study.base(group.name)
         if base and len(runs) > 1:
-            best = max(runs, key=lambda run: _mean(study, study.seeds(run)))
+            best = max(runs, key=lambda run: mean_score(study, study.seeds(run)))
             seeds, scores = study.seeds(best), [study.score(run) for run in base]
             validation = (
                 compare(study.score(best), scores, noise, len(runs))
@@ -52,7 +52,8 @@ def gains(study: Study) -> list[Gain]:
     return found
 
 
-def _mean(study: Study, runs: Sequence[TrialRun]) -> float:
+def mean_score(study: Study, runs: Sequence[TrialRun]) -> float:
+    """By the experiment's objective."""
     return sum(study.score(run).value for run in runs) / len(runs)
 
 

@@ -70,19 +70,15 @@ def gains(study: Study) -> Table:
         rows.append(
             (
                 title(study, gain.group),
-                percent(_mean(study, gain.base)),
+                percent(summarise.mean_score(study, gain.base)),
                 configuration(study.experiment, gain.best),
-                percent(_mean(study, gain.seeds)),
+                percent(summarise.mean_score(study, gain.seeds)),
                 gained(gain.validation),
                 gained(gain.test) if gain.test else "",
                 verdict(gain.validation),
             )
         )
     return Table(header, rows)
-
-
-def _mean(study: Study, runs: Sequence[TrialRun]) -> float:
-    return sum(study.score(run).value for run in runs) / len(runs)
 
 
 def ranking(study: Study) -> Table:
