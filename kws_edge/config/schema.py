@@ -75,6 +75,7 @@ def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object
     try:
         return cls(**arguments)
     except ValidationErrors as error:
+        # not _join: it shortens long keys, and a fault may be a sentence
         faults.extend(f"{path}.{fault}" if path else fault for fault in error.faults)
         return None
 

@@ -256,7 +256,7 @@ def test_export_evaluate_release_and_listen(
 
     wrong = training("release", models[0], reports / "tones-int8.json", fails=True)
     assert wrong.returncode == 65
-    assert "is of tones-int8" in wrong.stderr
+    assert "is about tones-int8" in wrong.stderr
 
     stream = tmp_path / "stream.wav"
     parts = [tone(PITCHES[label], 1.0, 99) for label in ("low", "high", "middle")]

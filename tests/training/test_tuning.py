@@ -128,7 +128,7 @@ def test_released_with_presets_and_listened_with(
     assert counts["quiet"] < counts["eager"]
     again = training("release", path, "--tuning", folder / "tuned", "--output", tmp_path)
     assert again.returncode == 65
-    assert "is of mfcc-int8 (run" in again.stderr
+    assert "is about mfcc-int8 (run" in again.stderr
 
 
 def test_what_it_made_of_streams_goes_into_card_and_manifest(

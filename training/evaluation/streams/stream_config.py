@@ -114,7 +114,7 @@ class StreamConfig:
             faults.append(f"scene_seconds: {self.scene_seconds} is not above 0")
         if not (self.clips or self.speech or self.least_seconds > 0):
             faults.append(
-                "clips: expected clips, speech or least_seconds; the stream is empty without them"
+                "clips: expected clips, speech or least_seconds: without them the stream is empty"
             )
         if self.noise and self.speech_dbfs is None:
             faults.append("speech_dbfs: missing, the noise is measured against it")
