@@ -28,14 +28,14 @@ method_option = click.option(
     show_default=True,
     help="By the official speaker hash, by given lists, or at random.",
 )
-seed_option = click.option("--seed", default=0, show_default=True, help="Of a random split.")
+seed_option = click.option("--seed", default=0, show_default=True, help="Seed of a random split.")
 without_option = click.option(
     "--word",
     "words",
     multiple=True,
     default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
     show_default=True,
-    help="A word that must not occur in it; may be repeated.",
+    help="A word that the speech must not contain; may be repeated.",
 )
 
 
@@ -47,8 +47,10 @@ def command() -> None:
 @command.command()
 @click.argument("folder", type=PATH, default=Path("data"))
 @click.option("--archive", type=PATH, help="The zip, if you have it already.")
-@click.option("--url", default=fetching.URL, show_default=True)
-@click.option("--sha256", default=fetching.SHA256, help="Of the zip; empty for none.")
+@click.option("--url", default=fetching.URL, show_default=True, help="Address of the zip.")
+@click.option(
+    "--sha256", default=fetching.SHA256, help="SHA-256 of the zip; empty to skip the check."
+)
 def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
     """Get Mini Speech Commands (174 MB) into FOLDER/mini_speech_commands.
 
@@ -131,17 +133,29 @@ def check(
 
 @command.command()
 @click.argument("output", type=PATH, default=Path("data/speech"))
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=40, show_default=True)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=40,
+    show_default=True,
+    help="Length of all recordings together.",
+)
 @click.option(
     "--word",
     "words",
     multiple=True,
     default=MINI_SPEECH_COMMANDS,
     show_default=True,
-    help="A word that must not occur in it; may be repeated.",
+    help="A word that the speech must not contain; may be repeated.",
 )
-@click.option("--dictionary", type=PATH, default=synthesis.DICTIONARY, show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--dictionary",
+    type=PATH,
+    default=synthesis.DICTIONARY,
+    show_default=True,
+    help="List of words to draw from, one a line.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of texts and voices.")
 @click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
 def synthesize(
     output: Path,
@@ -160,9 +174,9 @@ def synthesize(
 @click.argument("output", type=PATH)
 @click.argument("words", nargs=-1, required=True)
 @click.option(
-    "--count", type=click.IntRange(1), default=100, show_default=True, help="Of each word."
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Takes of each word."
 )
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of texts and voices.")
 @click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
 def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Part | None) -> None:
     """Let espeak-ng's and flite's voices say WORDS, into OUTPUT/<word>/."""
@@ -179,14 +193,14 @@ def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Par
     type=PATH,
     default=Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"),
     show_default=True,
-    help="What they say.",
+    help="Texts of the prompts.",
 )
 @click.option(
     "--least-seconds",
     type=click.FloatRange(0),
     default=0,
     show_default=True,
-    help="Leave out what is shorter.",
+    help="Leave out shorter recordings.",
 )
 def prompts(
     output: Path,
@@ -210,7 +224,7 @@ def prompts(
     "--archive", type=PATH, default=ARCHIVE, show_default=True, help="The game's one file."
 )
 @without_option
-@click.option("--seed", default=0, show_default=True, help="Of the upper bands.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the added upper bands.")
 def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
     """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
     Queen, a game that Debian has."""
@@ -223,7 +237,13 @@ def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> 
 @command.command()
 @click.argument("configs", nargs=-1, required=True, type=PATH)
 @root_option
-@click.option("--output", type=PATH, default=Path("streams"), show_default=True)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("streams"),
+    show_default=True,
+    help="Folder for the streams.",
+)
 def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     """Compose the streams that CONFIGS (YAML) describe.
 
@@ -249,8 +269,16 @@ def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
 @command.command()
 @click.argument("config", type=PATH)
 @root_option
-@click.option("--output", type=PATH, default=Path("preview"), show_default=True)
-@click.option("--count", type=click.IntRange(1, 400), default=32, show_default=True)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("preview"),
+    show_default=True,
+    help="Folder for the windows.",
+)
+@click.option(
+    "--count", type=click.IntRange(1, 400), default=32, show_default=True, help="Number of windows."
+)
 def preview(config: Path, data: Path, output: Path, count: int) -> None:
     """Write training windows of CONFIG (YAML), made of validation clips, as WAV files and one
     picture."""

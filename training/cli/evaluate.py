@@ -39,7 +39,7 @@ def command() -> None:
     type=click.Choice(["official", "lists"]),
     default="official",
     show_default=True,
-    help="How --part is found.",
+    help="How the clips are divided into parts.",
 )
 @split_lists_option
 @click.option(
@@ -58,14 +58,14 @@ def command() -> None:
     type=click.IntRange(min=10),
     default=200,
     show_default=True,
-    help="Of each latency.",
+    help="Repetitions of each latency measurement.",
 )
 @click.option(
     "--output",
     type=PATH,
     default=Path("evaluations"),
     show_default=True,
-    help="Where the reports go.",
+    help="Folder for the reports.",
 )
 def clips(
     models: tuple[Path, ...],
@@ -126,7 +126,13 @@ def _rejection(result: dict[str, Any]) -> str:
 @click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
 @click.option("--name", help="Name of the report.  [default: that of the first stream]")
 @click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
-@click.option("--output", type=PATH, default=Path("evaluations"), show_default=True)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("evaluations"),
+    show_default=True,
+    help="Folder for the report.",
+)
 def stream(
     model: str,
     streams: tuple[Path, ...],
@@ -194,7 +200,7 @@ def summary(result: dict[str, Any]) -> str:
 @click.option(
     "--output",
     type=PATH,
-    help="Where the verdict goes.  [default: evaluations/recordings-check-<name of FOLDER>]",
+    help="Folder for the verdict.  [default: evaluations/recordings-check-<name of FOLDER>]",
 )
 def recordings(folder: Path, model: str, reference: Path | None, output: Path | None) -> int:
     """Check the recordings in FOLDER/<label>/: how well MODEL recognises them, and what is
@@ -236,7 +242,10 @@ def _reference(path: Path | None) -> Reference:
 @command.command()
 @data_option
 @click.option(
-    "--output", type=PATH, default=BUNDLED_REFERENCE, help="[default: the one that is used]"
+    "--output",
+    type=PATH,
+    default=BUNDLED_REFERENCE,
+    help="File to write.  [default: the one in use]",
 )
 def reference(data: Path, output: Path) -> None:
     """Measure the validation clips of --data, as 'evaluate recordings' does.

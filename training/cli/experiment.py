@@ -39,8 +39,8 @@ def command() -> None:
     help="Bases, variants and factors, or the searches, or first these and then those.",
 )
 @click.option("--group", "groups", multiple=True, help="Only this group; may be repeated.")
-@click.option("--limit", type=click.IntRange(1), help="Run so many trials and leave the rest.")
-@click.option("--retry-failed", is_flag=True, help="Run trials again that failed before.")
+@click.option("--limit", type=click.IntRange(1), help="Run at most this many trials.")
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
 @click.option(
     "--ray",
     metavar="ADDRESS|local",

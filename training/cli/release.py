@@ -18,7 +18,7 @@ from kws_edge.errors import ConfigError, ValidationErrors
     type=PATH,
     default=Path("models"),
     show_default=True,
-    help="Where the folder NAME goes.",
+    help="Folder in which to create NAME/.",
 )
 @click.option(
     "--about",
@@ -75,14 +75,14 @@ STEP_NAMES = ("data", "train", "export", "streams", "tune", "evaluate", "release
     envvar="KWS_EDGE_DATA",
     default=Path("data"),
     show_default="$KWS_EDGE_DATA or data",
-    help="Folder that holds the data sets, and gets those that are made.",
+    help="Folder with the data sets; missing ones are made in it.",
 )
-@click.option("--work", type=PATH, help="Folder of all that is not released.  [default: runs/NAME]")
+@click.option("--work", type=PATH, help="Folder for intermediate results.  [default: runs/NAME]")
 @click.option(
     "--from",
     "first",
     type=click.Choice(STEP_NAMES),
-    help="Run this step and those after it again, whether done before or not.",
+    help="Run this step and all later ones again, even if they are done.",
 )
 @click.option(
     "--to",

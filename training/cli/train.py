@@ -23,14 +23,14 @@ from training.train.run import RunLog
     type=PATH,
     default=Path("saved_models"),
     show_default=True,
-    help="Where the run's folder is made.",
+    help="Folder in which to create the run.",
 )
 @cache_option
-@click.option("--seed", type=int, help="Another seed than the configuration's.")
+@click.option("--seed", type=int, help="Seed to use instead of the configuration's.")
 @click.option(
     "--test",
     is_flag=True,
-    help="After training, read the testing part, too: once, when nothing is chosen by it any more.",
+    help="After training, evaluate on the testing part: once, when no choice depends on it.",
 )
 def train_command(
     config: Path,
@@ -67,12 +67,18 @@ def train_command(
     type=PATH,
     default=folder("models") / "small-int8" / "run",
     show_default="that of small-int8",
-    help="The run to begin from.",
+    help="The run to start from.",
 )
 @click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")
-@click.option("--name", default="own", show_default=True, help="Of the new model.")
+@click.option("--name", default="own", show_default=True, help="Name of the new model.")
 @root_option
-@click.option("--output", type=PATH, default=Path("saved_models"), show_default=True)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("saved_models"),
+    show_default=True,
+    help="Folder in which to create the run.",
+)
 @cache_option
 def adapt(
     recordings: Path, start: Path, only: bool, name: str, data: Path, output: Path, cache: Path
@@ -81,8 +87,8 @@ def adapt(
 
     Takes of words that the model knows adapt it to this voice; other labels become new words.
     `_unknown_` holds other words and `_silence_` the sound of the room. The public recordings in
-    --data are used beside them, so that the model forgets nothing. Every fifth take is left out
-    of training and measured before and after.
+    --data are used beside them, so that the model keeps what it learned. Every fifth take is kept
+    out of training, and measured before and after.
     """
     from training.train.adapt import adapted_config, compare, summary
     from training.train.run import load_run
@@ -111,7 +117,7 @@ def adapt(
     "-q",
     type=click.Choice(["float32", "float16", "dynamic", "int8"]),
     multiple=True,
-    help="One or several; all four when none is named.",
+    help="One or several; all four by default.",
 )
 @click.option(
     "--streaming", is_flag=True, help="The streaming form, which processes only new frames."
@@ -128,7 +134,7 @@ def adapt(
     type=PATH,
     default=Path("tflite_models"),
     show_default=True,
-    help="Where the model files go.",
+    help="Folder for the model files.",
 )
 @click.option("--check/--no-check", default=True, help="Compare with the trained network.")
 def export_command(

@@ -189,7 +189,7 @@ def measured_models(study: Study) -> list[Model]:
 
 
 def estimated_models(study: Study) -> list[Model]:
-    """Every configuration with the trial's own estimates, for as long as nothing was timed."""
+    """Every configuration with the trial's own estimates, until models are timed."""
     return [
         Model(run, run.rows[0], study.score(run), *costs)
         for run in study.configurations()

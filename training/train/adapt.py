@@ -1,4 +1,4 @@
-"""A trained run adapted to someone's own takes: of its words, or of new ones."""
+"""Adapt a trained run to the takes of a speaker, of its words or of new ones, and compare."""
 
 import dataclasses
 from collections import Counter
@@ -27,7 +27,7 @@ from training.train.run import Run
 from training.train.validation import posteriors
 
 LEAST_TAKES = 5  # of a word: one of them is not trained on
-CLIPS_A_WORD = 600  # as many of one's own takes as this, counting repeats, come in an epoch
+CLIPS_A_WORD = 600  # takes of a word in an epoch, counting repeats
 MOST_REPEATS = 50
 UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little other speech
 SCHEDULE = ScheduleConfig(
