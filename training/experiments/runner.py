@@ -62,7 +62,8 @@ class Request:
 def run(request: Request, say: Say) -> Tally:
     """Run what is left; how far the experiment is then. ``say`` receives progress lines.
 
-    Raises `ConfigError` for an experiment that cannot run, or runs already in another process.
+    Raises `ConfigError` for an experiment that cannot run, that runs in another process, or whose
+    table has trials on other clips.
     """
     experiment, document = load_experiment(request.config)
     groups = _chosen(experiment, request.groups)

@@ -14,12 +14,12 @@ from kws_edge.model.interpreter import make_interpreter
 from kws_edge.model.tensors import State, Streaming, tensor_spec
 
 TFLITE_IDENTIFIER = b"TFL3"
-# TFLite's schema wants it of the weights; the object API of its Python form does not know.
+# TFLite's schema demands this alignment of weights; its Python object API does not apply it.
 WEIGHTS_ALIGNMENT = 16
 
 
 def compact(flatbuffer: bytes) -> bytes:
-    """Without names and signature, which nothing here reads, and equal vectors but once."""
+    """Remove names and signature, which nothing here reads, and store equal vectors once."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(flatbuffer))
     flatbuffer_utils.strip_strings(model)
     builder = _SharingBuilder(len(flatbuffer))
