@@ -2,7 +2,7 @@
 
 A rule finds something if more clips are odd than in the reference: at least a fifth, and
 more than chance would give (binomial test), of a measure that most clips allow. It is tied to
-the errors where more of those clips are misheard than of the others, or, where they are at
+the errors where more of those clips are misrecognised than of the others, or, where they are at
 least half of all, than of the clips that the model's own accuracy was measured on (Fisher's
 exact test, one-sided). The tests share 5 % by Bonferroni's rule.
 """
@@ -265,7 +265,7 @@ class FailingWord:
 
 
 def failing_words(samples: Sequence[Sample]) -> list[FailingWord]:
-    """The words that are misheard in half of their clips or more, and at least three times as
+    """The words that are misrecognised in half of their clips or more, and at least three times as
     often as the others. ``samples`` are those whose errors nothing else accounts for."""
     found = [_word(label, samples) for label in sorted({s.clip.label for s in samples})]
     return [
