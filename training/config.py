@@ -1,6 +1,7 @@
 """TrainingConfig: everything that makes a trained network, read from YAML (training/configs/)."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -268,3 +269,10 @@ class TrainingConfig:
     def with_network(self, network: NetworkConfig) -> "TrainingConfig":
         """The same training of another network."""
         return dataclasses.replace(self, network=network)
+
+
+def attribution_text(data_sets: Sequence[Attribution]) -> str:
+    """One sentence for a manifest: each data set with its creator, address and licence."""
+    if not data_sets:
+        return "The maker of this model names no data set."
+    return f"Trained on {'; '.join(map(str, data_sets))}."

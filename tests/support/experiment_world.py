@@ -11,13 +11,12 @@ from tones import plain_config
 from kws_edge.config.schema import parse
 from training.config import TrainingConfig
 from training.document import as_document
-from training.experiments.config import Experiment
 from training.experiments.executors import Failure, Finished, Job
+from training.experiments.experiment import Experiment, distinct, planned
 from training.experiments.optuna_plan import GivenPlan, SearchPlan, Tally
 from training.experiments.results import Results
 from training.experiments.runner import Runner
-from training.experiments.trials import distinct, planned
-from training.train.result import TrainingResult
+from training.train.run import TrainingResult
 
 # of `experiment_document`: the base with two seeds and 50 ms; 30 coefficients of 20 bands are
 # refused

@@ -4,7 +4,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -21,27 +20,12 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")],
 )
 PAGES = [page for page in PAGES if page.name != "CHANGELOG.md"]  # it names commands that are gone
-# Pages about commands and files that come with later merges: remove those that pass (pytest -rX).
-COMING_COMMANDS = {
-    "CONTRIBUTING.md",
-    "README.md",
-    "docs/architecture.md",
-    "docs/operations.md",
-    "docs/recording.md",
-    "docs/recordings-check.md",
-    "docs/training.md",
-    "docs/tuning.md",
-}
-COMING_LINKS = {"README.md", "docs/operations.md", "docs/performance.md", "docs/training.md"}
 PROGRAMS = {("kws-edge",): runtime, ("python", "-m", "training"): training}
 
 
-def pages(coming: set[str]) -> list[Any]:
-    names = [str(page.relative_to(ROOT)) for page in PAGES]
-    return [
-        pytest.param(page, id=name, marks=pytest.mark.xfail() if name in coming else ())
-        for page, name in zip(PAGES, names, strict=True)
-    ]
+each_page = pytest.mark.parametrize(
+    "page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
+)
 
 
 def commands_of(text: str) -> Iterator[list[str]]:
@@ -85,7 +69,7 @@ def unknown(words: list[str]) -> list[str]:
     return [option for option in given if option not in options]
 
 
-@pytest.mark.parametrize("page", pages(COMING_COMMANDS))
+@each_page
 def test_commands_and_options_exist(page: Path) -> None:
     faults = {
         " ".join(words): missing
@@ -100,7 +84,7 @@ def test_commands_are_found_in_a_page() -> None:
     assert [unknown(words) for words in commands_of(page)] == [["--jsn"], ["fly"]]
 
 
-@pytest.mark.parametrize("page", pages(COMING_LINKS))
+@each_page
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)", page.read_text())
     assert [link for link, _ in links if not (page.parent / link).exists()] == []
@@ -115,7 +99,6 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= 700
 
 
-@pytest.mark.xfail(not hasattr(kws_edge, "listen"), reason="comes with the engine")
 def test_the_python_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     listening, pushing = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL

@@ -17,7 +17,7 @@ from training.data.examples import Examples, RepeatedEpochs
 from training.data.prepare import TrainingData
 from training.networks.network import network
 from training.networks.registry import ARCHITECTURES, architecture
-from training.train.fit import fit
+from training.train.train import fit
 
 FRONT_ENDS = (
     FeatureConfig("log_mel", frame_length_ms=30, frame_step_ms=10),

@@ -28,7 +28,7 @@ from kws_edge.config.yaml_file import load
 from training.config import TrainingConfig
 from training.data.examples import one_hot
 from training.networks.network import network
-from training.train.optimizer import make_optimizer
+from training.train.trainer import make_optimizer
 folder = Path(sys.argv[1])
 config = load(folder / "config.yaml", TrainingConfig)
 def build():

@@ -13,7 +13,7 @@ from conftest import ROOT, Command
 from window_world import CONFIG, write_recordings
 
 from kws_edge.model.file import read_model
-from training.release.stamps import Stamps, key_of, listing
+from training.release.workspace import Stamps, key_of, listing
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ MODEL = {
 }
 
 
-class Bench:
+class BuildFolders:
     """A data folder and ``tones/model.yaml``, and the command that builds it."""
 
     def __init__(self, folder: Path) -> None:
@@ -102,23 +102,23 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> BuildFolders:
     """Built once, after a kill in the middle."""
-    bench = Bench(tmp_path_factory.mktemp("build"))
-    process = bench.start()
+    folders = BuildFolders(tmp_path_factory.mktemp("build"))
+    process = folders.start()
     assert process.stderr is not None
     for line in process.stderr:
         if line == "export: runs\n":
             os.killpg(process.pid, signal.SIGKILL)
             break
     process.wait()
-    assert not (bench.model / "tones.tflite").exists()
-    bench.continued = bench.build()  # type: ignore[attr-defined]
-    return bench
+    assert not (folders.model / "tones.tflite").exists()
+    folders.continued = folders.build()  # type: ignore[attr-defined]
+    return folders
 
 
-def test_after_a_kill_it_continues_with_the_step_that_was_killed(bench: Bench) -> None:
-    assert bench.continued == {  # type: ignore[attr-defined]
+def test_after_a_kill_it_continues_with_the_step_that_was_killed(folders: BuildFolders) -> None:
+    assert folders.continued == {  # type: ignore[attr-defined]
         "data": "done before",
         "train": "done before",
         "export": "runs",
@@ -127,18 +127,20 @@ def test_after_a_kill_it_continues_with_the_step_that_was_killed(bench: Bench) -
         "evaluate": "runs",
         "release": "runs",
     }
-    assert len(list((bench.work / "train").iterdir())) == 1
+    assert len(list((folders.work / "train").iterdir())) == 1
 
 
-def test_the_model_and_its_card_say_what_the_file_says(bench: Bench, run_command: Command) -> None:
-    path = bench.model / "tones.tflite"
+def test_the_model_and_its_card_say_what_the_file_says(
+    folders: BuildFolders, run_command: Command
+) -> None:
+    path = folders.model / "tones.tflite"
     manifest = read_model(path).manifest
     assert (manifest.name, manifest.keywords) == ("tones", ("high", "low"))
     assert manifest.attribution == "Trained on Made tones by a test, licensed CC0 1.0."
     assert set(manifest.presets) == {"careful"}
     names = {metric.name for metric in manifest.metrics}
     assert {"accuracy", "false accept rate on middle", "recall", "recall, preset careful"} <= names
-    card = (bench.model / "card.md").read_text()
+    card = (folders.model / "card.md").read_text()
     assert card.startswith("# tones\n\nTwo tones, of a test.\n\nRecognizes 2 words: high, low. ")
     assert card.endswith("## Limits\n\nIt knows tones, not words.\n")
     assert "- Data: Trained on Made tones by a test, licensed CC0 1.0.\n" in card
@@ -146,64 +148,67 @@ def test_the_model_and_its_card_say_what_the_file_says(bench: Bench, run_command
     assert "| twelve tones | careful | " in card
     for constant in ("Speech Commands", "English", "Pete Warden"):
         assert constant not in card
-    assert "<svg" in (bench.model / "det.svg").read_text()
-    kept = {path.name for path in (bench.model / "run").iterdir()}
+    assert "<svg" in (folders.model / "det.svg").read_text()
+    kept = {path.name for path in (folders.model / "run").iterdir()}
     assert {"config.yaml", "metrics.json", "history.csv", "network.weights.h5"} <= kept
-    assert run_command("check", "-m", bench.model).returncode == 0
+    assert run_command("check", "-m", folders.model).returncode == 0
 
 
-def test_what_is_done_is_skipped_until_its_inputs_change(bench: Bench) -> None:
-    assert set(bench.build().values()) == {"done before"}
-    before = {path: path.read_bytes() for path in bench.work.rglob("*.tflite")}
-    bench.describe(limits="Tones of one pitch alone.")
-    did = bench.build()
+def test_what_is_done_is_skipped_until_its_inputs_change(folders: BuildFolders) -> None:
+    assert set(folders.build().values()) == {"done before"}
+    before = {path: path.read_bytes() for path in folders.work.rglob("*.tflite")}
+    folders.describe(limits="Tones of one pitch alone.")
+    did = folders.build()
     assert [name for name, what in did.items() if what == "runs"] == ["release"]
-    assert (bench.model / "card.md").read_text().endswith("\n\nTones of one pitch alone.\n")
-    assert {path: path.read_bytes() for path in bench.work.rglob("*.tflite")} == before
-    bench.describe(evaluation={"repetitions": 10})
-    did = bench.build()
+    assert (folders.model / "card.md").read_text().endswith("\n\nTones of one pitch alone.\n")
+    assert {path: path.read_bytes() for path in folders.work.rglob("*.tflite")} == before
+    folders.describe(evaluation={"repetitions": 10})
+    did = folders.build()
     assert [name for name, what in did.items() if what == "runs"] == ["evaluate", "release"]
-    assert "no figures of single clips" in (bench.model / "card.md").read_text()
-    bench.describe()
-    (bench.data / "clips" / "low" / "new_nohash_0.wav").write_bytes(
-        (bench.data / "clips" / "low" / "s1_nohash_0.wav").read_bytes()
+    assert "no figures of single clips" in (folders.model / "card.md").read_text()
+    folders.describe()
+    (folders.data / "clips" / "low" / "new_nohash_0.wav").write_bytes(
+        (folders.data / "clips" / "low" / "s1_nohash_0.wav").read_bytes()
     )
-    assert bench.build("--to", "train") == {"data": "done before", "train": "runs"}
+    assert folders.build("--to", "train") == {"data": "done before", "train": "runs"}
 
 
-def test_a_step_alone(bench: Bench) -> None:
-    assert bench.build("--from", "streams", "--to", "streams") == {"streams": "runs"}
-    assert bench.build("--from", "tune", "--to", "evaluate") == {"tune": "runs", "evaluate": "runs"}
+def test_a_step_alone(folders: BuildFolders) -> None:
+    assert folders.build("--from", "streams", "--to", "streams") == {"streams": "runs"}
+    assert folders.build("--from", "tune", "--to", "evaluate") == {
+        "tune": "runs",
+        "evaluate": "runs",
+    }
 
 
-def test_a_step_without_those_before_it(bench: Bench) -> None:
-    process = bench.start("--work", "elsewhere", "--from", "export")
+def test_a_step_without_those_before_it(folders: BuildFolders) -> None:
+    process = folders.start("--work", "elsewhere", "--from", "export")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 66
     assert "step 'train' is not done; run it first" in errors
     assert "Traceback" not in errors
-    assert bench.build("--from", "tune", "--to", "data", code=2) == {}
+    assert folders.build("--from", "tune", "--to", "data", code=2) == {}
 
 
-def test_a_data_set_that_another_command_made_is_not_overwritten(bench: Bench) -> None:
+def test_a_data_set_that_another_command_made_is_not_overwritten(folders: BuildFolders) -> None:
     command = "data split {output} --data {data}/clips --method random"
-    bench.describe(data=[{"output": "lists", "command": command}])
-    process = bench.start("--to", "data")
+    folders.describe(data=[{"output": "lists", "command": command}])
+    process = folders.start("--to", "data")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 78
     assert "another command made it" in errors
-    bench.describe()
+    folders.describe()
 
 
-def test_a_command_that_fails_gives_its_exit_code(bench: Bench) -> None:
+def test_a_command_that_fails_gives_its_exit_code(folders: BuildFolders) -> None:
     command = "data split {output} --data {data}/nothing"
-    bench.describe(data=[{"output": "other", "command": command}])
-    process = bench.start("--to", "data")
+    folders.describe(data=[{"output": "other", "command": command}])
+    process = folders.start("--to", "data")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 66
     assert "failed: python -m training data split" in errors
-    assert not (bench.data / "other").exists()
-    bench.describe()
+    assert not (folders.data / "other").exists()
+    folders.describe()
 
 
 def test_a_stamp_holds_while_its_outputs_exist(tmp_path: Path) -> None:

@@ -7,22 +7,22 @@ from hypothesis import strategies as st
 
 from training.experiments.compare import (
     Difference,
-    Score,
     SeedNoise,
+    TrialScore,
     compare,
     compare_means,
 )
 from training.experiments.results import hexadecimal, row_of
 from training.experiments.summarise import front
-from training.experiments.words import verdict
+from training.report.wording import verdict
 from training.stats import mcnemar_p, newcombe_interval, pooled_sd, range_p, student_quantile
 
 Pair = tuple[int, int]
 choices = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
 
 
-def score(right: list[bool], clips_id: str = "some") -> Score:
-    return Score(sum(right) / len(right), len(right), np.array(right), clips_id)
+def score(right: list[bool], clips_id: str = "some") -> TrialScore:
+    return TrialScore(sum(right) / len(right), len(right), np.array(right), clips_id)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
@@ -86,13 +86,13 @@ def test_without_seeds_nothing_is_known_of_them() -> None:
     assert noise.p_of_range([0.1, 0.2]) is None
     assert not Difference(0.1, None, None).clear
     assert verdict(Difference(0.1, 0.001, 0.3, True)) == "inside the noise"
-    assert compare_means([Score(0.9)], [Score(0.8)], noise).interval is None
+    assert compare_means([TrialScore(0.9)], [TrialScore(0.8)], noise).interval is None
 
 
 def test_means_of_more_seeds_have_a_narrower_interval() -> None:
     noise = SeedNoise(0.01, 10)
-    one = compare_means([Score(0.9)], [Score(0.8)], noise).interval
-    three = compare_means([Score(0.9)] * 3, [Score(0.8)] * 3, noise).interval
+    one = compare_means([TrialScore(0.9)], [TrialScore(0.8)], noise).interval
+    three = compare_means([TrialScore(0.9)] * 3, [TrialScore(0.8)] * 3, noise).interval
     assert one
     assert three
     assert one == pytest.approx((0.1 - 0.0315, 0.1 + 0.0315), abs=1e-4)  # 2.228 * 0.01 * sqrt 2

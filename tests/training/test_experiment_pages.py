@@ -18,9 +18,9 @@ pytest.importorskip("matplotlib", reason="needs the extra 'training'")
 
 from training.experiments import summarise
 from training.experiments.compare import Difference, compare, compare_means
-from training.experiments.study import Run, Study, load_studies
-from training.experiments.words import configuration, gained, p_value, percent, points, scored
+from training.experiments.results import Study, TrialRun, load_studies
 from training.report.page import MARKED, all_tables, write_report
+from training.report.wording import configuration, gained, p_value, percent, points, scored
 
 EXPERIMENTS = Path(__file__).parents[2] / "docs" / "experiments"
 LAB, ABLATION = EXPERIMENTS / "lab_study", EXPERIMENTS / "recipe_ablation"
@@ -49,7 +49,17 @@ def prose() -> str:
     return MARKED.sub("", (LAB / "README.md").read_text())
 
 
-def says(study: Study, run: Run) -> str:
+def rivals_of(study: Study, best: TrialRun) -> list[TrialRun]:
+    """The configurations from which ``best`` does not differ by more than the noise."""
+    noise, score = study.noise(), study.score(best)
+    return [
+        run
+        for run in study.configurations()
+        if run.key != best.key and not compare(score, [study.score(run)], noise).clear
+    ]
+
+
+def says(study: Study, run: TrialRun) -> str:
     return configuration(study.experiment, run)
 
 
@@ -57,11 +67,11 @@ def probabilities(found: Difference) -> str:
     return f"p by clips {p_value(found.by_clips)}, by seeds {p_value(found.by_seeds)}"
 
 
-def best(study: Study, group: str) -> Run:
+def best(study: Study, group: str) -> TrialRun:
     return study.configurations(group)[0]
 
 
-def on_test(run: Run) -> str:
+def on_test(run: TrialRun) -> str:
     score = run.test()
     assert score
     return scored(score)
@@ -79,7 +89,7 @@ def highest(study: Study) -> Iterator[str]:
     yield f"**{scored(score)}** of the {score.count} validation clips"
     yield says(study, winner)
     yield f"**{scored(test)}** of {test.count} clips"
-    others, rivals = len(study.configurations()) - 1, summarise.rivals(study, winner)
+    others, rivals = len(study.configurations()) - 1, rivals_of(study, winner)
     kinds = [run.group.removeprefix("course_") for run in rivals]
     yield f"the best of {others + 1} configurations"
     lowest = percent(min(study.score(run).value for run in rivals))
@@ -150,7 +160,7 @@ def techniques(study: Study) -> Iterator[str]:
 
 def settings(study: Study) -> Iterator[str]:
     """The ranges, and what stays inside the noise."""
-    from training.experiments.words import with_unit
+    from training.report.wording import with_unit
 
     noise = study.noise()
     for effect in summarise.factor_effects(study):
@@ -312,7 +322,7 @@ def ablation_statements(study: Study) -> Iterator[str]:
     yield f"({base[0]['clips.validation.keywords']} clips of the words)"
     yield f"means over {min(seeds)} to {max(seeds)} seeds"
     for metric, title in metrics.items():
-        unit = " points" * (title == "fired on others")  # the last of the list
+        unit = " points" * (title == "false accepts on others")  # the last of the list
         yield f"{100 * study.noise(metric).sd:.2f}{unit} ({title})"
     row = base[0].rows[0]
     yield f"{row['time_interpreter']}, one thread, {row['time_machine']}"

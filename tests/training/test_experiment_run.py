@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from experiment_world import (
@@ -24,9 +27,10 @@ from tones import ROOT, needs, run, write_tones
 pytest.importorskip("optuna", reason="needs the extra 'training'")
 
 from kws_edge.errors import ConfigError, DataError
-from training.experiments.executors import Failure, Job
+from training.experiments import runner
+from training.experiments.executors import DataFolders, Failure, Job
 from training.experiments.results import Results, row_of
-from training.train.result import TrainingResult
+from training.train.run import TrainingResult
 
 
 def test_every_trial_runs_once_and_a_refused_one_stops_nothing(tmp_path: Path) -> None:
@@ -174,6 +178,28 @@ def test_two_runs_on_one_table_are_refused(tmp_path: Path) -> None:
         Results(tmp_path).locked(),
     ):
         pass
+
+
+@pytest.mark.parametrize("make", [experiment_document, search_document])
+def test_a_table_is_not_continued_on_other_clips(
+    make: Callable[[], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LocalExecutor", lambda folders: InstantExecutor())
+    tones = write_tones(tmp_path / "data" / "tones")
+    config = write_experiment(tmp_path, make())
+    folders = DataFolders(tones.parent, None, tmp_path / "cache")
+    request = runner.Request(config, tmp_path / "study", folders)
+    runner.run(replace(request, limit=4), lambda line: None)
+    assert runner.run(request, lambda line: None).left == 0  # the same clips
+    rows = [row for row in Results(tmp_path / "study") if row["state"] == "complete"]
+    assert len({row["clips_id"] for row in rows if row["clips_id"]}) == 1
+    assert all(row["clips_id"] for row in rows)
+    next(tones.rglob("*.wav")).unlink()
+    with pytest.raises(
+        ConfigError, match=r"results\.csv: trial \S+ had other clips than"
+    ) as caught:
+        runner.run(request, lambda line: None)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:

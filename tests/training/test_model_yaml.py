@@ -10,8 +10,8 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.model.bundled import bundled_models
 from kws_edge.model.file import read_model
 from training.cli import main
-from training.cli.build import STEP_NAMES as OFFERED
-from training.export.attribution import attribution_text
+from training.cli.release import STEP_NAMES as OFFERED
+from training.config import attribution_text
 from training.release.model_config import ModelPlan, load_model_plan
 from training.release.steps import STEP_NAMES
 

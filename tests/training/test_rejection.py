@@ -11,8 +11,7 @@ from kws_edge.model.file import read_model
 from training.config import MINI_SPEECH_COMMANDS
 from training.data.clips import scan
 from training.evaluation.clip_report import evaluate, write_report
-from training.release.card import CardText
-from training.release.release import Evidence, release
+from training.release.release import CardText, ReleaseEvidence, release
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def test_a_model_that_rejects_everything_and_its_card(clips: Path, tmp_path: Pat
     assert result["false_accept_rate"]["on"]["upper"] > 0.4  # four clips prove little
     report, *_ = write_report(result, tmp_path / "reports")
     text = CardText(limits="Other words and noises have labels of their own.")
-    evidence = Evidence(clips=(report,))
+    evidence = ReleaseEvidence(clips=(report,))
     released = release(model, tmp_path / "models", "rejects", evidence, text)
     names = {m.name: m.value for m in read_model(released).manifest.metrics}
     assert names["accuracy"] == pytest.approx(0.15)

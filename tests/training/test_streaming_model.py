@@ -109,8 +109,8 @@ def test_int8_streams_as_it_sees_windows(models: Models, sound: FloatArray) -> N
 def test_what_it_says_of_itself(models: Models, run_command: Command) -> None:
     path = models.streaming["int8"]
     assert "streaming     80 ms a call, 8 states" in run_command("info", path).stdout
-    told = json.loads(run_command("info", path, "--json").stdout)["streaming"]
-    assert told["chunk_frames"] == 4
+    described = json.loads(run_command("info", path, "--json").stdout)["streaming"]
+    assert described["chunk_frames"] == 4
     assert "streaming" not in json.loads(read_model(models.windowed["int8"]).manifest.to_json())
     assert run_command("bench", "-m", path, "--repetitions", 10).returncode == 0
 

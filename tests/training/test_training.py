@@ -28,7 +28,7 @@ from training.data.examples import one_hot
 from training.data.loading import features_of, load_window
 from training.data.splits import split_clips
 from training.data.tf_dataset import TfClips, extract
-from training.overrides import with_overrides
+from training.document import with_overrides
 
 PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}
 
@@ -247,11 +247,11 @@ def test_export_evaluate_release_and_listen(
         "--detector",
         operating_point,
     )
-    shipped = tmp_path / "models" / "my-tones" / "my-tones.tflite"
-    manifest = read_model(shipped).manifest
+    released = tmp_path / "models" / "my-tones" / "my-tones.tflite"
+    manifest = read_model(released).manifest
     assert manifest.detector.threshold == 0.55
     assert manifest.metrics[0].value == pytest.approx(report["accuracy"], abs=1e-5)
-    assert "high, low, middle" in (shipped.parent / "card.md").read_text()
+    assert "high, low, middle" in (released.parent / "card.md").read_text()
 
     wrong = training("release", models[0], reports / "tones-int8.json", fails=True)
     assert wrong.returncode == 65
@@ -262,10 +262,10 @@ def test_export_evaluate_release_and_listen(
     silence = 0.02 * noise(16000, 9)
     joined = [part for word in parts for part in (silence, word)]
     write_wav(stream, np.concatenate(joined), 16000)
-    detected = run_command("listen", "-m", shipped, "-i", stream, "--json")
+    detected = run_command("listen", "-m", released, "-i", stream, "--json")
     labels = [json.loads(line)["label"] for line in detected.stdout.splitlines()]
     assert [label for label in labels if label in ("high", "middle")] == ["high", "middle"]
-    assert run_command("check", "-m", shipped).returncode == 0
+    assert run_command("check", "-m", released).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,10 @@ from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import TrainingConfig
 from training.data.material import find_recordings, load_material
 from training.data.passes import AugmentedEpochs
+from training.document import with_overrides
 from training.networks.network import network
-from training.overrides import with_overrides
-from training.train.distillation import load_teachers
 from training.train.run import WEIGHTS, write_run_files
-from training.train.train import train
+from training.train.train import load_teachers, train
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +147,7 @@ def test_a_run_teaches(data: Path, tmp_path: Path) -> None:
 def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path) -> None:
     teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 30, "share": 0.3}
     path = tmp_path / "config.yaml"
-    # clear windows: few epochs are to tell three tones apart
+    # clear windows: few epochs are to separate three tones
     clear = {
         "windows": {
             "alone_share": 1,
@@ -169,7 +168,7 @@ def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path
     converted = run_training("export", run, "-q", "int8", "--data", data, "--output", tmp_path)
     assert converted.returncode == 0, converted.stderr
     clips = [data / "clips" / label / f"s{n}_nohash_0.wav" for label in PITCHES for n in range(8)]
-    heard = subprocess.run(
+    listened = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -184,7 +183,7 @@ def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path
         text=True,
         check=True,
     )
-    labels = [json.loads(line)["label"] for line in heard.stdout.splitlines()]
+    labels = [json.loads(line)["label"] for line in listened.stdout.splitlines()]
     expected = [label for label in ("high", "low", "_unknown_") for _ in range(8)]
     assert sum(map(str.__eq__, labels, expected)) >= 20, labels
     # a word of one's own: what was unknown becomes a word

@@ -1,4 +1,4 @@
-"""``data``: fetch, make, index, split and check the recordings."""
+"""``data``: fetch, make, index, split and check the recordings; make streams; preview windows."""
 
 import collections
 import csv
@@ -9,12 +9,16 @@ from typing import Literal
 import click
 
 from kws_edge.cli.options import PATH
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
-from training.cli import preview, speech, streams
-from training.cli.options import data_option, split_lists_option
+from training.cli.options import data_option, root_option, split_lists_option
+from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import inspect, scan
 from training.data.sources import fetch as fetching
-from training.data.splits import PARTS, Method, find_leaks, split_clips, write_lists
+from training.data.sources import synthetic as synthesis
+from training.data.sources.game_dialogue import ARCHIVE
+from training.data.sources.synthetic import speak_words
+from training.data.splits import PARTS, Method, Part, find_leaks, split_clips, write_lists
 
 method_option = click.option(
     "--method",
@@ -23,7 +27,15 @@ method_option = click.option(
     show_default=True,
     help="By the official speaker hash, by given lists, or at random.",
 )
-seed_option = click.option("--seed", default=0, show_default=True, help="Of a random split.")
+seed_option = click.option("--seed", default=0, show_default=True, help="Seed of a random split.")
+without_option = click.option(
+    "--word",
+    "words",
+    multiple=True,
+    default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
+    show_default=True,
+    help="A word that the speech must not contain; may be repeated.",
+)
 
 
 @click.group()
@@ -31,22 +43,13 @@ def command() -> None:
     """Fetch, make, index, split and check recordings; make streams; see training windows."""
 
 
-for made in (
-    speech.synthesize,
-    speech.speak,
-    speech.prompts,
-    speech.dialogue,
-    streams.streams,
-    preview.preview,
-):
-    command.add_command(made)
-
-
 @command.command()
 @click.argument("folder", type=PATH, default=Path("data"))
 @click.option("--archive", type=PATH, help="The zip, if you have it already.")
-@click.option("--url", default=fetching.URL, show_default=True)
-@click.option("--sha256", default=fetching.SHA256, help="Of the zip; empty for none.")
+@click.option("--url", default=fetching.URL, show_default=True, help="Address of the zip.")
+@click.option(
+    "--sha256", default=fetching.SHA256, help="SHA-256 of the zip; empty to skip the check."
+)
 def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
     """Get Mini Speech Commands (174 MB) into FOLDER/mini_speech_commands.
 
@@ -125,3 +128,160 @@ def check(
     if leaks:
         raise DataError(f"{data}: {leaks}")
     click.echo(f"{data}: no speaker and no recording is in two parts of the {method} split")
+
+
+@command.command()
+@click.argument("output", type=PATH, default=Path("data/speech"))
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=40,
+    show_default=True,
+    help="Length of all recordings together.",
+)
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    default=MINI_SPEECH_COMMANDS,
+    show_default=True,
+    help="A word that the speech must not contain; may be repeated.",
+)
+@click.option(
+    "--dictionary",
+    type=PATH,
+    default=synthesis.DICTIONARY,
+    show_default=True,
+    help="List of words to draw from, one a line.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of texts and voices.")
+@click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
+def synthesize(
+    output: Path,
+    minutes: float,
+    words: tuple[str, ...],
+    dictionary: Path,
+    seed: int,
+    part: Part | None,
+) -> None:
+    """Make running speech without keywords in OUTPUT, by espeak-ng's and flite's voices."""
+    count = len(list(synthesis.synthesize(output, words, minutes, dictionary, seed, part)))
+    click.echo(f"{output}: {count} recordings, {minutes:g} minutes")
+
+
+@command.command()
+@click.argument("output", type=PATH)
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--count", type=click.IntRange(1), default=100, show_default=True, help="Takes of each word."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of texts and voices.")
+@click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
+def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Part | None) -> None:
+    """Let espeak-ng's and flite's voices say WORDS, into OUTPUT/<word>/."""
+    made = len(list(speak_words(output, words, count, seed, part)))
+    click.echo(f"{output}: {made} takes of {', '.join(words)}")
+
+
+@command.command()
+@click.argument("output", type=PATH)
+@click.argument("folders", nargs=-1, required=True, type=PATH)
+@without_option
+@click.option(
+    "--texts",
+    type=PATH,
+    default=Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"),
+    show_default=True,
+    help="Texts of the prompts.",
+)
+@click.option(
+    "--least-seconds",
+    type=click.FloatRange(0),
+    default=0,
+    show_default=True,
+    help="Leave out shorter recordings.",
+)
+def prompts(
+    output: Path,
+    folders: tuple[Path, ...],
+    words: tuple[str, ...],
+    texts: Path,
+    least_seconds: float,
+) -> None:
+    """Make running speech without keywords in OUTPUT, from Asterisk's prompts in FOLDERS, each of
+    one voice: /usr/share/asterisk/sounds/fr_CA_f_June."""
+    from training.data.sources.prompts import join_prompts
+
+    for folder in folders:
+        made = list(join_prompts(folder, output, texts, words, least_seconds))
+        click.echo(f"{folder.name}: {len(made)} recordings in {output}")
+
+
+@command.command()
+@click.argument("output", type=PATH)
+@click.option(
+    "--archive", type=PATH, default=ARCHIVE, show_default=True, help="The game's one file."
+)
+@without_option
+@click.option("--seed", default=0, show_default=True, help="Seed of the added upper bands.")
+def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
+    """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
+    Queen, a game that Debian has."""
+    from training.data.sources.game_dialogue import join_dialogue
+
+    made = len(list(join_dialogue(archive, output, words, seed)))
+    click.echo(f"{output}: {made} recordings")
+
+
+@command.command()
+@click.argument("configs", nargs=-1, required=True, type=PATH)
+@root_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("streams"),
+    show_default=True,
+    help="Folder for the streams.",
+)
+def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
+    """Compose the streams that CONFIGS (YAML) describe.
+
+    Writes OUTPUT/<name>.wav and the label track OUTPUT/<name>.labels.txt (Audacity's: start,
+    end, label). The same description and files give the same stream, bit for bit.
+    """
+    from training.data.augmentation import RATE
+    from training.evaluation.streams.compose import compose
+    from training.evaluation.streams.stream_config import StreamConfig
+    from training.evaluation.streams.stream_files import write_stream
+
+    for path in configs:
+        config = load(path, StreamConfig)
+        stream = compose(config, data)
+        written = write_stream(stream, config.name, output)
+        labels = {word.label for word in stream.words}
+        click.echo(
+            f"{written}: {len(stream.samples) / RATE:.1f} s, {len(stream.words)} words"
+            f" of {len(labels)} labels"
+        )
+
+
+@command.command()
+@click.argument("config", type=PATH)
+@root_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("preview"),
+    show_default=True,
+    help="Folder for the windows.",
+)
+@click.option(
+    "--count", type=click.IntRange(1, 400), default=32, show_default=True, help="Number of windows."
+)
+def preview(config: Path, data: Path, output: Path, count: int) -> None:
+    """Write training windows of CONFIG (YAML), made of validation clips, as WAV files and one
+    picture."""
+    from training.data.preview import write_preview
+
+    written = write_preview(load(config, TrainingConfig), data, output, count)
+    click.echo(f"{len(written) - 1} windows; look at {written[-1]}")

@@ -1,21 +1,270 @@
 """``evaluate``: a model file on clips, in streams and on recordings of your own."""
 
-from typing import ClassVar
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
-from kws_edge.cli.run import LazyGroup
+from kws_edge.cli.options import PATH, model_option
+from kws_edge.config.config import DetectorOverrides
+from kws_edge.detection.detector import is_keyword
+from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
+from kws_edge.model.bundled import find_model
+from kws_edge.model.file import read_model
+from training.cli.options import data_option, split_lists_option
+from training.data.clips import Clip, scan
+from training.data.splits import PARTS, split_clips
+from training.evaluation.recordings.samples import (
+    BUNDLED_REFERENCE,
+    Reference,
+    load_reference,
+    measure_reference,
+    save_reference,
+)
 
 
-class Commands(LazyGroup):
-    modules: ClassVar = {
-        "clips": "training.cli.evaluate_clips",
-        "stream": "training.cli.evaluate_stream",
-        "recordings": "training.cli.evaluate_recordings",
-        "reference": "training.cli.evaluate_reference",
-    }
-
-
-@click.group(cls=Commands)
+@click.group()
 def command() -> None:
     """Evaluate a model file: on clips, on streams, or on recordings of your own."""
+
+
+@command.command()
+@click.argument("models", nargs=-1, required=True, type=PATH)
+@data_option
+@click.option(
+    "--split",
+    type=click.Choice(["official", "lists"]),
+    default="official",
+    show_default=True,
+    help="How the clips are divided into parts.",
+)
+@split_lists_option
+@click.option(
+    "--part",
+    type=click.Choice(["all", *PARTS]),
+    default="all",
+    show_default=True,
+    help="The part of the data to evaluate.",
+)
+@click.option("--describe", help="The data in words, for the report.  [default: folder and part]")
+@click.option(
+    "--other", "others", multiple=True, help="A folder of words that the model must not detect."
+)
+@click.option(
+    "--repetitions",
+    type=click.IntRange(min=10),
+    default=200,
+    show_default=True,
+    help="Repetitions of each latency measurement.",
+)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("evaluations"),
+    show_default=True,
+    help="Folder for the reports.",
+)
+def clips(
+    models: tuple[Path, ...],
+    data: Path,
+    split: str,
+    split_lists: Path | None,
+    part: str,
+    describe: str | None,
+    others: tuple[str, ...],
+    repetitions: int,
+    output: Path,
+) -> None:
+    """Evaluate MODELS on the clips of --data whose folders are the model's labels.
+
+    For a model with labels that are no keywords, report its false accept rate on them too.
+
+    Runs the runtime's code in its preferred interpreter, or in the one that
+    KWS_EDGE_INTERPRETER names. Writes OUTPUT/<model>.json (accuracy with a 95 % interval,
+    latency, size) and the confusion matrix as .csv and .png.
+    """
+    from training.evaluation.clip_report import evaluate, write_report
+
+    for model in models:
+        labels = read_model(model).manifest.labels
+        found = [name for name in labels if is_keyword(name) or (data / name).is_dir()]
+        spoken = scan(data, [*found, *others])
+        if part != "all":
+            chosen = split_clips(spoken, split, split_lists).part(part)  # type: ignore[arg-type]
+            spoken = list(chosen)
+        words = describe or f"{data.name}, {'all clips' if part == 'all' else part + ' part'}"
+        result = evaluate(model, spoken, words, repetitions=repetitions, progress=_evaluating)
+        write_report(result, output)
+        latency = result["latency_ms"]
+        click.echo(
+            f"{result['model']}: {result['accuracy']:.2%}"
+            f" ({result['accuracy_lower']:.2%} to {result['accuracy_upper']:.2%}) of"
+            f" {result['clips']} clips of {words}; {_rejection(result)}features"
+            f" {latency['features']['median']:.2f} ms + model {latency['model']['median']:.2f} ms;"
+            f" {result['size_kb']:.1f} KB; {result['interpreter']}"
+        )
+
+
+def _rejection(result: dict[str, Any]) -> str:
+    if "false_accept_rate" not in result:
+        return ""
+    accepted = ", ".join(
+        f"{label} {share['count']} of {share['clips']}"
+        for label, share in result["false_accept_rate"].items()
+    )
+    closed = result["words_alone"]["share"]
+    return f"among its words only {closed:.2%}; false accepts: {accepted or 'none tried'}; "
+
+
+@command.command()
+@click.argument("model")
+@click.argument("streams", nargs=-1, required=True, type=PATH)
+@click.option("--preset", help="A preset of the model, instead of its default settings.")
+@click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
+@click.option("--name", help="Name of the report.  [default: that of the first stream]")
+@click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("evaluations"),
+    show_default=True,
+    help="Folder for the report.",
+)
+def stream(
+    model: str,
+    streams: tuple[Path, ...],
+    preset: str | None,
+    detector: Path | None,
+    name: str | None,
+    describe: str | None,
+    output: Path,
+) -> None:
+    """Run MODEL (a file, or the name of a bundled one) on STREAMS: sound files, and folders of
+    them.
+
+    The label track beside a file, <name>.labels.txt or <name>.txt, lists the spoken words and
+    their times; a file without one must contain no keyword. Writes OUTPUT/<model>-<name>.json:
+    recall, false accepts per hour, latency, each word, each error.
+    """
+    from training.evaluation.operating_points import load_operating_points
+    from training.evaluation.streams.evaluate import evaluate_streams
+    from training.evaluation.streams.stream_files import find_streams
+
+    points = load_operating_points(detector) if detector else None
+    try:
+        result = evaluate_streams(
+            find_model(model), find_streams(streams), DetectorOverrides(preset=preset), points
+        )
+    except ValidationErrors as error:
+        raise ConfigError(f"{detector or model}: {error}") from error
+    name = name or streams[0].stem
+    result["data"] = describe or name
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{result['model']}-{name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    click.echo(f"{summary(result)}; {path}")
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The figures in one line."""
+    unlabelled = len(result["without_labels"])
+    parts = [f"no label track beside {unlabelled} of {len(result['streams'])}"] * bool(unlabelled)
+    if result["spoken"]:
+        parts.append(
+            f"recall {result['recall']:.1%} ({result['recall_lower']:.1%} to"
+            f" {result['recall_upper']:.1%}) of {result['spoken']} keywords"
+        )
+    parts.append(
+        f"{result['false_accepts']} false accepts in {result['hours']:.2f} h,"
+        f" {result['false_accepts_per_hour']:.2f} per hour"
+        f" ({result['false_accepts_per_hour_lower']:.2f} to"
+        f" {result['false_accepts_per_hour_upper']:.2f})"
+    )
+    if latency := result["latency_ms"]:
+        parts.append(f"latency {latency['median']:.0f} ms, p95 {latency['p95']:.0f} ms")
+    return f"{result['model']}: " + "; ".join(parts)
+
+
+@command.command()
+@click.argument("folder", type=PATH)
+@model_option
+@click.option(
+    "--reference",
+    type=PATH,
+    help="What to compare with: a folder of labels, whose validation clips are measured, or"
+    " a file of 'evaluate reference'.  [default: that of Mini Speech Commands]",
+)
+@click.option(
+    "--output",
+    type=PATH,
+    help="Folder for the verdict.  [default: evaluations/recordings-check-<name of FOLDER>]",
+)
+def recordings(folder: Path, model: str, reference: Path | None, output: Path | None) -> int:
+    """Check the recordings in FOLDER/<label>/: how well MODEL recognises them, and what is
+    unusual about them.
+
+    Recordings may have any sample rate and channel count. The command writes
+    OUTPUT/verdict.md, verdict.json and two pictures. It reports a file that it cannot read and
+    continues; it then exits with the code of the last such fault.
+    """
+    from training.evaluation.recordings.verdict import check_recordings
+    from training.evaluation.recordings.verdict_files import write_verdict
+
+    faults: list[KwsEdgeError] = []
+
+    def report(error: KwsEdgeError) -> None:
+        faults.append(error)
+        click.echo(f"python -m training: {error}", err=True)
+
+    path, usual = find_model(model), _reference(reference)
+    verdict = check_recordings(folder, path, usual, progress=_measuring, report=report)
+    target = output or Path("evaluations") / f"recordings-check-{folder.resolve().name}"
+    written = write_verdict(verdict, target)
+    click.echo(
+        f"{verdict['model']}: {verdict['accuracy']:.1%} ({verdict['accuracy_lower']:.1%} to"
+        f" {verdict['accuracy_upper']:.1%}) of {verdict['clips']} clips in {folder}"
+    )
+    for line in (verdict["conclusion"], *verdict["remedies"].values()):
+        click.echo(line)
+    click.echo(written[0])
+    return faults[-1].exit_code if faults else 0
+
+
+def _reference(path: Path | None) -> Reference:
+    if path and path.is_dir():
+        return measure_reference(path, _measuring)
+    return load_reference(path or BUNDLED_REFERENCE)
+
+
+@command.command()
+@data_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=BUNDLED_REFERENCE,
+    help="File to write.  [default: the one in use]",
+)
+def reference(data: Path, output: Path) -> None:
+    """Measure the validation clips of --data, as 'evaluate recordings' does.
+
+    Writes the percentiles of each measure: no audio and nothing about a speaker.
+    """
+    measured = measure_reference(data, _measuring)
+    save_reference(measured, output)
+    click.echo(f"{output}: {measured.clips} clips of {measured.data}")
+
+
+def _evaluating(clips: Sequence[Clip]) -> Iterator[Clip]:
+    yield from _with_bar(clips, "evaluating")
+
+
+def _measuring(clips: Sequence[Clip]) -> Iterator[Clip]:
+    yield from _with_bar(clips, "measuring")
+
+
+def _with_bar(clips: Sequence[Clip], label: str) -> Iterator[Clip]:
+    with click.progressbar(clips, label=label, file=sys.stderr, show_pos=True) as bar:
+        yield from bar

@@ -39,8 +39,8 @@ def command() -> None:
     help="Bases, variants and factors, or the searches, or first these and then those.",
 )
 @click.option("--group", "groups", multiple=True, help="Only this group; may be repeated.")
-@click.option("--limit", type=click.IntRange(1), help="Run so many trials and leave the rest.")
-@click.option("--retry-failed", is_flag=True, help="Run trials again that failed before.")
+@click.option("--limit", type=click.IntRange(1), help="Run at most this many trials.")
+@click.option("--retry-failed", is_flag=True, help="Run failed trials again.")
 @click.option(
     "--ray",
     metavar="ADDRESS|local",
@@ -64,16 +64,16 @@ def run(
     killed at any moment: called again, it runs what is left. Failed trials are recorded with
     their reason.
     """
-    from training.experiments.executors import Recordings
+    from training.experiments.executors import DataFolders
+    from training.experiments.results import load_experiment
     from training.experiments.runner import Request
     from training.experiments.runner import run as run_experiment
-    from training.experiments.study import load_experiment
 
     name = load_experiment(config)[0].name
     request = Request(
         config=config,
         folder=study or Path("runs/experiments") / name,
-        recordings=Recordings(data, split_lists, cache),
+        recordings=DataFolders(data, split_lists, cache),
         plan=plan,
         groups=groups,
         limit=limit,
@@ -96,10 +96,10 @@ def convert(study: Path, data: Path, split_lists: Path | None, cache: Path) -> N
     Fails (exit code 65) where a float32 model is not the trained network; what other
     quantizations lose is a result, in the columns ``agrees`` and ``model_validation_accuracy``.
     """
-    from training.experiments.executors import Recordings
+    from training.experiments.executors import DataFolders
     from training.experiments.models import convert_study
 
-    convert_study(study, Recordings(data, split_lists, cache), click.echo)
+    convert_study(study, DataFolders(data, split_lists, cache), click.echo)
 
 
 def default_test_set() -> Path:
@@ -166,7 +166,7 @@ def report(study: Path, output: Path | None) -> None:
     Pages (.md) in OUTPUT keep their prose: only what stands between ``<!-- table: NAME -->`` and
     ``<!-- end -->`` is replaced. Without a README.md one with all tables is begun.
     """
-    from training.experiments.study import load_studies
+    from training.experiments.results import load_studies
     from training.report.page import write_report
 
     for path in write_report(load_studies(study), output or study):

@@ -26,7 +26,7 @@ root_option = click.option(
     envvar="KWS_EDGE_DATA",
     default=Path("data"),
     show_default="$KWS_EDGE_DATA or data",
-    help="Folder in which the folders that a configuration names are.",
+    help="Folder that contains the folders of the configuration.",
 )
 split_lists_option = click.option(
     "--split-lists",
@@ -38,5 +38,5 @@ cache_option = click.option(
     type=PATH,
     default=Path(".cache/features"),
     show_default=True,
-    help="Where features of clips and of drawn windows are kept.",
+    help="Folder for the features of clips and of drawn windows.",
 )

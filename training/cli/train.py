@@ -1,4 +1,4 @@
-"""``train``: a network from a configuration."""
+"""``train``, ``adapt``, ``export`` and ``upgrade``: the commands about runs."""
 
 import dataclasses
 from pathlib import Path
@@ -7,12 +7,14 @@ import click
 
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
+from kws_edge.errors import ModelError
+from kws_edge.model.bundled import folder
 from training.cli.options import cache_option, root_option, split_lists_option
 from training.config import TrainingConfig
-from training.train.log import RunLog
+from training.train.run import RunLog
 
 
-@click.command()
+@click.command("train")
 @click.argument("config", type=PATH)
 @root_option
 @split_lists_option
@@ -21,16 +23,16 @@ from training.train.log import RunLog
     type=PATH,
     default=Path("saved_models"),
     show_default=True,
-    help="Where the run's folder is made.",
+    help="Folder in which to create the run.",
 )
 @cache_option
-@click.option("--seed", type=int, help="Another seed than the configuration's.")
+@click.option("--seed", type=int, help="Seed to use instead of the configuration's.")
 @click.option(
     "--test",
     is_flag=True,
-    help="After training, read the testing part, too: once, when nothing is chosen by it any more.",
+    help="After training, evaluate on the testing part: once, when no choice depends on it.",
 )
-def command(
+def train_command(
     config: Path,
     data: Path,
     split_lists: Path | None,
@@ -55,3 +57,142 @@ def command(
     folder = train(what, data, output, cache=cache, split_lists=split_lists, report=log, test=test)
     log.write(folder)
     click.echo(folder)
+
+
+@click.command()
+@click.argument("recordings", type=PATH)
+@click.option(
+    "--from",
+    "start",
+    type=PATH,
+    default=folder("models") / "small-int8" / "run",
+    show_default="that of small-int8",
+    help="The run to start from.",
+)
+@click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")
+@click.option("--name", default="own", show_default=True, help="Name of the new model.")
+@root_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("saved_models"),
+    show_default=True,
+    help="Folder in which to create the run.",
+)
+@cache_option
+def adapt(
+    recordings: Path, start: Path, only: bool, name: str, data: Path, output: Path, cache: Path
+) -> None:
+    """Train a model further with RECORDINGS, a folder of labels as ``kws-edge record`` makes it.
+
+    Takes of words that the model knows adapt it to this voice; other labels become new words.
+    `_unknown_` holds other words and `_silence_` the sound of the room. The public recordings in
+    --data are used beside them, so that the model keeps what it learned. Every fifth take is kept
+    out of training, and measured before and after.
+    """
+    from training.train.adapt import adapted_config, compare, summary
+    from training.train.run import load_run
+    from training.train.train import train
+
+    begin = load_run(start)
+    config = adapted_config(begin, recordings, name, only)
+    log = RunLog()
+    log(summary(begin, config, recordings))
+    run = train(config, data, output, cache=cache, report=log)
+    for line in compare(begin, load_run(run), data, recordings):
+        log(line)
+    log.write(run)
+    click.echo(run)
+    click.echo(
+        f"next: python -m training export {run} -q int8 --data {data}\n"
+        f"      kws-edge listen --model tflite_models/{name}-int8.tflite",
+        err=True,
+    )
+
+
+@click.command("export")
+@click.argument("run", type=PATH)
+@click.option(
+    "--quantization",
+    "-q",
+    type=click.Choice(["float32", "float16", "dynamic", "int8"]),
+    multiple=True,
+    help="One or several; all four by default.",
+)
+@click.option(
+    "--streaming", is_flag=True, help="The streaming form, which processes only new frames."
+)
+@click.option(
+    "--chunk-ms",
+    type=float,
+    help="New audio in each call of the streaming form; about 80 ms by default.",
+)
+@root_option
+@split_lists_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("tflite_models"),
+    show_default=True,
+    help="Folder for the model files.",
+)
+@click.option("--check/--no-check", default=True, help="Compare with the trained network.")
+def export_command(
+    run: Path,
+    quantization: tuple[str, ...],
+    streaming: bool,
+    chunk_ms: float | None,
+    data: Path,
+    split_lists: Path | None,
+    output: Path,
+    check: bool,
+) -> None:
+    """Convert the network in RUN (a folder below saved_models/) to TFLite.
+
+    Each model file carries its manifest. It is loaded back by the runtime, in every
+    interpreter that is installed, and must give the trained network's posteriors on the
+    validation part, within a tolerance for each quantization. A run that has weights alone, as
+    other backends than TensorFlow leave it, first gets its SavedModel.
+    """
+    if chunk_ms is not None and not streaming:
+        raise click.UsageError("--chunk-ms is for --streaming.")
+    from training.data.material import clips_of_run
+    from training.export.convert import QUANTIZATIONS, convert
+    from training.export.verify import check_model
+    from training.networks.streaming_form import chunk_of
+    from training.train.run import load_run
+
+    trained = load_run(run)
+    chunk = chunk_of(trained.config, chunk_ms) if streaming else None
+    split = clips_of_run(trained.config, data, split_lists)
+    failed = []
+    for name in quantization or QUANTIZATIONS:
+        path = convert(trained, name, split.training, output, chunk=chunk)
+        click.echo(f"{path} ({path.stat().st_size / 1024:.1f} KB)")
+        for result in check_model(path, trained, split.validation) if check else []:
+            click.echo(f"  {result}")
+            if not result.passed:
+                failed.append(result)
+    if failed:
+        raise ModelError(f"{len(failed)} checks failed: the models differ from the trained network")
+
+
+@click.command("upgrade")
+@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--folder",
+    default="mini_speech_commands",
+    show_default=True,
+    help="Folder of labels, below --data, of a run of the old 'train', which did not record it.",
+)
+def upgrade_command(runs: tuple[Path, ...], folder: str) -> None:
+    """Rewrite the configuration of RUNS in the present form, with the settings that they were
+    trained with. The weights stay as they are."""
+    from training.train.old_runs import upgrade
+
+    for run in runs:
+        config = upgrade(run, folder)
+        click.echo(
+            f"{run}: {config.network.architecture}, {config.schedule.epochs} epochs, batches of"
+            f" {config.schedule.batch_size}"
+        )

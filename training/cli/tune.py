@@ -54,8 +54,12 @@ MS = click.FloatRange(min=0)
     show_default=True,
     help="Most false accepts per hour of the preset 'eager'.",
 )
-@click.option("--smoothing-ms", type=MS, multiple=True, help="Tried.  [default: 100 to 500]")
-@click.option("--refractory-ms", type=MS, multiple=True, help="Tried.  [default: 250 to 1000]")
+@click.option(
+    "--smoothing-ms", type=MS, multiple=True, help="Values to try.  [default: 100 to 500]"
+)
+@click.option(
+    "--refractory-ms", type=MS, multiple=True, help="Values to try.  [default: 250 to 1000]"
+)
 @click.option(
     "--cache",
     type=PATH,
@@ -63,7 +67,7 @@ MS = click.FloatRange(min=0)
     show_default=True,
     help="Folder for the posteriors of the network.",
 )
-@click.option("--output", type=PATH, help="[default: tuning/<model>]")
+@click.option("--output", type=PATH, help="Folder for the results.  [default: tuning/<model>]")
 def command(
     model: str,
     positives: tuple[Path, ...],
@@ -101,9 +105,7 @@ def command(
     known = find_streams(positives, labelled=True)
     tuning = tune(file, known, find_streams(negatives), targets, cache, grid, _progress)
     folder = output or Path("tuning") / file.manifest.name
-    for line in write_tuning(tuning, folder):
-        click.echo(line)
-    click.echo(folder)
+    click.echo("\n".join([*write_tuning(tuning, folder), str(folder)]))
 
 
 def _progress(steps: Sequence[Any]) -> Iterator[Any]:

@@ -21,7 +21,7 @@ from kws_edge.types import FloatArray
 from training.data.clips import Clip
 from training.data.loading import window_features
 from training.stats import wilson_interval
-from training.train.provenance import machine
+from training.train.run import machine
 
 Counts = npt.NDArray[np.int64]
 

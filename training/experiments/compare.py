@@ -22,7 +22,7 @@ LEAST_DEGREES = 2  # with fewer, the spread between seeds is hardly known
 
 
 @dataclass(frozen=True)
-class Score:
+class TrialScore:
     """A share in 0 to 1; of how many clips, where it is a share of clips; which clips were
     ``right`` (``[count]``), where that is known, the clips being those of ``clips_id``.
     """
@@ -102,7 +102,7 @@ class Difference:
 
 
 def compare(
-    best: Score, others: Sequence[Score], noise: SeedNoise, candidates: int = 1
+    best: TrialScore, others: Sequence[TrialScore], noise: SeedNoise, candidates: int = 1
 ) -> Difference:
     """``best``, chosen from so many candidates, less the mean of the seeds ``others``.
 
@@ -114,7 +114,7 @@ def compare(
     return Difference(value, p, by_seeds, paired, _interval(best, others, noise))
 
 
-def compare_means(a: Sequence[Score], b: Sequence[Score], noise: SeedNoise) -> Difference:
+def compare_means(a: Sequence[TrialScore], b: Sequence[TrialScore], noise: SeedNoise) -> Difference:
     """The mean of the seeds ``a`` less that of the seeds ``b``."""
     value = _mean(a) - _mean(b)
     p, paired = _by_clips(a[0], b[0])
@@ -126,7 +126,7 @@ def compare_means(a: Sequence[Score], b: Sequence[Score], noise: SeedNoise) -> D
     return Difference(value, p, by_seeds, paired, interval)
 
 
-def _mean(scores: Sequence[Score]) -> float:
+def _mean(scores: Sequence[TrialScore]) -> float:
     return sum(score.value for score in scores) / len(scores)
 
 
@@ -136,7 +136,7 @@ def _half_by_seeds(a: int, b: int, noise: SeedNoise) -> float | None:
     return student_quantile(noise.df) * noise.sd * math.sqrt(1 / a + 1 / b)
 
 
-def _by_clips(a: Score, b: Score) -> tuple[float | None, bool]:
+def _by_clips(a: TrialScore, b: TrialScore) -> tuple[float | None, bool]:
     """p of the difference of two models on the same clips, and whether clip by clip.
 
     Without the clips Newcombe's interval decides at `LEVEL`: 0 or 1.
@@ -151,7 +151,9 @@ def _by_clips(a: Score, b: Score) -> tuple[float | None, bool]:
     return (0.0 if lower > 0 or upper < 0 else 1.0), False
 
 
-def _interval(score: Score, base: Sequence[Score], noise: SeedNoise) -> tuple[float, float] | None:
+def _interval(
+    score: TrialScore, base: Sequence[TrialScore], noise: SeedNoise
+) -> tuple[float, float] | None:
     """95 % of the difference of ``score`` from the mean of the seeds ``base``.
 
     The variance is that over the clips, each model's answers paired, plus that of the seeds; its

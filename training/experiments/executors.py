@@ -1,12 +1,15 @@
 """Where trials are trained: in a process beside this one, or as tasks of a Ray cluster."""
 
+import hashlib
 import math
 import multiprocessing
 import os
+import platform
 import signal
 import tempfile
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -18,21 +21,40 @@ import training
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.extras import not_installed
 from training.config import TrainingConfig
-from training.experiments.config import Resources
-from training.experiments.trials import Trial
-from training.train.result import TrainingResult
+from training.data.clips import scan
+from training.experiments.experiment import Resources, Trial
+from training.train.run import TrainingResult
 
 if TYPE_CHECKING:
     from training.data.prepare import TrainingData
 
 
 @dataclass(frozen=True)
-class Recordings:
+class DataFolders:
     """Where recordings, split lists and prepared features are."""
 
     data: Path
     split_lists: Path | None
     cache: Path
+
+    def fingerprint(self, config: TrainingConfig) -> str:
+        """12 hexadecimal digits for what ``config`` trains on: names and sizes of its clips, of
+        its noise and speech, and the split lists. Raises `MissingFileError`.
+        """
+        labels = config.data.words if config.windows is None else None
+        paths = [
+            clip.path
+            for source in config.data.sources
+            for clip in scan(self.data / source.folder, labels)
+        ]
+        for folder in (*config.data.noise, *config.data.speech):
+            paths += [path for path in sorted((self.data / folder).rglob("*")) if path.is_file()]
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(f"{path.relative_to(self.data)} {path.stat().st_size}\n".encode())
+        for part in sorted(self.split_lists.glob("*.txt")) if self.split_lists else ():
+            digest.update(part.read_bytes())
+        return digest.hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -57,6 +79,44 @@ class Finished:
 
     job: Job
     outcome: TrainingResult | Failure
+
+
+Report = Callable[[str], None]
+
+
+def prepared(job: Job, recordings: DataFolders, report: Report) -> "TrainingData":
+    """The examples of a job. Raises `MissingFileError` and `DataError` of the recordings."""
+    from training.data.prepare import prepare
+
+    return prepare(
+        job.config,
+        recordings.data,
+        recordings.cache,
+        split_lists=recordings.split_lists,
+        report=report,
+        judged_by=job.judged_by,
+    )
+
+
+def work(job: Job, examples: "TrainingData", report: Report) -> TrainingResult:
+    """Train, and estimate what a decision of the result costs."""
+    from training.networks.network import estimated_latency_ms, features_ms
+    from training.train.train import fit  # Keras, which the process of the experiment lacks
+
+    trained = fit(job.config, examples, report)
+    features, network = job.config.features, job.config.network
+    front_end = features_ms(features)
+    trained.metrics.update(
+        network=network.architecture + (f"-{network.width}" if network.width else ""),
+        epochs=job.config.schedule.epochs,
+        batch_size=job.config.schedule.batch_size,
+        feature_shape="x".join(map(str, features.shape)),
+        estimated_latency_ms=round(
+            estimated_latency_ms(front_end, trained.metrics["multiply_accumulates"]), 4
+        ),
+        host=f"{platform.node()} ({platform.machine()}, Python {platform.python_version()})",
+    )
+    return trained
 
 
 class Executor(Protocol):
@@ -90,7 +150,7 @@ class LocalExecutor:
 
     slots = 1
 
-    def __init__(self, recordings: Recordings) -> None:
+    def __init__(self, recordings: DataFolders) -> None:
         self._recordings = recordings
         self._log = tempfile.NamedTemporaryFile(prefix="kws-edge-trial-")  # noqa: SIM115
         self._running: tuple[Job, BaseProcess, Connection] | None = None
@@ -133,15 +193,13 @@ class LocalExecutor:
         return f"its process ended with exit code {code}" + (f": {lines[-1]}" if lines else "")
 
 
-def _child(sender: Connection, job: Job, recordings: Recordings, log: Path) -> None:
+def _child(sender: Connection, job: Job, recordings: DataFolders, log: Path) -> None:
     # TensorFlow's messages would disturb the progress lines; after a crash they are the reason
     with log.open("ab") as file:
         os.dup2(file.fileno(), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        from training.experiments.work import prepared, work  # Keras, which the parent has not
-
         sender.send(work(job, prepared(job, recordings, sender.send), sender.send))
     except Exception as error:
         sender.send(Failure(one_line(error)))
@@ -162,7 +220,7 @@ class RayExecutor:
     program: a node needs Keras and a backend, but neither the clips nor an installation.
     """
 
-    def __init__(self, address: str, resources: Resources, recordings: Recordings) -> None:
+    def __init__(self, address: str, resources: Resources, recordings: DataFolders) -> None:
         self._ray = _connect(address, resources)
         self._resources, self._recordings = resources, recordings
         if not self._room():
@@ -186,8 +244,6 @@ class RayExecutor:
 
     def submit(self, job: Job) -> None:
         try:
-            from training.experiments.work import prepared
-
             examples = prepared(job, self._recordings, lambda _: None).in_memory()
             reference = self._task.remote(job, self._ray.put(examples))
         except (KwsEdgeError, OSError) as error:  # a full disk, an unreadable clip
@@ -250,8 +306,6 @@ def _connect(address: str, resources: Resources) -> Any:
 def _task(job: Job, examples: "TrainingData") -> TrainingResult | Failure:
     """One trial, on a node of the cluster."""
     try:
-        from training.experiments.work import work
-
         return work(job, examples, lambda _: None)
     except Exception as error:
         return Failure(one_line(error))

@@ -23,25 +23,23 @@ from training.data.clips import Clip, scan
 from training.data.loading import features_of
 from training.data.material import find_recordings
 from training.evaluation.clip_report import posteriors_of
-from training.experiments.executors import Job, Recordings
-from training.experiments.latency import Turns, measure_in_turn
-from training.experiments.results import Cell, Results, Row, hexadecimal, now
-from training.experiments.study import load_experiment
-from training.experiments.trials import Trial
-from training.train.provenance import git_commit
-from training.train.run import CALIBRATION, Run, load_run
+from training.experiments.executors import DataFolders, Job
+from training.experiments.experiment import Trial
+from training.experiments.results import Cell, ResultRow, Results, hexadecimal, load_experiment, now
+from training.experiments.timing import Turns, measure_in_turn
+from training.train.run import CALIBRATION, Run, git_commit, load_run
 
 Say = Callable[[str], None]
 LARGEST = re.compile(r"difference (?P<difference>\S+), .*\((?P<interpreter>[^()]*)\)")
 CALIBRATION_WINDOWS = 600
 
 
-def model_path(study: Path, row: Row) -> Path:
+def model_path(study: Path, row: ResultRow) -> Path:
     """The file of a converted model."""
     return study / "models" / f"{row['trial']}-{row['model']}.tflite"
 
 
-def convert_study(study: Path, recordings: Recordings, say: Say) -> None:
+def convert_study(study: Path, recordings: DataFolders, say: Say) -> None:
     """Convert every complete trial whose network is here, to the quantizations it lacks.
 
     Raises `ModelError` where a float32 model does not give the trained network's posteriors.
@@ -75,11 +73,11 @@ def convert_study(study: Path, recordings: Recordings, say: Say) -> None:
 
 
 def _converted(
-    study: Path, run: Run, row: Row, quantizations: Sequence[str], recordings: Recordings
-) -> Iterator[Row]:
+    study: Path, run: Run, row: ResultRow, quantizations: Sequence[str], recordings: DataFolders
+) -> Iterator[ResultRow]:
     """The rows of a trial's models, from the row of the trial or of another of its models."""
-    from training.export.check import judge  # TensorFlow takes seconds
     from training.export.convert import convert
+    from training.export.verify import judge  # TensorFlow takes seconds
 
     config = run.config
     _keep_calibration(run, row, recordings)
@@ -111,11 +109,11 @@ def _converted(
         )
 
 
-def _keep_calibration(run: Run, row: Row, recordings: Recordings) -> None:
+def _keep_calibration(run: Run, row: ResultRow, recordings: DataFolders) -> None:
     """Windows for the ranges of int8, where the training drew windows."""
     if run.config.plain_clips or (run.folder / CALIBRATION).exists():
         return
-    from training.experiments.work import prepared
+    from training.experiments.executors import prepared
 
     trial = Trial(row["trial"], row["group"], row["plan"], row["variant"], {}, 0)
     examples = prepared(Job(trial, run.config), recordings, lambda _: None)
@@ -125,7 +123,7 @@ def _keep_calibration(run: Run, row: Row, recordings: Recordings) -> None:
 
 def _elsewhere(path: Path) -> tuple[float | None, str, bool]:
     """The manifest's probe in an interpreter that this process does not use, in its own."""
-    from training.export.check import available_interpreters
+    from training.export.verify import available_interpreters
 
     for name in available_interpreters():
         if interpreter_name().startswith(name):
@@ -162,13 +160,13 @@ def clips_id(clips: Sequence[Clip]) -> str:
     return hashlib.sha256(names.encode()).hexdigest()[:12]
 
 
-def _without_measurements(row: Row) -> Row:
+def _without_measurements(row: ResultRow) -> ResultRow:
     """The row of a trial from that of one of its models."""
     measured = ("test", "time", "decision_", "features_", "model_m", "model_p")
-    return Row({name: v for name, v in row.cells.items() if not name.startswith(measured)})
+    return ResultRow({name: v for name, v in row.cells.items() if not name.startswith(measured)})
 
 
-def _model_rows(study: Path, results: Results) -> list[Row]:
+def _model_rows(study: Path, results: Results) -> list[ResultRow]:
     """The rows whose model files are here.
 
     Raises `DataError` where there is none, `ModelError` for a file that is not the row's model.
@@ -195,7 +193,7 @@ def evaluate_study(
             row["trial"]: load_run(study / "networks" / row["trial"]).config for row in waiting
         }
 
-        def front_end(row: Row) -> str:
+        def front_end(row: ResultRow) -> str:
             config = configs[row["trial"]]
             sources = [(str(s.folder), s.split) for s in config.data.sources]
             return json.dumps([sources, config.labels, config.features.relevant()])

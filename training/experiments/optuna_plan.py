@@ -20,9 +20,17 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from training.experiments.config import Experiment, Group, Range, Search, Value
-from training.experiments.results import Results, Row
-from training.experiments.trials import Trial, base_settings, make_trial
+from training.experiments.experiment import (
+    Experiment,
+    Group,
+    Search,
+    SearchRange,
+    Trial,
+    Value,
+    base_settings,
+    make_trial,
+)
+from training.experiments.results import ResultRow, Results
 
 log = logging.getLogger(__name__)
 PATIENCE = 20  # proposals in a row that were tried before, and then random ones
@@ -44,7 +52,7 @@ class Plan(Protocol):
     def next(self) -> Trial | None:
         """The next trial to run; None when none is left that may start now."""
 
-    def recorded(self, trial: Trial, row: Row) -> None:
+    def recorded(self, trial: Trial, row: ResultRow) -> None:
         """A trial that was handed out is in the table now."""
 
     def tally(self) -> Tally: ...
@@ -67,7 +75,7 @@ class GivenPlan:
                 return trial
         return None
 
-    def recorded(self, trial: Trial, row: Row) -> None:
+    def recorded(self, trial: Trial, row: ResultRow) -> None:
         pass
 
     def tally(self) -> Tally:
@@ -103,7 +111,7 @@ class SearchPlan:
         for row in results:
             self._learn(row)
 
-    def _learn(self, row: Row) -> None:
+    def _learn(self, row: ResultRow) -> None:
         """Take a row of the table for a trial of this study, where it is inside the space."""
         params = self._params(row)
         if params is None:
@@ -122,7 +130,7 @@ class SearchPlan:
             )
         )
 
-    def _params(self, row: Row) -> dict[str, Any] | None:
+    def _params(self, row: ResultRow) -> dict[str, Any] | None:
         if row["group"] != self._group.name:
             return None
         params = {name: _parsed(d, row[name]) for name, d in self._space.items()}
@@ -144,7 +152,7 @@ class SearchPlan:
         log.warning("the search has proposed %d known trials in a row: it ends", MOST_REPEATS)
         return None
 
-    def recorded(self, trial: Trial, row: Row) -> None:
+    def recorded(self, trial: Trial, row: ResultRow) -> None:
         asked = self._open.pop(trial.key)
         asked.set_user_attr("own", True)
         if row["state"] == "complete":
@@ -164,7 +172,7 @@ class SearchPlan:
 
     def _complete(self) -> int:
         found = [t for t in self._trials() if t.state == TrialState.COMPLETE]
-        # every point of a grid counts, whoever ran it; a search counts its own proposals
+        # every point of a grid counts, whichever plan ran it; a search counts its own proposals
         return sum(_own(trial) or self._search.sampler == "grid" for trial in found)
 
     def _exhausted(self) -> bool:
@@ -201,16 +209,16 @@ def _own(trial: FrozenTrial) -> bool:
     return bool(trial.user_attrs.get("own"))
 
 
-def _values(values: Range | tuple[Value, ...]) -> Sequence[Any]:
-    if not isinstance(values, Range):
+def _values(values: SearchRange | tuple[Value, ...]) -> Sequence[Any]:
+    if not isinstance(values, SearchRange):
         return values
     count = int((values.high - values.low) / values.step + 1e-9) + 1
     found = [values.low + place * values.step for place in range(count)]
     return [int(value) for value in found] if values.whole else found
 
 
-def _distribution(values: Range | tuple[Value, ...], search: Search) -> BaseDistribution:
-    if search.sampler == "grid" or not isinstance(values, Range):
+def _distribution(values: SearchRange | tuple[Value, ...], search: Search) -> BaseDistribution:
+    if search.sampler == "grid" or not isinstance(values, SearchRange):
         return CategoricalDistribution(list(_values(values)))
     if values.whole:
         return IntDistribution(int(values.low), int(values.high), step=int(values.step))

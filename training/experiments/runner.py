@@ -15,22 +15,22 @@ import yaml
 
 from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import read_yaml
-from kws_edge.errors import ConfigError, ValidationErrors
-from training.config import TrainingConfig
-from training.experiments.config import Experiment, Group
+from kws_edge.errors import ConfigError, KwsEdgeError
+from training.config import DataConfig, TrainingConfig
+from training.document import with_overrides
 from training.experiments.executors import (
+    DataFolders,
     Executor,
     Failure,
     Finished,
     Job,
     LocalExecutor,
     RayExecutor,
-    Recordings,
 )
-from training.experiments.optuna_plan import GivenPlan, Plan, SearchPlan, Tally
-from training.experiments.results import Cell, Results, Row, now, row_of
-from training.experiments.study import load_experiment
-from training.experiments.trials import (
+from training.experiments.experiment import (
+    BASE,
+    Experiment,
+    Group,
     Trial,
     base_settings,
     distinct,
@@ -38,10 +38,9 @@ from training.experiments.trials import (
     planned,
     resolved,
 )
-from training.overrides import with_overrides
-from training.train.provenance import git_commit
-from training.train.result import TrainingResult
-from training.train.run import WEIGHTS, write_run_files
+from training.experiments.optuna_plan import GivenPlan, Plan, SearchPlan, Tally
+from training.experiments.results import Cell, ResultRow, Results, load_experiment, now, row_of
+from training.train.run import WEIGHTS, TrainingResult, git_commit, write_run_files
 
 Say = Callable[[str], None]
 
@@ -52,7 +51,7 @@ class Request:
 
     config: Path
     folder: Path
-    recordings: Recordings
+    recordings: DataFolders
     plan: str = "all"  # or "given", "search"
     groups: tuple[str, ...] = ()
     limit: int | None = None
@@ -63,12 +62,14 @@ class Request:
 def run(request: Request, say: Say) -> Tally:
     """Run what is left; how far the experiment is then. ``say`` receives progress lines.
 
-    Raises `ConfigError` for an experiment that cannot run, or runs already in another process.
+    Raises `ConfigError` for an experiment that cannot run, that runs in another process, or whose
+    table has trials on other clips.
     """
     experiment, document = load_experiment(request.config)
     groups = _chosen(experiment, request.groups)
     results = Results(request.folder)
     with results.locked():
+        refuse_other_clips(experiment, document, request.recordings, results)
         keep_config(request.config, request.folder)
         plans: list[Plan] = []
         if request.plan != "search":
@@ -84,7 +85,8 @@ def run(request: Request, say: Say) -> Tally:
             else LocalExecutor(request.recordings)
         )
         with closing(executor):
-            runner = Runner(experiment, document, request.folder, results, say)
+            fingerprint = request.recordings.fingerprint
+            runner = Runner(experiment, document, request.folder, results, say, fingerprint)
             limit = runner.run(plans[0], executor, request.limit) if plans else request.limit
             for group in searches:
                 # made only now: a search learns from all trials before it
@@ -101,6 +103,40 @@ def _chosen(experiment: Experiment, names: tuple[str, ...]) -> list[Group]:
     if unknown := sorted(set(names) - set(known)):
         raise ConfigError(f"--group {unknown[0]}: the experiment has {', '.join(known)}")
     return [group for group in experiment.groups if not names or group.name in names]
+
+
+def refuse_other_clips(
+    experiment: Experiment, document: Mapping[str, Any], recordings: DataFolders, results: Results
+) -> None:
+    """Raise `ConfigError` where the table has a trial on other clips than ``recordings`` has.
+
+    Rows without a fingerprint, of tables made before there was one, are not refused.
+    """
+    plan = {trial.key: trial for trial in distinct(planned(experiment, document))}
+    groups = {group.name: group for group in experiment.groups}
+    found: dict[DataConfig, str] = {}
+    for row in results:
+        group = groups.get(row["group"])
+        if group is None or not row["clips_id"]:
+            continue
+        trial = plan.get(row["trial"])
+        if row["plan"] == "search" and not _searches_data(group):
+            base = base_settings(experiment, group, document)
+            trial = make_trial(group, "base", BASE, base, group.seeds[0])
+        if trial is None:  # the experiment does not plan it any more
+            continue
+        config = job_of(experiment, document, group, trial).config
+        if config.data not in found:
+            found[config.data] = recordings.fingerprint(config)
+        if found[config.data] != row["clips_id"]:
+            raise ConfigError(
+                f"{results.path}: trial {row['trial']} had other clips than those in"
+                f" {recordings.data}; choose another folder with --study"
+            )
+
+
+def _searches_data(group: Group) -> bool:
+    return any(name.startswith("data.") for name in (group.search.space if group.search else ()))
 
 
 def keep_config(config: Path, folder: Path) -> None:
@@ -128,6 +164,15 @@ def job_of(experiment: Experiment, document: Mapping[str, Any], group: Group, tr
     return Job(trial, own, judge)
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """When a trial began, by which commit and on which clips."""
+
+    monotonic_s: float
+    commit: str
+    clips_id: str = ""
+
+
 class Runner:
     """The loop over one plan after the other, on one table."""
 
@@ -138,10 +183,12 @@ class Runner:
         folder: Path,
         results: Results,
         say: Say,
+        fingerprint: Callable[[TrainingConfig], str] = lambda _: "",
     ) -> None:
         self._experiment, self._document = experiment, document
         self._folder, self._results, self._say = folder, results, say
-        self._started: dict[str, tuple[float, str]] = {}  # when, and the commit
+        self._fingerprint = fingerprint
+        self._started: dict[str, _Begun] = {}
         self._seconds: list[float] = []
 
     def run(self, plan: Plan, executor: Executor, limit: int | None = None) -> int | None:
@@ -167,18 +214,19 @@ class Runner:
             try:
                 group = self._experiment.group(trial.group)
                 job = job_of(self._experiment, self._document, group, trial)
-            except ValidationErrors as error:
+                clips_id = self._fingerprint(job.config)
+            except KwsEdgeError as error:  # also of recordings that are not there
                 self._record(plan, trial, Failure(str(error)), 1)
                 continue
             self._say(f"start {trial}: {trial.key}")
-            self._started[trial.key] = time.monotonic(), git_commit()
+            self._started[trial.key] = _Begun(time.monotonic(), git_commit(), clips_id)
             executor.submit(job)
             return True
         return False
 
     def _finish(self, plan: Plan, event: Finished, slots: int) -> None:
         if isinstance(event.outcome, TrainingResult):
-            commit = self._started[event.job.trial.key][1]
+            commit = self._started[event.job.trial.key].commit
             event.outcome.metrics["git_commit"] = commit
             keep_network(self._folder / "networks" / event.job.trial.key, event)
         self._record(plan, event.job.trial, event.outcome, slots)
@@ -186,15 +234,15 @@ class Runner:
     def _record(
         self, plan: Plan, trial: Trial, outcome: TrainingResult | Failure, slots: int
     ) -> None:
-        started, commit = self._started.pop(trial.key, (time.monotonic(), git_commit()))
-        row = trial_row(trial, outcome, commit)
+        begun = self._started.pop(trial.key, None) or _Begun(time.monotonic(), git_commit())
+        row = trial_row(trial, outcome, begun.commit).with_(clips_id=begun.clips_id)
         self._results.put(row)
         plan.recorded(trial, row)
         tally = plan.tally()
         if isinstance(outcome, Failure):
             what = f"FAILED: {outcome.reason}"
         else:
-            self._seconds.append(time.monotonic() - started)
+            self._seconds.append(time.monotonic() - begun.monotonic_s)
             objective = self._experiment.objective
             what = f"{objective} {row.need(objective):.4f} in {self._seconds[-1]:.0f} s"
         minutes = sum(self._seconds) / max(1, len(self._seconds)) * tally.left / slots / 60
@@ -202,7 +250,7 @@ class Runner:
         self._say(f"{state} (about {minutes:.0f} min) | {trial}: {what}")
 
 
-def trial_row(trial: Trial, outcome: TrainingResult | Failure, commit: str) -> Row:
+def trial_row(trial: Trial, outcome: TrainingResult | Failure, commit: str) -> ResultRow:
     """The row of a trial, before any conversion."""
     values: dict[str, Cell] = {
         "trial": trial.key,

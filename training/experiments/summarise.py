@@ -9,14 +9,13 @@ from typing import TypeVar
 from training.experiments.compare import (
     LEVEL,
     Difference,
-    Score,
     SeedNoise,
+    TrialScore,
     compare,
     compare_means,
 )
-from training.experiments.config import Variant
-from training.experiments.results import Row
-from training.experiments.study import Run, Study, model_score
+from training.experiments.experiment import Variant
+from training.experiments.results import ResultRow, Study, TrialRun, model_score
 
 T = TypeVar("T")
 
@@ -26,9 +25,9 @@ class Gain:
     """The best configuration of a group, and its other seeds, against the seeds of its base."""
 
     group: str
-    best: Run
-    seeds: list[Run]
-    base: list[Run]
+    best: TrialRun
+    seeds: list[TrialRun]
+    base: list[TrialRun]
     candidates: int
     validation: Difference
     test: Difference | None
@@ -41,7 +40,7 @@ def gains(study: Study) -> list[Gain]:
     for group in study.groups:
         runs, base = study.configurations(group.name), study.base(group.name)
         if base and len(runs) > 1:
-            best = max(runs, key=lambda run: _mean(study, study.seeds(run)))
+            best = max(runs, key=lambda run: mean_score(study, study.seeds(run)))
             seeds, scores = study.seeds(best), [study.score(run) for run in base]
             validation = (
                 compare(study.score(best), scores, noise, len(runs))
@@ -53,27 +52,18 @@ def gains(study: Study) -> list[Gain]:
     return found
 
 
-def _mean(study: Study, runs: Sequence[Run]) -> float:
+def mean_score(study: Study, runs: Sequence[TrialRun]) -> float:
+    """By the experiment's objective."""
     return sum(study.score(run).value for run in runs) / len(runs)
 
 
-def test_difference(run: Run, base: Sequence[Run], noise: SeedNoise) -> Difference | None:
+def test_difference(run: TrialRun, base: Sequence[TrialRun], noise: SeedNoise) -> Difference | None:
     """On the test part, which had no part in the choice; None where it has not been read.
 
     The noise between seeds is that of validation.
     """
     test, tests = run.test(), [known for other in base if (known := other.test())]
     return compare(test, tests, noise) if test and len(tests) == len(base) else None
-
-
-def rivals(study: Study, best: Run) -> list[Run]:
-    """The configurations from which ``best`` does not differ by more than the noise."""
-    noise, score = study.noise(), study.score(best)
-    return [
-        run
-        for run in study.configurations()
-        if run.key != best.key and not compare(score, [study.score(run)], noise).clear
-    ]
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,7 @@ class FactorEffect:
     group: str
     factor: str
     planned: int
-    runs: dict[float | str, Run]
+    runs: dict[float | str, TrialRun]
     values: dict[float | str, float]  # the objective
 
     @property
@@ -107,7 +97,7 @@ class FactorEffect:
         return p is not None and p < LEVEL
 
     def latency_span(self) -> float | None:
-        """Range of a float32 decision in ms; None where not all were timed."""
+        """SearchRange of a float32 decision in ms; None where not all were timed."""
         rows = [run.models.get("float32") for run in self.runs.values()]
         times = [row.number("decision_median_ms") if row else None for row in rows]
         known = [time for time in times if time is not None]
@@ -143,7 +133,7 @@ class VariantEffect:
 
     group: str
     variant: Variant
-    runs: list[Run]
+    runs: list[TrialRun]
     differences: dict[str, Difference]
 
 
@@ -175,9 +165,9 @@ class Model:
     included) and KB (1,024 bytes), measured or estimated by the trial.
     """
 
-    run: Run
-    row: Row
-    validation: Score
+    run: TrialRun
+    row: ResultRow
+    validation: TrialScore
     latency_ms: float
     size_kb: float
 
@@ -199,7 +189,7 @@ def measured_models(study: Study) -> list[Model]:
 
 
 def estimated_models(study: Study) -> list[Model]:
-    """Every configuration with the trial's own estimates, for as long as nothing was timed."""
+    """Every configuration with the trial's own estimates, until models are timed."""
     return [
         Model(run, run.rows[0], study.score(run), *costs)
         for run in study.configurations()
@@ -207,7 +197,7 @@ def estimated_models(study: Study) -> list[Model]:
     ]
 
 
-def _estimates(row: Row) -> tuple[float, float] | None:
+def _estimates(row: ResultRow) -> tuple[float, float] | None:
     latency, parameters = row.number("estimated_latency_ms"), row.number("parameters")
     return (latency, 4 * parameters / 1024) if latency and parameters else None
 
@@ -279,7 +269,7 @@ def quantization_losses(study: Study) -> list[QuantizationLoss]:
     return [_loss(name, [run for run in runs if name in run.models]) for name in names]
 
 
-def _loss(name: str, runs: list[Run]) -> QuantizationLoss:
+def _loss(name: str, runs: list[TrialRun]) -> QuantizationLoss:
     tested = all(run.test(name) and run.test() for run in runs)
     part = "test" if tested else "validation"
     column = "test_accuracy" if tested else "model_validation_accuracy"

@@ -1,7 +1,7 @@
-"""The steps from recordings to a released model.
+"""``build``: the steps from recordings to a released model, in order, skipping those that are done.
 
-Each has ``inputs``, which decide whether it is done already, and ``run``, which returns the paths
-that it made. A step finds what earlier ones made through their stamps and the `Workspace`.
+Each step has ``inputs``, which decide whether it is done already, and ``run``, which returns the
+paths that it made. A step finds what earlier ones made through their stamps and the `Workspace`.
 """
 
 import dataclasses
@@ -17,16 +17,13 @@ import yaml
 from kws_edge.errors import DataError
 from kws_edge.files import write_atomically
 from kws_edge.model.file import pack_model, read_model
+from training.config import attribution_text
 from training.document import as_document
 from training.evaluation.operating_points import OperatingPoints, load_operating_points
-from training.export.attribution import attribution_text
-from training.release.card import CardText
-from training.release.data_sets import fetch
-from training.release.measure import evaluate_clips, evaluate_streams, tune_model
+from training.release.actions import evaluate_clips, evaluate_streams, fetch, tune_model
 from training.release.model_config import MODEL_YAML
-from training.release.release import Evidence, release, with_operating_points
-from training.release.stamps import listing
-from training.release.workspace import Workspace
+from training.release.release import CardText, ReleaseEvidence, release, with_operating_points
+from training.release.workspace import Workspace, key_of, listing
 
 RUN_FILES = ("config.yaml", "history.csv", "log.txt", "metrics.json", "network.weights.h5")
 Paths = tuple[Path, ...]
@@ -176,7 +173,7 @@ def _release(space: Workspace) -> Paths:
         reports = json.loads((space.evaluations / "reports.json").read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"{space.evaluations / 'reports.json'}: {error}") from error
-    evidence = Evidence(
+    evidence = ReleaseEvidence(
         tuple(map(Path, reports["clips"])),
         tuple(map(Path, reports["streams"])),
         space.tuning if plan.config.tuning else None,
@@ -204,3 +201,32 @@ STEPS = (
     Step("release", _release_inputs, _release),
 )
 STEP_NAMES = tuple(step.name for step in STEPS)
+
+
+Report = Callable[[str], None]
+
+
+def build(
+    space: Workspace,
+    report: Report,
+    first: str | None = None,
+    last: str = STEP_NAMES[-1],
+) -> None:
+    """Run the steps up to ``last``; those before ``first`` must be done.
+
+    A step is done where its stamp has the key of its present inputs and its outputs exist. With
+    ``first``, that step and those after it run in any case, and those before it do not run.
+    Code is no input: after a change of code, name the ``first`` step that it concerns.
+    """
+    begin = STEP_NAMES.index(first) if first else 0
+    for step in STEPS[begin : STEP_NAMES.index(last) + 1]:
+        key = key_of(step.inputs(space))
+        stamp = space.stamps.read(step.name)
+        if first is None and stamp and stamp.key == key:
+            report(f"{step.name}: done before")
+            continue
+        report(f"{step.name}: runs")
+        space.stamps.remove(step.name)
+        outputs = step.run(space)
+        space.stamps.write(step.name, key, outputs)
+        report(f"{step.name}: {', '.join(map(str, outputs)) or 'nothing to do'}")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from training.experiments import summarise
-from training.experiments.study import Run, Study
+from training.experiments.experiment import BASE
+from training.experiments.results import Study, TrialRun
 from training.experiments.summarise import FactorEffect, Model
-from training.experiments.trials import BASE
-from training.experiments.words import QUANTIZATION, setting, with_unit
 from training.plots import figure, save
 from training.report.tables import network_alone
+from training.report.wording import QUANTIZATION, setting, with_unit
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = {"float32": "o", "float16": "D", "dynamic": "s", "int8": "^"}
@@ -188,14 +188,14 @@ def draw_quantization(study: Study, path: Path) -> None:
 
 def draw_networks(study: Study, path: Path) -> None:
     """The objective against size, work and time; lines join the widths of an architecture."""
-    panels: dict[str, Callable[[Run], float | None]] = {
+    panels: dict[str, Callable[[TrialRun], float | None]] = {
         "model file (KB)": lambda run: run.rows[0].number("size_kb"),
         "multiply-accumulates (million)": lambda run: (
             work / 1e6 if (work := run.rows[0].number("multiply_accumulates")) else None
         ),
         "decision without features (ms)": lambda run: run.rows[0].number("model_median_ms"),
     }
-    points: dict[str, list[tuple[Run, float]]] = {}
+    points: dict[str, list[tuple[TrialRun, float]]] = {}
     for group in study.groups:
         names = [v.name for v in group.variants if network_alone(v.change)]
         for runs in (study.variant(group.name, name) for name in [BASE, *names]):

@@ -12,7 +12,7 @@ from pathlib import Path
 from kws_edge.errors import DataError
 from kws_edge.files import write_atomically
 from training.experiments import summarise
-from training.experiments.study import Study
+from training.experiments.results import Study
 from training.report import figures, tables
 from training.report.tables import Table
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from training.experiments import summarise
 from training.experiments.compare import Difference
-from training.experiments.config import Group
-from training.experiments.study import Run, Study
-from training.experiments.trials import BASE, MIN_FFT
-from training.experiments.words import (
+from training.experiments.experiment import BASE, MIN_FFT, Group
+from training.experiments.results import Study, TrialRun
+from training.report.wording import (
     configuration,
     gained,
     interval,
@@ -71,19 +70,15 @@ def gains(study: Study) -> Table:
         rows.append(
             (
                 title(study, gain.group),
-                percent(_mean(study, gain.base)),
+                percent(summarise.mean_score(study, gain.base)),
                 configuration(study.experiment, gain.best),
-                percent(_mean(study, gain.seeds)),
+                percent(summarise.mean_score(study, gain.seeds)),
                 gained(gain.validation),
                 gained(gain.test) if gain.test else "",
                 verdict(gain.validation),
             )
         )
     return Table(header, rows)
-
-
-def _mean(study: Study, runs: Sequence[Run]) -> float:
-    return sum(study.score(run).value for run in runs) / len(runs)
 
 
 def ranking(study: Study) -> Table:
@@ -274,7 +269,7 @@ def configurations(study: Study, group: str) -> Table:
     return Table(header, [_run(study, run, settings, names) for run in runs])
 
 
-def _varied(study: Study, runs: list[Run]) -> list[str]:
+def _varied(study: Study, runs: list[TrialRun]) -> list[str]:
     """The settings to show: those of the features, and others that are not the same in all runs."""
     names = dict.fromkeys(name for one in study.plan for name in one.trial.settings)
     return [
@@ -291,7 +286,7 @@ def _unit(name: str) -> str:
     return f"{setting(name)}, {found}" if found else setting(name)
 
 
-def _run(study: Study, run: Run, settings: list[str], names: list[str]) -> tuple[str, ...]:
+def _run(study: Study, run: TrialRun, settings: list[str], names: list[str]) -> tuple[str, ...]:
     rows = [run.models.get(name) for name in names]
     times = [row.number("features_median_ms") for row in rows if row]
     known = [time for time in times if time is not None]

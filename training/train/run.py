@@ -1,4 +1,4 @@
-"""A run: the folder of one training, with its configuration, figures and weights.
+"""Runs: the folder of one training, with its configuration, figures, weights and origin.
 
 ``config.yaml`` (a `TrainingConfig`), ``history.csv`` (a row an epoch), ``metrics.json``,
 ``log.txt``, ``network.weights.h5``, ``calibration.npy`` (training windows, for the ranges of
@@ -8,13 +8,18 @@ int8) and, where TensorFlow trained it or a model was exported from it, a SavedM
 import csv
 import json
 import os
+import platform
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import yaml
 
 from kws_edge.config.yaml_file import load, read_yaml
@@ -22,10 +27,23 @@ from kws_edge.errors import ConfigError, DataError, MissingFileError
 from training.config import TrainingConfig
 from training.data.windows import UNKNOWN
 from training.document import as_document
-from training.train.result import History
 
 if TYPE_CHECKING:
     import keras
+
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """``metrics`` (ready for JSON), ``history`` by epoch, and ``weights``: the content of a Keras
+    ``.weights.h5`` file, which every backend reads."""
+
+    metrics: dict[str, Any]
+    history: History
+    weights: bytes
+
 
 CONFIG, METRICS, WEIGHTS = "config.yaml", "metrics.json", "network.weights.h5"
 CALIBRATION, SAVED_MODEL = "calibration.npy", "saved_model.pb"
@@ -159,3 +177,59 @@ def new_folder(partial: Path, output: Path, name: str) -> Path:
 
 def _stamp() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+
+
+class RunLog:
+    """Call it with a line: shown on stderr with the time, and kept."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self._lines.append(f"{time.strftime('%H:%M:%S')} {line}")
+        click.echo(self._lines[-1], err=True)
+
+    def write(self, folder: Path) -> None:
+        """``folder/log.txt``."""
+        (folder / "log.txt").write_text("\n".join(self._lines) + "\n")
+
+
+CODE = ("kws_edge", "training")
+
+
+def git_commit() -> str:
+    """The commit checked out, with ``+changes`` where the code differs from it."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        result = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
+        return result.stdout.strip()
+
+    commit = git("rev-parse", "HEAD") or "unknown"
+    # a run from changed files cannot be made again from the commit alone: say so
+    dirty = git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
+    return commit + ("+changes" if dirty else "")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Keras and of the backend that it runs on here."""
+    import keras  # and with it the backend: only where something is trained
+
+    backend = keras.backend.backend()
+    return {backend: sys.modules[backend].__version__, "keras": keras.__version__}
+
+
+def machine() -> str:
+    """Architecture, processor and Python, in one line."""
+    return f"{platform.machine()}, {_processor()}, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown processor"

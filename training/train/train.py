@@ -1,28 +1,144 @@
-"""Train what a configuration describes, and keep it as a run folder."""
+"""One training: from a configuration to trained weights in memory, or to a run folder."""
 
 import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from training.config import TrainingConfig
-from training.data.examples import Examples, Report
+from kws_edge.errors import ConfigError
+from kws_edge.types import FloatArray
+from training.config import NetworkConfig, TrainingConfig
+from training.data.examples import Epochs, Examples, Report
 from training.data.loading import features_of, targets_of
 from training.data.material import find_recordings
-from training.data.prepare import prepare
-from training.train.fit import fit
-from training.train.provenance import git_commit
+from training.data.prepare import TrainingData, prepare
+from training.networks.network import multiply_accumulates, network, uncompiled
 from training.train.run import (
     CALIBRATION,
     WEIGHTS,
+    History,
     Run,
+    TrainingResult,
+    git_commit,
+    library_versions,
+    load_run,
     new_folder,
     partial_folder,
     write_run_files,
 )
-from training.train.validation import measure
+from training.train.trainer import SoftTargets, fit_network
+from training.train.validation import ValidationMeasures, measure, posteriors
+
+
+def load_teachers(config: TrainingConfig) -> list[keras.Model]:
+    """The trained networks that ``config`` names as its teachers.
+
+    Raises `MissingFileError`, and `ConfigError` for one with other features or labels.
+    """
+    teachers = []
+    for folder in config.teacher.runs if config.teacher else ():
+        run = load_run(folder)
+        for what in ("features", "labels"):
+            if getattr(run.config, what) != getattr(config, what):
+                raise ConfigError(f"{folder}: a teacher with other {what} than {config.name}'s")
+        teachers.append(run.network())
+    return teachers
+
+
+def soft_targets(teachers: Sequence[keras.Model], epochs: Epochs) -> SoftTargets:
+    """The mean posteriors of ``teachers`` by epoch, computed once for each pass."""
+    known: dict[int, FloatArray] = {}
+
+    def soft(epoch: int) -> FloatArray:
+        number = epoch % epochs.passes
+        if number not in known:
+            examples = epochs.get(number)
+            known[number] = np.mean([posteriors(one, examples) for one in teachers], axis=0)
+        return known[number]
+
+    return soft
+
+
+Initialise = Callable[[keras.Model], None]
+
+
+def fit(
+    config: TrainingConfig, data: TrainingData, report: Report = lambda _: None
+) -> TrainingResult:
+    """Train the teacher, where ``config`` has a network for one, and then the network.
+
+    Reads no recordings, so that a worker on another machine can do it; a teacher's runs and
+    ``init_from`` are read from the disk. ``report`` receives a line for each epoch. The metrics
+    have ``validation`` (`ValidationMeasures`) and, as one figure to choose by,
+    ``validation_accuracy``.
+    """
+    teachers, initialise = load_teachers(config), _initialiser(config)
+    started = time.monotonic()
+    if config.teacher and config.teacher.network:
+        teachers = [_train(_of_teacher(config, config.teacher.network), data, report)[0]]
+    model, history, measures = _train(config, data, report, teachers, initialise)
+    metrics = {
+        "seconds": round(time.monotonic() - started, 1),
+        "parameters": model.count_params(),
+        "multiply_accumulates": multiply_accumulates(model),
+        "validation_accuracy": measures.open_set_accuracy,
+        "validation": dataclasses.asdict(measures),
+        "examples": len(data.training.get(0).targets),
+        "clips": data.counts,
+        **library_versions(),
+    }
+    return TrainingResult(metrics, history, weights_of(uncompiled(model, config)))
+
+
+def weights_of(model: keras.Model) -> bytes:
+    """The weights as the content of a ``.weights.h5`` file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / WEIGHTS
+        model.save_weights(path)
+        return path.read_bytes()
+
+
+def _train(
+    config: TrainingConfig,
+    data: TrainingData,
+    report: Report,
+    teachers: Sequence[keras.Model] = (),
+    initialise: Initialise = lambda _: None,
+) -> tuple[keras.Model, History, ValidationMeasures]:
+    keras.utils.set_random_seed(config.training_seed)  # draws the first weights
+    model = network(config)
+    initialise(model)
+    chosen = config.network
+    width = "" if chosen.width is None else f", width {chosen.width}"
+    report(f"{chosen.architecture}{width}: {model.count_params()} parameters")
+    soft = soft_targets(teachers, data.training) if teachers else None
+    history = fit_network(model, config, data, report, soft)
+    drawn = None if data.validation is data.clips else data.validation
+    measures = measure(model, config, data.clips, drawn)
+    report(f"validation: {measures}")
+    return model, history, measures
+
+
+def _of_teacher(config: TrainingConfig, teacher: NetworkConfig) -> TrainingConfig:
+    epochs = config.teacher.epochs if config.teacher else config.schedule.epochs
+    schedule = dataclasses.replace(config.schedule, epochs=epochs)
+    return dataclasses.replace(config.with_network(teacher), schedule=schedule, teacher=None)
+
+
+def _initialiser(config: TrainingConfig) -> Initialise:
+    if config.init_from is None:
+        return lambda _: None
+    run = load_run(config.init_from)
+    for what in ("features", "network"):
+        if getattr(run.config, what) != getattr(config, what):
+            raise ConfigError(f"init_from: {run.folder} has other {what} than {config.name}")
+    return lambda model: run.initialise(model, config.labels)
+
 
 CALIBRATION_WINDOWS = 600
 

@@ -14,7 +14,7 @@ FIRES = 0.5  # of the posterior: more, and a word counts as detected
 
 
 @dataclass(frozen=True)
-class Measures:
+class ValidationMeasures:
     """Shares, 0 to 1, on clips as recorded and on windows as drawn; None where there are none.
 
     ``closed_set_accuracy``: clips of words, the most likely of the words alone;
@@ -41,13 +41,13 @@ class Measures:
 
 def measure(
     model: keras.Model, config: TrainingConfig, clips: Examples, drawn: Examples | None = None
-) -> Measures:
+) -> ValidationMeasures:
     """Measure ``model`` on ``clips`` and on windows ``drawn``, where these are others."""
     words = len(config.data.words)
     of_clips = posteriors(model, clips)
     is_word = clips.targets < words
     closed = of_clips[is_word, :words].argmax(axis=1) == clips.targets[is_word]
-    measures = Measures(
+    measures = ValidationMeasures(
         _share(closed),
         _share(of_clips.argmax(axis=1) == clips.targets),
         _share(_fires(of_clips[~is_word], words)) if not is_word.all() else None,
@@ -55,7 +55,7 @@ def measure(
     if drawn is None:
         return measures
     of_drawn, unknown = posteriors(model, drawn), drawn.targets >= words
-    return Measures(
+    return ValidationMeasures(
         measures.closed_set_accuracy,
         measures.open_set_accuracy,
         measures.false_accept_rate,

@@ -17,7 +17,7 @@ from training.data.augmentation import RATE
 from training.data.clips import Clip, scan
 from training.data.splits import split_clips
 from training.evaluation.recordings.measures import NAMES, ClipMeasures, measure
-from training.train.provenance import git_commit
+from training.train.run import git_commit
 
 BUNDLED_REFERENCE = Path(__file__).with_name("reference.json")
 PERCENTS = tuple(range(101))

@@ -1,7 +1,7 @@
 """How long a decision takes with each of several models, all of them in turn.
 
 It runs in a process of its own, so that no library has started threads before the environment
-tells it to use one.
+limits it to one.
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.probe import probe_signal
-from training.train.provenance import machine
+from training.train.run import machine
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Decide = Callable[[], tuple[float, float]]  # ms of the features and of the network

@@ -1,9 +1,8 @@
 """Numbers and names as the pages of an experiment write them."""
 
-from training.experiments.compare import Difference, Score
-from training.experiments.config import Experiment
-from training.experiments.results import Row
-from training.experiments.study import Run
+from training.experiments.compare import Difference, TrialScore
+from training.experiments.experiment import Experiment
+from training.experiments.results import ResultRow, TrialRun
 
 QUANTIZATION = {"dynamic": "dynamic range"}
 # How a page names a setting, and its unit; others are named as in the configuration.
@@ -43,13 +42,13 @@ def points(difference: float) -> str:
     return f"{round(100 * difference, 1) + 0.0:+.1f}"
 
 
-def interval(score: Score | None) -> str:
+def interval(score: TrialScore | None) -> str:
     """``91.9 to 95.2``, empty where the score is no share of clips."""
     ends = score.interval if score else None
     return f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}" if ends else ""
 
 
-def scored(score: Score) -> str:
+def scored(score: TrialScore) -> str:
     """``93.8 % (91.9 to 95.2)``."""
     ends = interval(score)
     return f"{percent(score.value)} ({ends})" if ends else percent(score.value)
@@ -74,7 +73,7 @@ def verdict(difference: Difference) -> str:
     return "more than the noise" if difference.clear else "inside the noise"
 
 
-def configuration(experiment: Experiment, run: Run | Row) -> str:
+def configuration(experiment: Experiment, run: TrialRun | ResultRow) -> str:
     """``MFCC, 40 ms frames, 50 % overlap, 40 bands of 20 to 4000 Hz, 10 coefficients``; for other
     experiments the name of the variant, or its settings.
     """
@@ -97,5 +96,5 @@ def configuration(experiment: Experiment, run: Run | Row) -> str:
     return ", ".join(words)
 
 
-def _named(run: Run | Row) -> str:
+def _named(run: TrialRun | ResultRow) -> str:
     return run["variant"] or run["trial"]

@@ -1,4 +1,4 @@
-"""Makes a flatbuffer smaller and leaves the network as it is.
+"""Converted flatbuffers: the states of a streaming network, and a smaller form of the same file.
 
 A small int8 network's file is half description: names of tensors, and the scales and zero
 points of every channel, which are mostly the same zeros.
@@ -9,13 +9,17 @@ from typing import Any
 import flatbuffers
 from tensorflow.lite.tools import flatbuffer_utils
 
+from kws_edge.errors import ModelError
+from kws_edge.model.interpreter import make_interpreter
+from kws_edge.model.tensors import State, Streaming, tensor_spec
+
 TFLITE_IDENTIFIER = b"TFL3"
-# TFLite's schema wants it of the weights; the object API of its Python form does not know.
+# TFLite's schema demands this alignment of weights; its Python object API does not apply it.
 WEIGHTS_ALIGNMENT = 16
 
 
 def compact(flatbuffer: bytes) -> bytes:
-    """Without names and signature, which nothing here reads, and equal vectors but once."""
+    """Remove names and signature, which nothing here reads, and store equal vectors once."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(flatbuffer))
     flatbuffer_utils.strip_strings(model)
     builder = _SharingBuilder(len(flatbuffer))
@@ -58,3 +62,29 @@ class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers
         if known != offset:
             self.head: int = len(self.Bytes) - self._before
         return known
+
+
+def describe_streaming(flatbuffer: bytes, chunk: int) -> Streaming:
+    """Read from the names of a flatbuffer's signature, as `streaming_graph` gives them.
+
+    Raises `ModelError` where the converter gave the two ends of a state different scales.
+    """
+    interpreter: Any = make_interpreter(flatbuffer)
+    runner = interpreter.get_signature_runner()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    read = _numbers(runner.get_input_details(), inputs)
+    written = _numbers(runner.get_output_details(), outputs)
+    features, posteriors = read.pop("features"), written.pop("posteriors")
+    states = []
+    for name in sorted(read, key=read.__getitem__):
+        spec, other = tensor_spec(inputs[read[name]]), tensor_spec(outputs[written[name]])
+        if spec != other:
+            raise ModelError(f"{name}: read as {spec}, but written as {other}")
+        states.append(State(read[name], written[name], spec))
+    return Streaming(chunk, features, posteriors, tuple(states))
+
+
+def _numbers(named: dict[str, Any], details: list[dict[str, Any]]) -> dict[str, int]:
+    """The places in ``details`` of the tensors of a signature."""
+    places = {detail["index"]: number for number, detail in enumerate(details)}
+    return {name: places[detail["index"]] for name, detail in named.items()}

@@ -1,11 +1,14 @@
-"""The measurements of a build: detector settings by targets, then clips and streams."""
+"""What the steps of a build do: fetch data sets, tune a model, evaluate it on clips and streams."""
 
+import glob
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import is_keyword
-from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from kws_edge.model.file import read_model
 from training.data.clips import scan
 from training.data.splits import split_clips
@@ -14,8 +17,49 @@ from training.evaluation.streams import evaluate as stream_evaluation
 from training.evaluation.streams.stream_files import find_streams
 from training.evaluation.tuning.tune import Target, tune
 from training.evaluation.tuning.tuning_report import write_tuning
-from training.release.model_config import DEFAULT_TARGET, TuningConfig
+from training.release.model_config import DEFAULT_TARGET, DataSetConfig, TuningConfig
 from training.release.workspace import Workspace
+
+COMMANDS = ".made-by"  # a folder in the data folder: the command of each data set made here
+
+
+def fetch(space: Workspace, data_set: DataSetConfig) -> Path:
+    """The data set's path; runs its command only where nothing is there.
+
+    What the command writes to ``{output}`` appears under its name when the command is done, so a
+    kill leaves no half data set. Raises `ConfigError` where another command made what is there.
+    """
+    target = space.data / data_set.output
+    record = space.data / COMMANDS / f"{str(data_set.output).replace('/', '+')}.txt"
+    if target.exists():
+        made_by = record.read_text().strip() if record.exists() else data_set.command
+        if made_by != data_set.command:
+            raise ConfigError(
+                f"{target}: another command made it ({made_by}); remove it to make it again"
+            )
+        return target
+    space.data.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.unlink(missing_ok=True)
+    space.run(*_arguments(data_set.command, space.data, partial))
+    if partial.exists():
+        partial.rename(target)
+    if not target.exists():
+        raise MissingFileError(f"{target}: the command did not make it: {data_set.command}")
+    record.parent.mkdir(exist_ok=True)
+    record.write_text(data_set.command + "\n")
+    return target
+
+
+def _arguments(command: str, data: Path, output: Path) -> list[str]:
+    """The words of ``command``, filled in after the split, so that paths may hold spaces; file
+    patterns become the files that are there."""
+    words = []
+    for word in shlex.split(command):
+        filled = word.replace("{data}", str(data)).replace("{output}", str(output))
+        words += sorted(glob.glob(filled)) if glob.has_magic(word) else [filled]
+    return words
 
 
 def tune_model(space: Workspace, config: TuningConfig) -> None:
