@@ -21,7 +21,7 @@ from kws_edge.audio.files import one_window, read_audio
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, score
 from kws_edge.engine import spot
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Samples
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.clips import Clip, scan

@@ -3,7 +3,6 @@
 Inside the program audio is float32 in [-1, 1), mono: an int16 sample divided by 32768.
 """
 
-import math
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,12 +26,6 @@ def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
     """float32 in [-1, 1) as int16; what is beyond the range is clipped."""
     scaled = np.rint(np.asarray(samples, np.float64) * PCM16_SCALE)
     return np.clip(scaled, -PCM16_SCALE, PCM16_SCALE - 1).astype(np.int16)
-
-
-def level_dbfs(samples: FloatArray) -> float:
-    """RMS level in dB relative to full scale; -inf for digital silence or no samples."""
-    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
-    return 10 * math.log10(power) if power > 0 else -math.inf
 
 
 def audio_files(folder: Path) -> list[Path]:

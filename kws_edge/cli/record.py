@@ -14,8 +14,7 @@ from types import FrameType
 import click
 
 from kws_edge.cli.options import PATH, json_option
-from kws_edge.recorder.collection import Collection
-from kws_edge.recorder.sample_entry import NAME, Entry, check_name
+from kws_edge.recorder.collection import NAME, Collection, Entry, check_name
 from kws_edge.recorder.screen import Screen
 from kws_edge.recorder.session import AudioIO, Session, SessionConfig
 from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, Timing

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.detection.config import DetectorConfig
-from kws_edge.detection.detector import Detection, FiringRule, detection_of
+from kws_edge.detection.detector import Detection, DetectorConfig, FiringRule, detection_of
 from kws_edge.detection.detector import samples as in_samples
 from kws_edge.types import FloatArray
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from kws_edge.errors import ModelError, ValidationErrors
 from kws_edge.model.file import ModelFile, read_model
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.manifest import Manifest
-from kws_edge.model.tensors import Streaming, TensorSpec, tensor_spec
+from kws_edge.model.manifest import Manifest, Streaming, TensorSpec, tensor_spec
 from kws_edge.types import FloatArray
 
 # What a streaming network keeps between two chunks, as its tensors hold it.

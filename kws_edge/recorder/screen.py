@@ -17,8 +17,8 @@ from typing import TextIO
 
 import click
 
-from kws_edge.audio.speech_level import FULL_SCALE
-from kws_edge.recorder.quality import Measures
+from kws_edge.audio.level import FULL_SCALE
+from kws_edge.recorder.take import Measures
 
 LOWEST_DBFS = -60.0  # left end of the meter
 LOUD_DBFS = -3.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge import __version__
-from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import import_extra

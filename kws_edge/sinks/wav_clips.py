@@ -12,7 +12,7 @@ from typing import Any
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import to_pcm16
-from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.files import check_private_folder, private_folder, write_atomically

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.errors import AudioDeviceError
-from kws_edge.sources.hotplug import capture_fault
-from kws_edge.sources.portaudio import import_sounddevice
+from kws_edge.sources.portaudio import capture_fault, import_sounddevice
 
 RATES = (16000, 44100, 48000)
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws_edge.sources.clock import TOLERANCE_SECONDS, Instant, SampleClock, now
-from kws_edge.sources.conversion import SilenceWatch
+from kws_edge.sources.conversion import TOLERANCE_SECONDS, Instant, SampleClock, SilenceWatch, now
 
 RATE = 16000
 BLOCK = 320

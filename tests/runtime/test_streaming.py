@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.config import front_end_names
-from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd
-from kws_edge.features.stream import FeatureStream
+from kws_edge.features.front_end import FeatureConfig, FeatureStream, FloatArray, FrontEnd
 
 TOLERANCE = 1e-6  # of the largest feature
 DEFAULT = FeatureConfig("log_mel")

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import click
 
-from kws_edge.cli.run import LazyGroup
+from kws_edge.cli import LazyGroup
 
 
 class Commands(LazyGroup):

@@ -10,9 +10,15 @@ import tensorflow as tf
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import ModelFile, pack_model
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.manifest import SCHEMA_VERSION, Flatbuffer, Manifest, Probe
+from kws_edge.model.manifest import (
+    SCHEMA_VERSION,
+    Flatbuffer,
+    Manifest,
+    Probe,
+    Streaming,
+    tensor_spec,
+)
 from kws_edge.model.probe import probe_posteriors
-from kws_edge.model.tensors import Streaming, tensor_spec
 from training.data.clips import Clip
 from training.export.attribution import attribution_text
 from training.export.compact import compact

@@ -4,7 +4,7 @@ from typing import Any
 
 from kws_edge.errors import ModelError
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.tensors import State, Streaming, tensor_spec
+from kws_edge.model.manifest import State, Streaming, tensor_spec
 
 
 def describe_streaming(flatbuffer: bytes, chunk: int) -> Streaming:

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from kws_edge.errors import ConfigError
-from kws_edge.recorder.sample_entry import check_name
+from kws_edge.recorder.collection import check_name
 from training.config import (
     Attribution,
     OptimizerConfig,

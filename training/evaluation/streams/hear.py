@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.engine import spot
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.files import AudioFile
+from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import KeywordSpotter
 from training.evaluation.streams.files import StreamFile
 

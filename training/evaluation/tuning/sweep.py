@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kws_edge.detection.config import DetectorConfig
+from kws_edge.detection.detector import DetectorConfig
 from training.evaluation.tuning.tuning_set import Counts, TuningSet
 
 Repeat = float | Literal["off"]

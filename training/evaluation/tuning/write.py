@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from kws_edge.config.schema import parse
-from kws_edge.detection.config import DetectorConfig
+from kws_edge.detection.detector import DetectorConfig
 from kws_edge.model.interpreter import interpreter_name
 from training.evaluation.tuning.card import TUNING
 from training.evaluation.tuning.choose import Choice
