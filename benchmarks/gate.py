@@ -3,7 +3,7 @@
     python -m benchmarks.gate --data FOLDER [--noise-dbfs -70]
 
 FOLDER is Mini Speech Commands, whose validation part (official split) is used: each clip
-turned to the same level of its speech (as the field test measures it), 2 s of pause before
+turned to the same level of its speech (as `measure_speech` measures it), 2 s of pause before
 it, in white noise. The same stream runs without a gate and with gates of several levels;
 a detection is lost where the one without a gate has it and the other has not.
 """

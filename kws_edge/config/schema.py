@@ -75,7 +75,7 @@ def field_info(field: "dataclasses.Field[Any]") -> FieldInfo:
 
 
 def bounds_faults(name: str, value: object, info: FieldInfo) -> Iterator[str]:
-    """Faults of a number, or of the numbers in a mapping, that lie outside the bounds."""
+    """One fault for each number, alone or in a mapping, outside the bounds."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from bounds_faults(f"{name}.{key}", item, info)

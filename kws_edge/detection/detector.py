@@ -78,7 +78,7 @@ class DetectorConfig:
         )
 
     def threshold_of(self, keyword: str) -> float:
-        """The keyword's own threshold, or else the common one."""
+        """The keyword's threshold in ``thresholds``, or else the common ``threshold``."""
         return self.thresholds.get(keyword, self.threshold)
 
 
@@ -130,7 +130,7 @@ class FiringRule:
 
     def reset(self) -> None:
         """Start afresh, as after a gap in the audio."""
-        self.held: int | None = None  # the label that fired and has stayed above its threshold
+        self.held: int | None = None  # the label detected last, while it stays above its threshold
         self.refractory_until = 0  # sample
         self._fired = 0  # sample of the last detection
 
@@ -262,5 +262,5 @@ def samples(milliseconds: float, sample_rate: int) -> int:
 
 
 def detection_of(label: str, score: float, sample: int, sample_rate: int) -> Detection:
-    """The event of a keyword that fired; rounding may have put its score just above 1."""
+    """A detection; rounding may have put its score just above 1."""
     return Detection(label, min(score, 1.0), sample, sample / sample_rate)

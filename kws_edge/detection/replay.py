@@ -70,7 +70,7 @@ def replay(
     for row, sample, label in candidates:
         if sample < rule.refractory_until:
             continue  # `fires` would refuse
-        if label == rule.held:  # only then does a release since it fired make a difference
+        if label == rule.held:  # only then does a release since its detection matter
             if not (smoothed.scores[since:row, label] >= thresholds[label]).all():  # nor nan
                 rule.release()
             since = row

@@ -23,7 +23,7 @@ LEAST_SNR_DB = 15.0
 # above: the tops are cut off, which sounds at all frequencies; a lone sample does no harm
 MOST_CLIPPED = 0.001
 EDGE_SECONDS = 0.03  # a word so close to an end of the take may go on beyond it
-OTHER_SHARE = 0.1  # of the word's energy: another sound that is heard in the sample
+OTHER_SHARE = 0.1  # of the word's energy: another sound in the sample
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def faults(samples: FloatArray, levels: SpeechLevels, length: int, lost: int = 0
     measures, word = measure(samples, levels), levels.word
     if word is None:
         return [
-            f"silent: nothing louder than the noise ({measures.noise_dbfs:.0f} dBFS) was"
-            " heard; speak after 'now'"
+            f"silent: nothing louder than the noise ({measures.noise_dbfs:.0f} dBFS)"
+            " arrived; speak after 'now'"
         ]
     return [
         *_clipped(measures.clipped_share),

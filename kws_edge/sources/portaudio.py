@@ -93,7 +93,7 @@ class HotplugProbe:
         self.lost()
 
     def lost(self) -> None:
-        """It has just gone: look closely for a while."""
+        """The device has just disappeared: check often for a while."""
         self._eager_until = time.monotonic() + EAGER_SECONDS
         self._interval = SELDOM_SECONDS[0]
         self._next = self._eager_until + self._interval

@@ -118,11 +118,11 @@ def test_window_and_full(config: FeatureConfig, signal: FloatArray, sizes: list[
     frames, width = config.shape
     needed = config.frame_length + (frames - 1) * config.frame_step
     whole = FrontEnd(config)(signal)
-    stream, heard = FeatureStream(config), 0
+    stream, pushed = FeatureStream(config), 0
     for chunk in cut(signal, sizes):
         stream.push(chunk)
-        heard += len(chunk)
-        assert stream.full == (heard >= needed)
+        pushed += len(chunk)
+        assert stream.full == (pushed >= needed)
         assert stream.window.shape == (frames, width)
         if stream.full:
             seen = stream.frames_seen

@@ -20,7 +20,7 @@ LABELS = ("high", "low", "middle")
 
 
 def write_run(folder: Path, architecture: str, width: int, **features: object) -> Run:
-    """A run with the weights of an untrained network that tells inputs apart."""
+    """A run with the weights of an untrained network that distinguishes inputs."""
     config = parse(
         TrainingConfig,
         {
