@@ -146,7 +146,7 @@ class KeywordSpotter:
         return self._detector.take_near_misses()
 
     def skip(self, samples: int) -> None:
-        """Audio was lost: the clock goes on, all else starts afresh."""
+        """Audio was lost: advance the clock and reset everything else."""
         self._buffer.skip(samples)
         self._stream.reset()
         self._follow.reset()

@@ -83,5 +83,5 @@ def main() -> None:
 
 
 def entry_point() -> None:
-    """What the console script calls."""
+    """Entry point of the console script."""
     run(main, "kws-edge")

@@ -42,7 +42,6 @@ def check(config: Path | None, **given: Any) -> int:
     Reads the file, variables and flags, loads the model, and looks for the keywords, extras,
     programs, files and folders that the sinks need. An absent microphone is a warning.
     """
-    from kws_edge.cli.config import check_everything
 
     loaded, faults = load_leniently(config, given_flags(given))
     report = check_everything(loaded, faults)
@@ -119,7 +118,12 @@ class CheckReport:
 
 
 def check_everything(loaded: Loaded, faults: list[str]) -> CheckReport:
-    """Go on from the ``faults`` that reading the configuration found (`load_leniently`)."""
+    """All faults of a configuration on this device at once, without starting anything.
+
+    ``faults``: those that reading it found (`load_leniently`). Then come model and interpreter,
+    detector and keywords, the sinks with their files, extras and programs, and the microphone,
+    whose absence is a warning since a user may plug it in later.
+    """
     config = loaded.config
     where = f"{loaded.file}: " if loaded.file else ""
     manifest, model_faults = _manifest(config)

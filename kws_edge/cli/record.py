@@ -94,7 +94,7 @@ def command(
 ) -> int:
     """Record samples of LABELS for training: 1 s each, 16 kHz, the word in the middle.
 
-    Keys after each take: Enter keeps it, r makes it anew, p plays it, q quits. Takes that are
+    Keys after each take: Enter keeps it, r records it again, p plays it, q quits. Takes that are
     clipped, silent, too quiet or noisy are refused with the reason. The same command goes on
     where the last one stopped. `_silence_` records the room, `_unknown_` other words.
     """

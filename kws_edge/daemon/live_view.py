@@ -1,4 +1,4 @@
-"""The view of `listen` on a terminal: level, scores, the last detections, lost audio."""
+"""The live view of `listen` on a terminal: level, scores, last detections, lost audio."""
 
 import time
 from collections import deque

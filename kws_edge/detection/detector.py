@@ -129,7 +129,7 @@ class FiringRule:
         )
 
     def reset(self) -> None:
-        """Start afresh, as after a gap in the audio."""
+        """Forget everything, as after a gap in the audio."""
         self.held: int | None = None  # the label detected last, while it stays above its threshold
         self.refractory_until = 0  # sample
         self._fired = 0  # sample of the last detection
@@ -194,7 +194,7 @@ class Detector:
         self._rule.set_active_keywords(keywords)
 
     def reset(self) -> None:
-        """Start afresh, as after a gap in the audio."""
+        """Forget everything, as after a gap in the audio."""
         if self._tracker:
             self._tracker.reset()
         self._recent: deque[tuple[int, FloatArray]] = deque()

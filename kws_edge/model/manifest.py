@@ -69,7 +69,7 @@ class State:
     """What the network's output number ``output`` gives, its input number ``input`` takes next.
 
     Numbers count from 0 in the order in which an interpreter lists them; both tensors are as
-    ``spec`` says, so that nothing is quantised anew between calls.
+    ``spec`` says, so that nothing is quantised again between calls.
     """
 
     input: int
@@ -78,7 +78,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Streaming:
+class StreamingTensors:
     """A network that takes ``chunk_frames`` new frames in each call and keeps states.
 
     ``input`` and ``output`` are the numbers of the features and of the posteriors.
@@ -177,7 +177,7 @@ class Manifest:
     metrics: tuple[Measurement, ...]
     attribution: str
     presets: dict[str, DetectorConfig] = field(default_factory=dict)
-    streaming: Streaming | None = None
+    streaming: StreamingTensors | None = None
 
     def __post_init__(self) -> None:
         faults = []

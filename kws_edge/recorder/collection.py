@@ -23,7 +23,7 @@ from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import KwsEdgeError
 from kws_edge.files import write_atomically
-from kws_edge.recorder.take import SAMPLE_RATE, Measures, Take, measure
+from kws_edge.recorder.take import SAMPLE_RATE, Take, TakeMeasures, measure
 from kws_edge.types import FloatArray
 
 UTC = "%Y%m%dT%H%M%SZ"
@@ -79,7 +79,7 @@ class Entry:
 
     @staticmethod
     def of(
-        label: str, name: SampleName, device: str | None, measures: Measures, raw: str | None
+        label: str, name: SampleName, device: str | None, measures: TakeMeasures, raw: str | None
     ) -> "Entry":
         start, end = measures.word or (None, None)
         return Entry(
@@ -124,7 +124,7 @@ class Collection:
         self.folder = folder
 
     def samples(self, label: str, speaker: str) -> list[SampleName]:
-        """What is there, by number."""
+        """The samples of a speaker for a label, by number."""
         folder = self.folder / label
         found = [SampleName.parse(p.name) for p in folder.iterdir()] if folder.is_dir() else []
         mine = [name for name in found if name and name.speaker == speaker]

@@ -27,7 +27,7 @@ OTHER_SHARE = 0.1  # of the word's energy: another sound in the sample
 
 
 @dataclass(frozen=True)
-class Measures:
+class TakeMeasures:
     """Figures of a take, in dB relative to full scale.
 
     ``level_dbfs``: of the active speech in the word, of everything where there is none;
@@ -44,11 +44,11 @@ class Measures:
     word: tuple[float, float] | None
 
 
-def measure(samples: FloatArray, levels: SpeechLevels) -> Measures:
+def measure(samples: FloatArray, levels: SpeechLevels) -> TakeMeasures:
     """The figures of ``samples [n]``, float32 in [-1, 1), n > 0, with their ``levels``."""
     start, end = levels.bounds
     rate = levels.sample_rate_hz
-    return Measures(
+    return TakeMeasures(
         levels.level_dbfs,
         levels.noise_dbfs,
         levels.snr_db,
@@ -87,7 +87,7 @@ def background_faults(samples: FloatArray, sample_rate: int, lost: int = 0) -> l
 
 
 def unusable(samples: FloatArray, sample_rate: int, lost: int) -> list[str]:
-    """What makes a take worthless whatever is in it."""
+    """Faults of a take that do not depend on its content."""
     if lost:
         return [
             f"dropped: {lost / sample_rate:.2f} s of it never arrived; this machine is too"
@@ -107,7 +107,7 @@ def _clipped(share: float) -> list[str]:
     ]
 
 
-def _level(measures: Measures) -> list[str]:
+def _level(measures: TakeMeasures) -> list[str]:
     if measures.level_dbfs < LEAST_LEVEL_DBFS:
         return [
             f"too quiet: the word is at {measures.level_dbfs:.0f} dBFS (at least"
@@ -168,12 +168,12 @@ class Take:
 
     raw: FloatArray
     sample: FloatArray
-    measures: Measures
+    measures: TakeMeasures
     faults: tuple[str, ...]
 
 
 class Meter(Protocol):
-    """Who shows that it goes on."""
+    """Displays the progress of a take."""
 
     def countdown(self, seconds_left: float) -> None: ...
 

@@ -157,7 +157,7 @@ class SinkWorker:
 
     @property
     def dropped(self) -> int:
-        """Events lost for want of room."""
+        """Events dropped because the queue was full."""
         return self._dropped + self._own("dropped")
 
     @property

@@ -119,7 +119,7 @@ class Converter:
 
 
 class SilenceWatch:
-    """Notices a stretch of nothing but zeros, or of one constant, and its end."""
+    """Detects a stretch of zeros or of one constant, and its end."""
 
     def __init__(self, samples: int) -> None:
         self._limit = samples

@@ -32,10 +32,10 @@ def import_sounddevice() -> Any:
 
 
 def refresh(sounddevice: Any) -> None:
-    """Look for devices anew: PortAudio's list is as old as its initialisation.
+    """Look for devices again: PortAudio makes its list when it initialises.
 
-    No stream may be open. Takes some 30 ms of the processor, and PortAudio 19.6 loses 12 KB
-    each time: to be used with reason. sounddevice's own ``_initialize`` would send the whole
+    No stream may be open. Takes some 30 ms of CPU time, and PortAudio 19.6 leaks 12 KB
+    each time: call it rarely. sounddevice's own ``_initialize`` would send the whole
     process's stderr to /dev/null meanwhile, log lines of other threads included.
     """
     sounddevice._lib.Pa_Terminate()
@@ -99,9 +99,9 @@ class HotplugProbe:
         self._next = self._eager_until + self._interval
 
     def should_retry(self) -> bool:
-        """Whether to look at the devices anew: it would record, or something has changed."""
+        """Whether to open the device again: ALSA can record from it, or something has changed."""
         if alsa_library() is None:
-            return True  # there is nobody to ask
+            return True  # no ALSA to ask
         names = {"default", self.name, str(self._wanted)} - {None}
         faults = {name: capture_fault(name) for name in names if name}
         signs = (_cards(), tuple(sorted(faults.items(), key=str)))

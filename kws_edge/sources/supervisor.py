@@ -23,13 +23,13 @@ BACKOFF_SECONDS = (0.1, 0.2, 0.4, 0.8)  # the last: a device that is back is ope
 
 
 class Lost(NamedTuple):
-    """There is no microphone, and why."""
+    """The microphone is absent, with the ``reason``."""
 
     reason: str
 
 
 class Failed(NamedTuple):
-    """Nothing will ever come: PortAudio is not there."""
+    """PortAudio is missing: no audio will ever arrive."""
 
     error: AudioDeviceError
 

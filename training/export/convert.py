@@ -15,7 +15,7 @@ from kws_edge.model.manifest import (
     Flatbuffer,
     Manifest,
     Probe,
-    Streaming,
+    StreamingTensors,
     tensor_spec,
 )
 from kws_edge.model.probe import probe_posteriors
@@ -85,7 +85,7 @@ def _draft(
     run: Run,
     flatbuffer: bytes,
     quantization: str,
-    streaming: Streaming | None,
+    streaming: StreamingTensors | None,
 ) -> Manifest:
     """The manifest, but for its name and what the probe gives."""
     config, interpreter = run.config, make_interpreter(flatbuffer)

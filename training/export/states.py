@@ -4,10 +4,10 @@ from typing import Any
 
 from kws_edge.errors import ModelError
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.manifest import State, Streaming, tensor_spec
+from kws_edge.model.manifest import State, StreamingTensors, tensor_spec
 
 
-def describe_streaming(flatbuffer: bytes, chunk: int) -> Streaming:
+def describe_streaming(flatbuffer: bytes, chunk: int) -> StreamingTensors:
     """Read from the names of a flatbuffer's signature, as `streaming_graph` gives them.
 
     Raises `ModelError` where the converter gave the two ends of a state different scales.
@@ -24,7 +24,7 @@ def describe_streaming(flatbuffer: bytes, chunk: int) -> Streaming:
         if spec != other:
             raise ModelError(f"{name}: read as {spec}, but written as {other}")
         states.append(State(read[name], written[name], spec))
-    return Streaming(chunk, features, posteriors, tuple(states))
+    return StreamingTensors(chunk, features, posteriors, tuple(states))
 
 
 def _numbers(named: dict[str, Any], details: list[dict[str, Any]]) -> dict[str, int]:

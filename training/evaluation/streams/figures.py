@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kws_edge.detection.detector import Detection
-from kws_edge.detection.scoring import TOLERANCE_S, Score, SpokenWord, score
+from kws_edge.detection.scoring import TOLERANCE_S, SpokenWord, StreamScore, score
 from training.evaluation.streams.hear import Heard
 from training.stats import poisson_interval, wilson_interval
 
@@ -17,7 +17,7 @@ class Scored:
     """What was heard in a stream against what was spoken."""
 
     heard: Heard
-    score: Score
+    score: StreamScore
 
 
 def scored(heard: Heard, keywords: Sequence[str]) -> Scored:
