@@ -146,7 +146,7 @@ def test_the_model_and_its_card_say_what_the_file_says(bench: Bench, run_command
     assert "| twelve tones | careful | " in card
     for constant in ("Speech Commands", "English", "Pete Warden"):
         assert constant not in card
-    assert (bench.model / "det.svg").read_text().startswith("<svg")
+    assert "<svg" in (bench.model / "det.svg").read_text()
     kept = {path.name for path in (bench.model / "run").iterdir()}
     assert {"config.yaml", "metrics.json", "history.csv", "network.weights.h5"} <= kept
     assert run_command("check", "-m", bench.model).returncode == 0

@@ -199,10 +199,11 @@ def quantizations(study: Study) -> Iterator[str]:
         assert loss.time
         yield f"{percent(loss.size)} of the size and {percent(loss.time)} of the"
         yield f"over {len(loss.accuracies)} configurations"
-    sizes = {q: {f"{r.models[q].need('size_kb'):,.0f} KB" for r in study.configurations()}
-             for q in ("float32", "dynamic", "int8")}  # fmt: skip
-    assert all(len(found) == 1 for found in sizes.values())
-    kb = [found.pop() for found in sizes.values()]
+    kb = []
+    for name in ("float32", "dynamic", "int8"):
+        rows = [run.models[name] for run in study.configurations()]
+        (size,) = {f"{row.need('size_kb'):,.0f} KB" for row in rows}
+        kb.append(size)
     yield f"float32 {kb[0]}, dynamic range {kb[1]}, int8 {kb[2]}"
     dynamic, int8 = (loss.differing for loss in losses)
     yield f"Of {3 * len(study.configurations())} models, {dynamic + int8} give"

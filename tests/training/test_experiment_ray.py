@@ -124,7 +124,7 @@ def node(folder: Path, *arguments: str) -> Iterator[Node]:
         log.close()
 
 
-def wait_for(condition: object, process: "subprocess.Popen[str]", seconds: float = 180) -> None:
+def wait_for(condition: object, process: "subprocess.Popen[str]", seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert process.poll() is None, "it ended"

@@ -17,6 +17,8 @@ from training.report.tables import network_alone
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = {"float32": "o", "float16": "D", "dynamic": "s", "int8": "^"}
 GREY = "#57606a"
+OFFSETS = ((5, -9), (-3, 5))  # of the numbers along a front, in turn
+NUMBERS = {"textcoords": "offset points", "fontsize": 8}
 DEPTH = 16  # points below the best that a picture of a front shows
 
 
@@ -71,8 +73,7 @@ def draw_front(study: Study, latency: bool, path: Path) -> None:
     places = [(cost(m), 100 * m.validation.value) for m in front]
     axes.step(*zip(*places, strict=True), where="post", color=GREY, linewidth=1)
     for number, place in enumerate(places, 1):
-        offset = (-3, 5) if number % 2 else (5, -9)
-        axes.annotate(str(number), place, offset, textcoords="offset points", fontsize=8)
+        axes.annotate(str(number), place, OFFSETS[number % 2], **NUMBERS)
     if latency:
         _log_x(axes)
     best = max(100 * m.validation.value for m in found)

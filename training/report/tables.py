@@ -42,6 +42,10 @@ class Table:
         return "\n".join(lines)
 
 
+def _titles(text: str) -> tuple[str, ...]:
+    return tuple(text.split(" | "))
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -84,10 +88,10 @@ def _mean(study: Study, runs: Sequence[Run]) -> float:
 
 def ranking(study: Study) -> Table:
     """The factors by the range of the objective when each is changed alone."""
-    header = (
-        "group", "setting", ">values", ">best at", ">worst at", ">range, points",
-        ">range / seed sd", ">p", ">latency range, ms", "verdict",
-    )  # fmt: skip
+    header = _titles(
+        "group | setting | >values | >best at | >worst at | >range, points | >range / seed sd"
+        " | >p | >latency range, ms | verdict"
+    )
     noise, rows = study.noise(), []
     for effect in summarise.factor_effects(study):
         name = effect.factor
@@ -112,10 +116,10 @@ def front(
     study: Study, choose: Callable[[Sequence[summarise.Model]], list[summarise.Model]]
 ) -> Table:
     """A Pareto front, the cheapest first, and what each step along it gains."""
-    header = (
-        ">no.", "configuration", "model", ">validation, %", "95 % interval", ">test, %",
-        ">latency, ms", ">size, KB", ">gain, points", ">p by clips", ">p by seeds", "verdict",
-    )  # fmt: skip
+    header = _titles(
+        ">no. | configuration | model | >validation, % | 95 % interval | >test, % | >latency, ms"
+        " | >size, KB | >gain, points | >p by clips | >p by seeds | verdict"
+    )
     found = choose(summarise.models(study))
     rows = []
     for place, (model, step) in enumerate(
@@ -197,10 +201,8 @@ def failures(study: Study) -> Table:
 def networks(study: Study) -> Table:
     """The base and the variants that change the network alone: metrics and costs."""
     metrics = study.experiment.metrics
-    header = (
-        "network", ">parameters", ">MMAC", ">size, KB", ">ms windowed", ">ms streaming",
-        *(f">{name}, %" for name in metrics.values()), ">seeds",
-    )  # fmt: skip
+    costs = _titles("network | >parameters | >MMAC | >size, KB | >ms windowed | >ms streaming")
+    header = (*costs, *(f">{name}, %" for name in metrics.values()), ">seeds")
     rows = []
     for group in study.groups:
         names = [v.name for v in group.variants if network_alone(v.change)]
@@ -261,12 +263,14 @@ def configurations(study: Study, group: str) -> Table:
     ]
     settings = _varied(study, runs)
     header = (
-        *(f">{_unit(name)}" for name in settings), ">seed", "plan", ">input", ">validation, %",
-        "95 % interval", *(f">test {name}, %" for name in names), "test interval, float32",
-        ">features, ms", *(f">model {name}, ms" for name in names),
+        *(f">{_unit(name)}" for name in settings),
+        *_titles(">seed | plan | >input | >validation, % | 95 % interval"),
+        *(f">test {name}, %" for name in names),
+        *_titles("test interval, float32 | >features, ms"),
+        *(f">model {name}, ms" for name in names),
         *(f">sum {name}: median / p95, ms" for name in names),
         *(f">{name}, KB" for name in names),
-    )  # fmt: skip
+    )
     return Table(header, [_run(study, run, settings, names) for run in runs])
 
 
