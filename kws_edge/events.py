@@ -23,8 +23,8 @@ class Event:
     """One event.
 
     - ``detection``: ``label``, ``score`` (0 to 1).
-    - ``near_miss``: the same for a word whose score came close to its threshold without reaching it; only
-      where the configuration asks for them (``clips.near_miss``).
+    - ``near_miss``: the same for a word whose score came close to its threshold without
+      reaching it; only where the configuration asks for them (``clips.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
     - ``stopped``: ``seconds`` of audio in all, ``reason``.
