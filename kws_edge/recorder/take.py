@@ -87,7 +87,7 @@ def background_faults(samples: FloatArray, sample_rate: int, lost: int = 0) -> l
 
 
 def unusable(samples: FloatArray, sample_rate: int, lost: int) -> list[str]:
-    """Faults of a take that do not depend on its content."""
+    """The faults of a take that do not depend on its content."""
     if lost:
         return [
             f"dropped: {lost / sample_rate:.2f} s of it never arrived; this machine is too"
