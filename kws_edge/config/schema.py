@@ -168,7 +168,7 @@ def _dataclass(cls: type, value: object, path: str, faults: list[str]) -> object
     try:
         return cls(**arguments)
     except ValidationErrors as error:
-        faults.extend(_join(path, fault) for fault in error.faults)
+        faults.extend(f"{path}.{fault}" if path else fault for fault in error.faults)
         return None
 
 
