@@ -36,7 +36,7 @@ def make(architecture: str, width: int, step_ms: float, folder: Path) -> dict[st
     from training.config import TrainingConfig
     from training.data.clips import scan
     from training.export.convert import convert
-    from training.networks.cost import multiply_accumulates
+    from training.networks.network import multiply_accumulates
     from training.networks.streaming_form import chunk_of
     from training.train.run import Run
 
@@ -79,7 +79,7 @@ def _keep_untrained(config: "TrainingConfig", run: Path) -> Any:
     """The network, which ``run`` then holds as if it were trained."""
     import keras
 
-    from training.networks.build import network
+    from training.networks.network import network
     from training.train.run import WEIGHTS, write_run_files
 
     keras.utils.set_random_seed(0)

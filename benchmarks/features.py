@@ -48,7 +48,7 @@ def tensorflow_peer(signal: FloatArray) -> Peer:
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
     import tensorflow as tf
 
-    from training.data.tf_features import extract
+    from training.data.tf_dataset import extract
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -9,7 +9,7 @@ from kws_edge.config.schema import did_you_mean
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.config import FeatureConfig
-from training.data.augmentation.config import AugmentationConfig, Range
+from training.data.augmentation.effects import AugmentationConfig, Range
 from training.data.augmentation.spectral import Masks
 from training.data.splits import Method
 from training.data.windows import SILENCE, UNKNOWN

@@ -5,8 +5,7 @@ import numpy as np
 from kws_edge.audio.files import resample
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
-from training.data.augmentation.level import LOUDEST, gain, speech_level
-from training.data.augmentation.noise import add_noise
+from training.data.augmentation.noise import LOUDEST, add_noise, gain, speech_level
 
 
 def quieter(clip: FloatArray, gain_db: float) -> FloatArray:

@@ -13,7 +13,7 @@ from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.types import FloatArray
 from training.config import TrainingConfig
 from training.document import as_document
-from training.networks.build import network
+from training.networks.network import network
 from training.train.run import WEIGHTS, Run
 
 LABELS = ("high", "low", "middle")

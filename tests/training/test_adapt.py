@@ -11,7 +11,7 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.types import FloatArray
 from training.config import TrainingConfig
 from training.data.material import find_recordings, load_material
-from training.networks.build import network
+from training.networks.network import network
 from training.train.adapt import adapted_config, summary
 from training.train.run import WEIGHTS, Run, load_run, write_run_files
 

@@ -15,7 +15,7 @@ from kws_edge.features.config import FeatureConfig
 from training.config import ScheduleConfig, TrainingConfig
 from training.data.examples import Examples, RepeatedEpochs
 from training.data.prepare import TrainingData
-from training.networks.build import network
+from training.networks.network import network
 from training.networks.registry import ARCHITECTURES, architecture
 from training.train.fit import fit
 

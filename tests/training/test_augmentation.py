@@ -12,22 +12,23 @@ from kws_edge.audio.level import LOWEST_DBFS, level_dbfs
 from kws_edge.errors import DataError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
-from training.data.augmentation.channel import CODECS, codec, narrow, tilt
-from training.data.augmentation.config import AugmentationConfig
-from training.data.augmentation.effects import Effects
-from training.data.augmentation.level import clip_at, gain, speech_level, to_steps
+from training.data.augmentation.channel import CODECS, change_speed, codec, narrow, tilt
+from training.data.augmentation.effects import AugmentationConfig, Effects
 from training.data.augmentation.noise import (
     add_noise,
     any_noise,
     at_level,
     clicks,
+    clip_at,
     coloured,
     crop,
+    gain,
     hum,
+    speech_level,
+    to_steps,
 )
 from training.data.augmentation.room import image_method, load_rooms, random_room, reverberate
 from training.data.augmentation.spectral import Masks, mask, mixup
-from training.data.augmentation.speed import change_speed
 
 Drawn = Callable[[int, np.random.Generator], FloatArray]
 

@@ -12,8 +12,8 @@ from tones import PITCHES, ROOT, needs, plain_config, run, write_tones
 
 from kws_edge.features.front_end import FeatureConfig
 from kws_edge.types import FloatArray
-from training.data.cache import cached_examples
 from training.data.clips import scan
+from training.data.loading import cached_examples
 from training.data.splits import split_clips
 
 BACKENDS = ["jax", "torch"]
@@ -27,7 +27,7 @@ import keras
 from kws_edge.config.yaml_file import load
 from training.config import TrainingConfig
 from training.data.examples import one_hot
-from training.networks.build import network
+from training.networks.network import network
 from training.train.optimizer import make_optimizer
 folder = Path(sys.argv[1])
 config = load(folder / "config.yaml", TrainingConfig)

@@ -105,7 +105,7 @@ def test_the_words_are_a_choice(archive: Path, tmp_path: Path) -> None:
 
 
 def test_the_upper_band_has_the_envelope_of_the_one_below() -> None:
-    from training.data.sources.dialogue import fill_upper_band
+    from training.data.sources.game_dialogue import fill_upper_band
 
     rng = np.random.default_rng(0)
     spectrum = np.fft.rfft(rng.standard_normal(2 * RATE))

@@ -8,8 +8,8 @@ from tones import PITCHES, write_tones
 
 from kws_edge.audio.files import one_window, read_audio
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
-from training.data.cache import cached_examples, fingerprint
 from training.data.clips import Clip, scan
+from training.data.loading import cached_examples, fingerprint
 
 LABELS = tuple(PITCHES)
 

@@ -1,6 +1,6 @@
 """The runtime's NumPy features equal training's TensorFlow features, over the lab's range.
 
-Two references: `training.data.tf_features.extract`, in float32 as models are trained with it, and
+Two references: `training.data.tf_dataset.extract`, in float32 as models are trained with it, and
 `tf.signal` in float64. On some 2 of 100 configurations TensorFlow's float32 strays further from
 its own float64 (to 3e-3 after the log, in nearly empty bands) than NumPy does (3e-4). So NumPy
 has to keep the tolerance to float64 always, and to float32 with what that itself strays on
@@ -24,7 +24,7 @@ from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd
 from kws_edge.model.probe import probe_signal
 
 tf = pytest.importorskip("tensorflow", reason="parity needs TensorFlow")
-extract = importlib.import_module("training.data.tf_features").extract
+extract = importlib.import_module("training.data.tf_dataset").extract
 
 RATE, SAMPLES = 16000, 16000
 MAX, P99_9 = 1e-3, 1e-4  # after the log

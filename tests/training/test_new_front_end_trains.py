@@ -12,8 +12,8 @@ from toy_front_end import Differences
 from kws_edge.audio.files import one_window, read_audio
 from kws_edge.features.config import FeatureConfig, register_front_end, unregister_front_end
 from kws_edge.features.front_end import FrontEnd
-from training.data.cache import cached_examples
 from training.data.clips import Clip, scan
+from training.data.loading import cached_examples
 
 tf = pytest.importorskip("tensorflow", reason="tf.data needs TensorFlow")
 TfClips = importlib.import_module("training.data.tf_dataset").TfClips
@@ -68,7 +68,7 @@ def test_the_cache_holds_it(config: FeatureConfig, clips: list[Clip], tmp_path: 
 
 @pytest.mark.parametrize("shape", [(16000,), (3, 16000), (2, 3, 16000)])
 def test_signals_in_any_leading_dimensions(shape: tuple[int, ...], config: FeatureConfig) -> None:
-    extract = importlib.import_module("training.data.tf_features").extract
+    extract = importlib.import_module("training.data.tf_dataset").extract
     signal = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     features = extract(signal, config)
     assert features.shape == (*shape[:-1], 49, 8)

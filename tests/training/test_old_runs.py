@@ -14,7 +14,7 @@ from window_world import CONFIG
 from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError
 from training.config import TrainingConfig
-from training.networks.build import network
+from training.networks.network import network
 from training.train.old_runs import upgrade
 from training.train.run import WEIGHTS, load_run
 

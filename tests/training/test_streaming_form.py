@@ -19,7 +19,7 @@ from kws_edge.errors import ConfigError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.types import FloatArray
 from training.config import TrainingConfig
-from training.networks.build import network
+from training.networks.network import network
 from training.networks.registry import streaming_architectures
 from training.networks.streaming_form import chunk_of, first_states, streaming_form
 

@@ -9,8 +9,13 @@ import pytest
 from kws_edge.audio.files import read_audio
 from kws_edge.errors import DataError, MissingFileError
 from training.data.clips import scan
-from training.data.sources.speak import speak_words
-from training.data.sources.synthesize import DICTIONARY, harmless_words, phonemes, synthesize
+from training.data.sources.synthetic import (
+    DICTIONARY,
+    harmless_words,
+    phonemes,
+    speak_words,
+    synthesize,
+)
 from training.data.splits import official_part
 
 pytestmark = pytest.mark.skipif(

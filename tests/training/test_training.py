@@ -27,8 +27,7 @@ from training.data.clips import scan
 from training.data.examples import one_hot
 from training.data.loading import features_of, load_window
 from training.data.splits import split_clips
-from training.data.tf_dataset import TfClips
-from training.data.tf_features import extract
+from training.data.tf_dataset import TfClips, extract
 from training.overrides import with_overrides
 
 PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}

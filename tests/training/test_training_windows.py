@@ -17,7 +17,7 @@ from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import TrainingConfig
 from training.data.material import find_recordings, load_material
 from training.data.passes import AugmentedEpochs
-from training.networks.build import network
+from training.networks.network import network
 from training.overrides import with_overrides
 from training.train.distillation import load_teachers
 from training.train.run import WEIGHTS, write_run_files

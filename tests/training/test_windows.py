@@ -11,15 +11,19 @@ from hypothesis import strategies as st
 
 from kws_edge.audio.files import write_wav
 from training.data.augmentation import RATE
-from training.data.augmentation.config import AugmentationConfig
-from training.data.augmentation.effects import Effects
+from training.data.augmentation.effects import AugmentationConfig, Effects
 from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
-from training.data.windows.maker import Material, WindowConfig, WindowMaker
-from training.data.windows.placement import add_after, add_before, place_part, place_whole
-from training.data.windows.silence import KINDS, draw_silence
-from training.data.windows.unknown import UnknownMix
-from training.data.windows.words import Word, Words
+from training.data.windows.maker import SourcePool, WindowConfig, WindowMaker
+from training.data.windows.non_keywords import KINDS, UnknownMix, draw_silence
+from training.data.windows.placement import (
+    Word,
+    Words,
+    add_after,
+    add_before,
+    place_part,
+    place_whole,
+)
 
 SPEECH = 6000  # samples of the word in `clip`
 PLAIN = AugmentationConfig(
@@ -128,7 +132,7 @@ def test_every_kind_of_silence_comes() -> None:
 
 
 def maker(tmp_path: Path, config: WindowConfig, others: int = 4) -> WindowMaker:
-    material = Material(
+    material = SourcePool(
         Words([clip(tmp_path, label, n) for n in range(8) for label in ("yes", "no")]),
         Words([clip(tmp_path, "cat", n) for n in range(others)], UNKNOWN),
         [noise(3 * RATE)],

@@ -13,9 +13,8 @@ from kws_edge.errors import DataError
 from training.cli import preview, speech, streams
 from training.cli.options import data_option, split_lists_option
 from training.data.clips import inspect, scan
-from training.data.leaks import find_leaks
 from training.data.sources import fetch as fetching
-from training.data.splits import PARTS, Method, split_clips, write_lists
+from training.data.splits import PARTS, Method, find_leaks, split_clips, write_lists
 
 method_option = click.option(
     "--method",

@@ -55,7 +55,7 @@ def command(
     """
     if chunk_ms is not None and not streaming:
         raise click.UsageError("--chunk-ms is for --streaming.")
-    from training.data.run_clips import clips_of_run
+    from training.data.material import clips_of_run
     from training.export.check import check_model
     from training.export.convert import QUANTIZATIONS, convert
     from training.networks.streaming_form import chunk_of

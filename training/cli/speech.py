@@ -6,9 +6,9 @@ import click
 
 from kws_edge.cli.options import PATH
 from training.config import MINI_SPEECH_COMMANDS
-from training.data.sources import synthesize as synthesis
-from training.data.sources.queen import ARCHIVE
-from training.data.sources.speak import speak_words
+from training.data.sources import synthetic as synthesis
+from training.data.sources.game_dialogue import ARCHIVE
+from training.data.sources.synthetic import speak_words
 from training.data.splits import PARTS, Part
 
 without_option = click.option(
@@ -106,7 +106,7 @@ def prompts(
 def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
     """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
     Queen, a game that Debian has."""
-    from training.data.sources.dialogue import join_dialogue
+    from training.data.sources.game_dialogue import join_dialogue
 
     made = len(list(join_dialogue(archive, output, words, seed)))
     click.echo(f"{output}: {made} recordings")

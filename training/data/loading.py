@@ -5,15 +5,25 @@ any number of channels. A clip longer than the window gives its loudest stretch,
 is padded with zeros at its end. Every Keras backend and tf.data train on these samples.
 """
 
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+import kws_edge.audio
+import kws_edge.features
 from kws_edge.audio.files import one_window, read_audio
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.types import FloatArray
 from training.data.clips import Clip
+from training.data.examples import Examples
 
 
 def load_window(path: Path, config: FeatureConfig) -> FloatArray:
@@ -36,3 +46,70 @@ def features_of(clips: Sequence[Clip], config: FeatureConfig) -> FloatArray:
     for row, clip in enumerate(clips):
         features[row] = window_features(clip, front_end)
     return features
+
+
+def code_digest(*packages: ModuleType) -> str:
+    """SHA-256 (hexadecimal) of every Python file of ``packages``, those in sub-folders too."""
+    digest = hashlib.sha256()
+    for package in packages:
+        root = Path(package.__path__[0])
+        for path in sorted(root.rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cached_examples(
+    clips: Sequence[Clip], labels: Sequence[str], config: FeatureConfig, cache: Path
+) -> Examples:
+    """Features of ``clips`` from ``cache``, computed first where they are not there yet.
+
+    They are mapped, not read: ``[n, frames, width]`` of a spectrogram may be half a GB.
+    """
+    folder = cache / _name(clips, config)
+    if not folder.is_dir():
+        _compute(clips, config, folder)
+    features = np.load(folder / "features.npy", mmap_mode="r")
+    return Examples(features, targets_of(clips, labels))
+
+
+def targets_of(clips: Sequence[Clip], labels: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """``[clips]``, the index of each clip's label."""
+    index = {label: number for number, label in enumerate(labels)}
+    return np.array([index[clip.label] for clip in clips], np.int64)
+
+
+def fingerprint(clips: Sequence[Clip]) -> str:
+    """12 hexadecimal digits for the names and sizes of ``clips``, in their order, wherever they
+    are; the samples are not read."""
+    digest = hashlib.sha256()
+    for clip in clips:
+        digest.update(f"{clip.key} {clip.path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _name(clips: Sequence[Clip], config: FeatureConfig) -> str:
+    # what a feature's value depends on besides its configuration and the clip
+    code = code_digest(kws_edge.audio, kws_edge.features)
+    content = json.dumps([config.relevant(), fingerprint(clips), np.__version__, code])
+    return f"{config.kind}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _compute(clips: Sequence[Clip], config: FeatureConfig, folder: Path) -> None:
+    # under another name until it is whole: a killed run leaves nothing that looks finished
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    front_end = FrontEnd(config)
+    array = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        partial / "features.npy", mode="w+", dtype=np.float32, shape=(len(clips), *config.shape)
+    )
+    for row, clip in enumerate(clips):
+        array[row] = window_features(clip, front_end)
+    array.flush()
+    settings = json.dumps(dataclasses.asdict(config), indent=2)
+    (partial / "features.json").write_text(settings + "\n")
+    try:
+        partial.rename(folder)
+    except OSError:  # another process was first: its arrays are the same
+        shutil.rmtree(partial)

@@ -14,11 +14,10 @@ from kws_edge.types import FloatArray
 from training.config import SourceConfig, TrainingConfig
 from training.data.augmentation import RATE
 from training.data.clips import Clip, scan, speaker_of
-from training.data.leaks import find_leaks
-from training.data.splits import PARTS, Split, official_part, split_clips
+from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
-from training.data.windows.maker import Material
-from training.data.windows.words import Words
+from training.data.windows.maker import SourcePool
+from training.data.windows.placement import Words
 
 NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
 
@@ -108,14 +107,14 @@ def _check_words(config: TrainingConfig, data: Path, clips: dict[str, list[Clip]
             raise DataError(f"{data}: no clips of {', '.join(missing)} for {part}")
 
 
-def load_material(recordings: Recordings, part: str) -> Material:
+def load_material(recordings: Recordings, part: str) -> SourcePool:
     """The ``training`` or ``validation`` part in memory, about 32 KB a clip."""
     found: Part = getattr(recordings, part)
     noises = load_noises(recordings, part)
     rooms = dict.fromkeys(clip.path for clip in found.silence)
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
-    return Material(
+    return SourcePool(
         Words(found.keywords),
         Words(found.others, UNKNOWN),
         noises,
@@ -180,3 +179,12 @@ def _long_enough(samples: FloatArray) -> FloatArray:
     if len(samples) < RATE:
         raise DataError(f"running speech of {len(samples) / RATE:.1f} s: expected at least 1 s")
     return samples
+
+
+def clips_of_run(config: TrainingConfig, data: Path, split_lists: Path | None = None) -> Split:
+    """Training and validation clips below ``data``; other words have the label ``_unknown_``.
+
+    The testing part is left out.
+    """
+    found = find_recordings(config, data, split_lists)
+    return Split(found.training.named(), found.validation.named(), ())

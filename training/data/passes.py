@@ -20,11 +20,10 @@ from kws_edge.features.front_end import FrontEnd
 from kws_edge.files import write_atomically
 from training.config import TrainingConfig
 from training.data.augmentation.effects import Effects
-from training.data.code_digest import code_digest
 from training.data.examples import Examples, Report
+from training.data.loading import code_digest
 from training.data.material import Part, Recordings, load_material, load_noises
-from training.data.windows.clips import ClipMaker
-from training.data.windows.maker import WindowMaker
+from training.data.windows.maker import ClipMaker, WindowMaker
 from training.document import as_document
 
 Maker = WindowMaker | ClipMaker

@@ -9,8 +9,8 @@ import keras
 
 from kws_edge.errors import ConfigError
 from training.config import TrainingConfig
-from training.data.cache import cached_examples
 from training.data.examples import Epochs, Examples, RepeatedEpochs, Report
+from training.data.loading import cached_examples
 from training.data.material import Recordings, find_recordings
 from training.data.passes import AugmentedEpochs
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from training.data.prepare import TrainingData, prepare
 from training.experiments.executors import Job, Recordings
-from training.networks.cost import estimated_latency_ms, features_ms
+from training.networks.network import estimated_latency_ms, features_ms
 from training.train.fit import fit
 from training.train.result import TrainingResult
 

@@ -13,8 +13,19 @@ arXiv:2106.04140. Different here:
 
 import keras
 
-from training.networks.context import Context, Tensor, Windowed, receptive, time_stride
-from training.networks.layers import conv, depthwise, normalised, pad_bands, relu, softmax
+from training.networks.layers import (
+    Context,
+    Tensor,
+    Windowed,
+    conv,
+    depthwise,
+    normalised,
+    pad_bands,
+    receptive,
+    relu,
+    softmax,
+    time_stride,
+)
 
 # of each stage: channels in widths, blocks, stride in frequency
 STAGES = ((1, 2, 1), (1.5, 2, 2), (2, 4, 2), (2.5, 4, 1))

@@ -8,8 +8,19 @@ coefficients.
 
 import keras
 
-from training.networks.context import Context, Tensor, Windowed, receptive, time_stride
-from training.networks.layers import conv, depthwise, normalised, pad_bands, relu, softmax
+from training.networks.layers import (
+    Context,
+    Tensor,
+    Windowed,
+    conv,
+    depthwise,
+    normalised,
+    pad_bands,
+    receptive,
+    relu,
+    softmax,
+    time_stride,
+)
 
 
 def ds_cnn(

@@ -26,7 +26,7 @@ class Architecture(Protocol):
     """Features of ``input_shape`` (frames, bands, 1) to posteriors ``[n, num_labels]``.
 
     ``width`` sizes the network, with a default of the architecture's own. One with a streaming
-    form also takes ``context``, a `training.networks.context.Context`: a window at once, or a
+    form also takes ``context``, a `training.networks.layers.Context`: a window at once, or a
     stream.
     """
 

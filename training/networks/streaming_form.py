@@ -1,4 +1,4 @@
-"""The streaming form of a trained network, with its weights."""
+"""The streaming form of a network, with its trained weights: the past is kept as states."""
 
 import re
 
@@ -8,10 +8,42 @@ import numpy as np
 from kws_edge.errors import ConfigError
 from kws_edge.types import FloatArray
 from training.config import TrainingConfig
-from training.networks.build import network
-from training.networks.context import time_stride
+from training.networks.layers import Tensor, time_stride
+from training.networks.network import network
 from training.networks.registry import has_streaming_form, streaming_architectures
-from training.networks.stream import Streaming
+
+
+class Streaming:
+    """``chunk`` frames in each call; the past of every layer is an input and an output.
+
+    The mean goes over the last ``pooled`` frames, as many as in the windowed form.
+    """
+
+    def __init__(self, chunk: int, pooled: int) -> None:
+        self._chunk, self._pooled = chunk, pooled
+        self._states: list[Tensor] = []
+        self._new_states: list[Tensor] = []
+
+    def features(self, shape: tuple[int, int, int]) -> Tensor:
+        return keras.Input((self._chunk, *shape[1:]), batch_size=1, name="features")
+
+    def join(self, x: Tensor, frames: int) -> Tensor:
+        if frames <= 0:
+            return x
+        name = f"state_{len(self._states)}"
+        state = keras.Input((frames, *x.shape[2:]), batch_size=1, name=name)
+        joined = keras.layers.Concatenate(axis=1)([state, x])
+        self._states.append(state)
+        self._new_states.append(joined[:, -frames:])
+        return joined
+
+    def mean(self, x: Tensor) -> Tensor:
+        joined = self.join(x, self._pooled - x.shape[1])
+        return keras.layers.GlobalAveragePooling2D()(joined[:, -self._pooled :])
+
+    def model(self, features: Tensor, posteriors: Tensor) -> keras.Model:
+        """``[features, *states]`` to ``[posteriors, *new states]``, states in one order."""
+        return keras.Model([features, *self._states], [posteriors, *self._new_states])
 
 
 def chunk_of(config: TrainingConfig, chunk_ms: float | None = None) -> int:

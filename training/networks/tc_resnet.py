@@ -11,8 +11,17 @@ arXiv:1904.03814. Different here:
 
 import keras
 
-from training.networks.context import Context, Tensor, Windowed, receptive, time_stride
-from training.networks.layers import conv, normalised, relu, softmax
+from training.networks.layers import (
+    Context,
+    Tensor,
+    Windowed,
+    conv,
+    normalised,
+    receptive,
+    relu,
+    softmax,
+    time_stride,
+)
 
 KERNELS = (7, 5, 3)
 CHANNELS = (1.5, 2, 3)  # of each block, in widths

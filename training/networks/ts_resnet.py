@@ -11,8 +11,18 @@ channel alone, then one across channels. Different here:
 
 import keras
 
-from training.networks.context import Context, Tensor, Windowed, receptive, time_stride
-from training.networks.layers import conv, depthwise, normalised, relu, softmax
+from training.networks.layers import (
+    Context,
+    Tensor,
+    Windowed,
+    conv,
+    depthwise,
+    normalised,
+    receptive,
+    relu,
+    softmax,
+    time_stride,
+)
 
 KERNELS = (3, 3, 5)  # frames of 40 ms, of each block
 LAYERS = 2  # in a block

@@ -12,8 +12,7 @@ from kws_edge.errors import ConfigError
 from training.config import NetworkConfig, TrainingConfig
 from training.data.examples import Report
 from training.data.prepare import TrainingData
-from training.networks.build import network, uncompiled
-from training.networks.cost import multiply_accumulates
+from training.networks.network import multiply_accumulates, network, uncompiled
 from training.train.distillation import load_teachers, soft_targets
 from training.train.provenance import library_versions
 from training.train.result import History, TrainingResult

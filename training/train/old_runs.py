@@ -115,7 +115,7 @@ def _write_weights(run: Path, config: TrainingConfig) -> None:
     """``network.weights.h5`` from the SavedModel. Raises `DataError` where they do not fit."""
     import tensorflow as tf
 
-    from training.networks.build import network
+    from training.networks.network import network
 
     if not (run / SAVED_MODEL).exists():
         raise DataError(f"{run}: neither {WEIGHTS} nor {SAVED_MODEL}")

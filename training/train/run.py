@@ -55,7 +55,7 @@ class Run:
 
         Raises `DataError` where the weights do not fit the configuration.
         """
-        from training.networks.build import network
+        from training.networks.network import network
 
         model = network(self.config)
         try:

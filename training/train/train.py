@@ -8,9 +8,8 @@ import keras
 import numpy as np
 
 from training.config import TrainingConfig
-from training.data.cache import targets_of
 from training.data.examples import Examples, Report
-from training.data.loading import features_of
+from training.data.loading import features_of, targets_of
 from training.data.material import find_recordings
 from training.data.prepare import prepare
 from training.train.fit import fit

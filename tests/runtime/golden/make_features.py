@@ -2,7 +2,7 @@
 
 Run it with TensorFlow from the repository's root:
 ``PYTHONPATH=. python tests/golden/make_features.py``. It calls `tf.signal` itself, not
-`training.data.tf_features`, so that the tests hold both to something outside this project.
+`training.data.tf_dataset`, so that the tests hold both to something outside this project.
 """
 
 import dataclasses

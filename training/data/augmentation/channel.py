@@ -1,4 +1,4 @@
-"""What lies on the way: narrow bands and codecs."""
+"""Speed, narrow bands and codecs: how a voice or a line changes speech."""
 
 import io
 
@@ -8,7 +8,20 @@ import soundfile
 from kws_edge.audio.files import resample
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
-from training.data.augmentation.level import LOUDEST
+from training.data.augmentation.noise import LOUDEST
+
+
+def change_speed(samples: FloatArray, factor: float) -> FloatArray:
+    """``samples [n]`` played ``factor`` times as fast, ``[n / factor]``; pitch and formants move
+    along, as from one speaker to a smaller one (Ko et al. 2015, "Audio augmentation for speech
+    recognition").
+
+    By linear interpolation, whose dullness above 4 kHz (1 to 3 dB) is less than one microphone
+    differs from another.
+    """
+    positions = np.arange(0, len(samples) - 1, factor)
+    return np.interp(positions, np.arange(len(samples)), samples).astype(np.float32)
+
 
 # Container and encoding, by the name of the codec, as libsndfile has them.
 CODECS = {

@@ -22,7 +22,7 @@ Progress = Callable[[int], None]
 def download(target: Path, progress: Progress, url: str = URL, sha256: str | None = SHA256) -> Path:
     """Download to ``target``, going on where an earlier try broke off; verified by SHA-256.
 
-    ``progress`` is told how many more bytes are there. What has come so far is kept in
+    ``progress`` receives how many more bytes are there. What has come so far is kept in
     ``<target>.part``. Raises `KwsEdgeError` where the server cannot be reached and
     `DataError` where the file is not the one expected.
     """

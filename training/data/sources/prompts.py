@@ -1,6 +1,6 @@
 """Running speech of people: the prompts of telephone exchanges, which Debian packages.
 
-Synthetic voices are told from people by their sound alone, so a network that knows no other
+A network knows synthetic voices by their sound alone, so one that knows no other
 speech takes people's sentences for keywords. Asterisk's prompts are an hour and more of them,
 in several languages, at 16 kHz (G.722), with an English text for each that shows which hold a
 keyword.

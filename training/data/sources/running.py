@@ -19,15 +19,15 @@ LEAST_S = 15.0  # of a recording
 def write_running(output: Path, voice: str, parts: Iterable[FloatArray]) -> Iterator[Path]:
     """Write ``parts``, 16 kHz, as ``output/<voice>_nohash_<n>.wav`` with pauses. Yields each."""
     output.mkdir(parents=True, exist_ok=True)
-    pieces: list[FloatArray] = []
+    segments: list[FloatArray] = []
     number = 0
     for samples in parts:
-        pieces += [samples, np.zeros(round(PAUSE_S * RATE), np.float32)]
-        if sum(map(len, pieces)) >= LEAST_S * RATE:
-            yield _written(output / f"{voice}_nohash_{number}.wav", pieces)
-            pieces, number = [], number + 1
-    if sum(map(len, pieces)) >= RATE:
-        yield _written(output / f"{voice}_nohash_{number}.wav", pieces)
+        segments += [samples, np.zeros(round(PAUSE_S * RATE), np.float32)]
+        if sum(map(len, segments)) >= LEAST_S * RATE:
+            yield _written(output / f"{voice}_nohash_{number}.wav", segments)
+            segments, number = [], number + 1
+    if sum(map(len, segments)) >= RATE:
+        yield _written(output / f"{voice}_nohash_{number}.wav", segments)
 
 
 def decode(file: str | IO[bytes], what: str, format: str) -> FloatArray:
@@ -51,6 +51,6 @@ def decode(file: str | IO[bytes], what: str, format: str) -> FloatArray:
     return joined.astype(np.float32) / 2**15
 
 
-def _written(path: Path, pieces: list[FloatArray]) -> Path:
-    write_wav(path, np.concatenate(pieces), RATE)
+def _written(path: Path, segments: list[FloatArray]) -> Path:
+    write_wav(path, np.concatenate(segments), RATE)
     return path

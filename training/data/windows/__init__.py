@@ -8,7 +8,7 @@ What a window is called depends on how much of a keyword's speech lies inside:
 - at most `LARGEST_PART`: ``_unknown_``. Half a word may be the beginning of another ("no"
   of "north"), and a model that fires on beginnings fires early and wrongly.
 - between these two: never shown. The model may change its mind there as it likes; either
-  label would teach it to tell a word from the same word without its last consonant.
+  label would teach it to separate a word from the same word without its last consonant.
 """
 
 UNKNOWN, SILENCE = "_unknown_", "_silence_"

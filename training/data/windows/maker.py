@@ -1,17 +1,20 @@
-"""Draws training windows, one after another, from words, noises and running speech."""
+"""Draws training windows: from words, noises and running speech, or from clips as they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from kws_edge.audio.files import from_pcm16, one_window, read_audio, to_pcm16
 from kws_edge.errors import ValidationErrors
+from kws_edge.features.config import FeatureConfig
 from kws_edge.types import FloatArray
+from training.data.augmentation.channel import change_speed
 from training.data.augmentation.effects import Effects
+from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
-from training.data.windows.placement import add_after, add_before, place_whole
-from training.data.windows.silence import draw_silence
-from training.data.windows.unknown import UnknownMix, UnknownSpeech
-from training.data.windows.words import Word, Words
+from training.data.windows.non_keywords import UnknownMix, UnknownSpeech, draw_silence
+from training.data.windows.placement import Word, Words, add_after, add_before, place_whole
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class WindowConfig:
 
 
 @dataclass(frozen=True)
-class Material:
+class SourcePool:
     """Words and recordings of one part of the data; ``speech`` holds no keyword."""
 
     keywords: Words
@@ -58,7 +61,7 @@ class WindowMaker:
     """Windows of ``samples``, their labels, and what they are, in words."""
 
     def __init__(
-        self, config: WindowConfig, material: Material, effects: Effects, samples: int
+        self, config: WindowConfig, material: SourcePool, effects: Effects, samples: int
     ) -> None:
         self.config = config
         self._material = material
@@ -110,7 +113,28 @@ class WindowMaker:
         return f", {sides}"
 
     def _neighbour(self, random: np.random.Generator) -> tuple[Word, float]:
-        """A word and how much of it may be heard: of a keyword, less than makes it one."""
+        """A word and how much of it may be inside: of a keyword, less than makes it one."""
         if len(self._material.others) and random.random() < 0.4:
             return self._material.others.any(random), 1.0
         return self._material.keywords.any(random), LARGEST_PART
+
+
+class ClipMaker:
+    """The `WindowMaker` of a configuration without windows."""
+
+    def __init__(self, clips: Sequence[Clip], effects: Effects, features: FeatureConfig) -> None:
+        self._effects, self._samples = effects, features.window_samples
+        self._clips = [
+            (to_pcm16(read_audio(clip.path, features.sample_rate)), clip.label) for clip in clips
+        ]
+
+    def plan(self, random: np.random.Generator) -> list[int | str]:
+        """The numbers of all clips in random order."""
+        return [int(number) for number in random.permutation(len(self._clips))]
+
+    def draw(self, item: int | str, random: np.random.Generator) -> tuple[FloatArray, str, str]:
+        """The window ``[samples]`` of an item of a plan, its label and its kind."""
+        samples, label = self._clips[int(item)]
+        spoken = change_speed(from_pcm16(samples), self._effects.speed(random))
+        window = one_window(spoken, self._samples)
+        return self._effects.to_speech(window, random), label, "clip"

@@ -23,7 +23,7 @@ from kws_edge.model.interpreter import interpreter_name
 from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
-from training.data.code_digest import code_digest
+from training.data.loading import code_digest
 from training.evaluation.streams.files import StreamFile
 
 # the settings of a detector that change when the network runs; it tunes the others

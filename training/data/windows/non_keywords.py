@@ -1,15 +1,15 @@
-"""Windows with speech in them that is no keyword."""
+"""Windows without a keyword: other speech, backgrounds, hum, knocks and near silence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
+from kws_edge.audio.files import PCM16_SCALE
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
-from training.data.augmentation.noise import crop
-from training.data.windows.placement import add, fade, place_part, place_whole
-from training.data.windows.words import Word, Words
+from training.data.augmentation.noise import any_noise, at_level, clicks, crop, hum
+from training.data.windows.placement import Word, Words, add, fade, place_part, place_whole
 
 SMALL_PART = 0.35  # of a keyword in a join
 
@@ -90,10 +90,10 @@ class UnknownSpeech:
         share = random.uniform(0.15, SMALL_PART)
         # the keyword is always the smaller part: half of "right" and the t of "cat" is "right"
         if random.random() < 0.5:
-            pieces = [_head(keyword, share), _tail(other, 1 - share)]
+            segments = [_head(keyword, share), _tail(other, 1 - share)]
         else:
-            pieces = [_head(other, 1 - share), _tail(keyword, share)]
-        joined = np.concatenate([fade(piece) for piece in pieces])
+            segments = [_head(other, 1 - share), _tail(keyword, share)]
+        joined = np.concatenate([fade(piece) for piece in segments])
         return place_whole(window, Word(joined, "", 0, len(joined)).faster(factor), random)
 
     def _backwards(
@@ -117,3 +117,26 @@ def _head(word: Word, share: float) -> FloatArray:
 
 def _tail(word: Word, share: float) -> FloatArray:
     return word.speech[-max(1, round(share * len(word.speech))) :]
+
+
+KINDS = {"background": 5, "hum": 1, "clicks": 2, "faint": 1, "zeros": 0.5}
+LEVELS = (-75.0, -8.0)  # dBFS
+
+
+def draw_silence(
+    samples: int, noises: Sequence[FloatArray], random: np.random.Generator
+) -> tuple[str, FloatArray]:
+    """A window ``[samples]`` of one of `KINDS`, and which."""
+    total = sum(KINDS.values())
+    kind = str(random.choice(list(KINDS), p=[share / total for share in KINDS.values()]))
+    if kind == "zeros":
+        return kind, np.zeros(samples, np.float32)
+    if kind == "faint":  # the last bits of a converter
+        steps = random.integers(-2, 3, samples) * (random.random(samples) < random.random())
+        return kind, (steps / PCM16_SCALE).astype(np.float32)
+    level = random.uniform(*LEVELS)
+    background = at_level(any_noise(samples, noises, random), level)
+    if kind == "background":
+        return kind, background
+    sound = hum(samples, random) if kind == "hum" else clicks(samples, random)
+    return kind, at_level(background, level - random.uniform(0, 40)) + at_level(sound, level)

@@ -1,13 +1,37 @@
-"""What a decision of a configuration costs: time of the features, work of the network, size."""
+"""The network that a configuration describes, on any Keras backend, and what it costs."""
 
 import math
 import time
+from typing import Any
 
 import keras
 import numpy as np
 
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.model.probe import probe_signal
+from training.config import TrainingConfig
+from training.networks.registry import architecture
+
+
+def network(config: TrainingConfig, **options: Any) -> keras.Model:
+    """The network with random weights, not compiled.
+
+    ``options`` go to the architecture: ``context`` for its streaming form.
+    """
+    make, shape = architecture(config.network.architecture), (*config.features.shape, 1)
+    if config.network.width is not None:
+        options["width"] = config.network.width
+    model: keras.Model = make(shape, len(config.labels), **options)
+    return model
+
+
+def uncompiled(model: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The trained ``model`` without its optimizer, whose state would make a file of weights two
+    or three times as large."""
+    bare = network(config)
+    bare.set_weights(model.get_weights())
+    return bare
+
 
 # What LiteRT does on one core of a laptop-class x86-64 processor with a float32 2-D
 # convolution (134 million multiply-accumulates of the lab's CNN in 2.9 ms): it only turns
