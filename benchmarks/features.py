@@ -20,8 +20,7 @@ import numpy as np
 
 import kws_edge
 from benchmarks import machine
-from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd
-from kws_edge.features.stream import FeatureStream
+from kws_edge.features.front_end import FeatureConfig, FeatureStream, FloatArray, FrontEnd
 from kws_edge.model.probe import probe_signal
 
 # 40 ms every 20 ms; 40 bands from 20 to 4000 Hz

@@ -3,7 +3,7 @@
     python -m benchmarks.gate --data FOLDER [--noise-dbfs -70]
 
 FOLDER is Mini Speech Commands, whose validation part (official split) is used: each clip
-turned to the same level of its speech (as the recordings check measures it), 2 s of pause before
+turned to the same level of its speech (as `measure_speech` measures it), 2 s of pause before
 it, in white noise. The same stream runs without a gate and with gates of several levels;
 a detection is lost where the one without a gate has it and the other has not.
 """
@@ -21,7 +21,7 @@ from kws_edge.audio.files import one_window, read_audio
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, score
 from kws_edge.engine import spot
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Samples
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.clips import Clip, scan

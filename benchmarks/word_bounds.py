@@ -56,8 +56,10 @@ def main(data: Path, clips: int, seed: int, pictures: Path | None) -> None:
     for clip in split_clips(scan(data), "official").training:
         words.setdefault(clip.label, []).append(clip)
     random = np.random.default_rng(seed)
-    print("| word | clips | length before, ms | length now, ms | the end moves, ms |"
-          " bursts found | inside before | inside now |")  # fmt: skip
+    print(
+        "| word | clips | length before, ms | length now, ms | the end moves, ms |"
+        " bursts found | inside before | inside now |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     every: list[Measured] = []
     for label, listed in sorted(words.items()):
@@ -67,10 +69,14 @@ def main(data: Path, clips: int, seed: int, pictures: Path | None) -> None:
         every += measured
     print(row("all", every))
     print(row("of these: " + ", ".join(FINAL_PLOSIVES), with_plosive(every)))
-    print(f"\n{sum(m.levels.word is None for m in every)} of {len(every)} clips hold no word that"
-          " stands out: their bounds are the whole clip.")  # fmt: skip
-    for name, values in (("level, dBFS", [m.levels.level_dbfs for m in every]),
-                         ("signal to noise, dB", [m.levels.snr_db for m in every])):  # fmt: skip
+    print(
+        f"\n{sum(m.levels.word is None for m in every)} of {len(every)} clips hold no word that"
+        " stands out: their bounds are the whole clip."
+    )
+    for name, values in (
+        ("level, dBFS", [m.levels.level_dbfs for m in every]),
+        ("signal to noise, dB", [m.levels.snr_db for m in every]),
+    ):
         found = ", ".join(f"{v:.1f}" for v in np.percentile(values, [1, 2, 3, 50]))
         print(f"{name}: 1st, 2nd, 3rd and 50th percentile {found}")
     if pictures:
@@ -91,17 +97,24 @@ def row(label: str, measured: Sequence[Measured]) -> str:
     """A line of the table; lengths are 10th, 50th and 90th percentile."""
     bursts = [m for m in measured if m.burst is not None]
     lengths = [
-        " / ".join(f"{v:.0f}" for v in np.percentile([to_ms(b[1] - b[0]) for b in bounds],
-                                                     [10, 50, 90]))
+        " / ".join(
+            f"{v:.0f}" for v in np.percentile([to_ms(b[1] - b[0]) for b in bounds], [10, 50, 90])
+        )
         for bounds in ([m.before for m in measured], [m.now for m in measured])
-    ]  # fmt: skip
+    ]
     moves = np.percentile([to_ms(m.now[1] - m.before[1]) for m in measured], [50, 90])
     inside = [
         f"{100 * np.mean([holds(b, m) for b, m in zip(bounds, bursts, strict=True)]):.0f} %"
         for bounds in ([m.before for m in bursts], [m.now for m in bursts])
     ]
-    cells = [label, str(len(measured)), *lengths, f"{moves[0]:.0f} / {moves[1]:.0f}",
-             str(len(bursts)), *inside]  # fmt: skip
+    cells = [
+        label,
+        str(len(measured)),
+        *lengths,
+        f"{moves[0]:.0f} / {moves[1]:.0f}",
+        str(len(bursts)),
+        *inside,
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -120,8 +133,8 @@ def bounds_before(samples: FloatArray) -> Bounds:
     levels = 10 * np.log10(np.maximum(np.var(frames, axis=1, dtype=np.float64), 10**-9.6))
     noise, peak = np.percentile(levels, [10, 95])
     speech = np.flatnonzero(levels >= max((noise + peak) / 2, peak - 20))
-    pieces = np.split(speech, np.flatnonzero(np.diff(speech) > 15) + 1)
-    word = max(pieces, key=lambda piece: float(np.sum(10 ** (levels[piece] / 10))))
+    segments = np.split(speech, np.flatnonzero(np.diff(speech) > 15) + 1)
+    word = max(segments, key=lambda segment: float(np.sum(10 ** (levels[segment] / 10))))
     return int(word[0]) * 160, min(len(samples), int(word[-1]) * 160 + 320)
 
 
@@ -133,8 +146,7 @@ def final_burst(samples: FloatArray) -> int | None:
     vowel = smooth(power[:, (hertz >= 200) & (hertz <= 2800)].sum(axis=1), 10)
     loud = np.flatnonzero(10 * np.log10(vowel + 1e-12) > 10 * np.log10(vowel.max() + 1e-12) - 14)
     edges = (250, 1000, 2000, 3500, 5500, 8001)
-    bands = [power[:, (hertz >= a) & (hertz < b)].sum(axis=1)
-             for a, b in itertools.pairwise(edges)]  # fmt: skip
+    bands = [power[:, (hertz >= a) & (hertz < b)].sum(axis=1) for a, b in itertools.pairwise(edges)]
     level = 10 * np.log10(np.stack([smooth(band, 3) for band in bands], axis=1) + 1e-11)
     end = int(loud[-1])
     best, steepest = None, 8.0  # dB
@@ -160,8 +172,9 @@ def draw(measured: Sequence[Measured], folder: Path) -> None:
         top.plot(np.arange(len(m.samples)) / RATE, m.samples, linewidth=0.4)
         top.set_title(f"{m.clip.label}/{m.clip.path.name}: red before, green now, burst dotted")
         dither = np.random.default_rng(0).normal(0, 1e-6, len(m.samples))  # log of zeros
-        bottom.specgram(m.samples + dither, NFFT=256, Fs=RATE, noverlap=216, cmap="magma",
-                        vmin=-140, vmax=-40)  # fmt: skip
+        bottom.specgram(
+            m.samples + dither, NFFT=256, Fs=RATE, noverlap=216, cmap="magma", vmin=-140, vmax=-40
+        )
         for axes in (top, bottom):
             for bounds, colour in ((m.before, "red"), (m.now, "lime")):
                 for edge in bounds:

@@ -9,10 +9,9 @@ Every error that a user can mend is a `KwsEdgeError`.
 from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.engine import listen
 from kws_edge.errors import KwsEdgeError
-from kws_edge.features.front_end import FeatureConfig, FrontEnd
-from kws_edge.features.stream import FeatureStream
+from kws_edge.features.front_end import FeatureConfig, FeatureStream, FrontEnd
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.files import AudioFile
+from kws_edge.sources.base import AudioFile
 from kws_edge.sources.microphone import Microphone
 from kws_edge.spotter import KeywordSpotter, load_model
 

@@ -156,7 +156,7 @@ def listen(
     if source is None:
         return _listen_to_microphone(spotter, device)
     if isinstance(source, (str, Path)):
-        from kws_edge.sources.files import AudioFile
+        from kws_edge.sources.base import AudioFile
 
         source = AudioFile(Path(source), rate)
     return spot(source, spotter)

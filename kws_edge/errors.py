@@ -1,10 +1,10 @@
-"""The faults that a user can mend, each with the exit code that the commands end with."""
+"""Errors that a user can fix, each with the exit code of a command that it ends."""
 
 from collections.abc import Iterable
 
 
 class KwsEdgeError(Exception):
-    """Base of every fault that is reported as one line, without a traceback."""
+    """Base of every error that a command reports as one line, without a traceback."""
 
     exit_code = 1
 
@@ -22,7 +22,7 @@ class ModelError(KwsEdgeError):
 
 
 class MissingFileError(KwsEdgeError):
-    """A file or folder that is not there or may not be read."""
+    """A missing or unreadable file or folder."""
 
     exit_code = 66
 
@@ -34,7 +34,7 @@ class AudioDeviceError(KwsEdgeError):
 
 
 class AddressError(KwsEdgeError):
-    """An address to listen on that is taken, not there, or may not be used."""
+    """A listening address that is in use, does not exist, or is not permitted."""
 
     exit_code = 69
 
@@ -46,13 +46,13 @@ class InterpreterError(KwsEdgeError):
 
 
 class ConfigError(KwsEdgeError):
-    """A setting that makes no sense; the message lists every fault found."""
+    """Invalid settings; the message lists every fault found."""
 
     exit_code = 78
 
 
 class ValidationErrors(KwsEdgeError, ValueError):  # noqa: N818 - it is several
-    """Every fault of one value, collected so that one report names them all."""
+    """All faults of one value, so that one report names them all."""
 
     exit_code = 78
 

@@ -1,7 +1,7 @@
-"""What an engine reports: one kind of event, with a documented JSON form.
+"""The events of an engine and their documented JSON form.
 
 The stream's own time (``time_s``, ``sample``) is the only clock of the pipeline; ``utc`` is
-stamped on when an event leaves it.
+the time of day at which the event was made.
 """
 
 import json
@@ -20,11 +20,11 @@ MicrophoneState = Literal["open", "lost", "back", "silent", "sound"]
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """One event.
 
     - ``detection``: ``label``, ``score`` (0 to 1).
-    - ``near_miss``: the same, of a word that came near its threshold and not to it; only
-      where the configuration asks for them (``clips.near_miss``).
+    - ``near_miss``: the same for a word whose score came close to its threshold without
+      reaching it; only where the configuration asks for them (``clips.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
     - ``stopped``: ``seconds`` of audio in all, ``reason``.
@@ -41,7 +41,7 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON form, flat: what ``data`` holds stands beside the rest."""
+        """The JSON form, flat: the entries of ``data`` beside the other fields."""
         document = asdict(self)
         return {"schema": SCHEMA, **{k: document[k] for k in document if k != "data"}, **self.data}
 

@@ -16,7 +16,8 @@ PACKAGES = {
     "zeroconf": ("zeroconf>=0.70",),
     "ray": ("ray>=2.9",),
     "training": (
-        "tensorflow-cpu>=2.16",
+        'tensorflow-cpu>=2.16; platform_machine=="x86_64" and sys_platform=="linux"',
+        'tensorflow>=2.16; platform_machine!="x86_64" or sys_platform!="linux"',
         "matplotlib>=3.8",
         "optuna>=4",
         "scipy>=1.12",

@@ -1,4 +1,4 @@
-"""Files that are complete or absent, and files that only their owner may read."""
+"""Atomic writes, and files and folders that only their owner may read."""
 
 import os
 import stat
@@ -10,8 +10,9 @@ from kws_edge.errors import ConfigError
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write ``data`` under another name in the same folder, then rename. Raises `OSError`.
 
-    The other name starts with a dot and does not end as ``path`` does, so that the rest
-    that a power cut leaves is not taken for the file. ``mode`` is its mode before the umask.
+    The other name starts with a dot and does not end as ``path`` does, so that no program
+    mistakes a file that a power cut left for the finished one. ``mode`` is the file's
+    mode before the umask.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)  # of a process that had this number before
@@ -56,7 +57,7 @@ def read_secret(path: Path, where: str) -> str:
 
 
 def private_folder(path: Path, where: str) -> None:
-    """Make the folder, for its owner alone, if it is not there.
+    """Create the folder for its owner alone, if it does not exist.
 
     Raises `ConfigError` where it cannot be made or written, or is open to others: it may
     be one that is used for more, so its rights are not changed here.

@@ -15,7 +15,7 @@ from kws_edge.detection.detector import Detection, Detector, DetectorConfig
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.detection.near_miss import NearMiss
 from kws_edge.errors import DataError
-from kws_edge.features.stream import FeatureStream
+from kws_edge.features.front_end import FeatureStream
 from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.types import FloatArray
@@ -146,7 +146,7 @@ class KeywordSpotter:
         return self._detector.take_near_misses()
 
     def skip(self, samples: int) -> None:
-        """Audio was lost: the clock goes on, all else starts afresh."""
+        """Audio was lost: advance the clock and reset everything else."""
         self._buffer.skip(samples)
         self._stream.reset()
         self._follow.reset()

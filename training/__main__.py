@@ -6,7 +6,7 @@ import sys
 # Before TensorFlow is imported anywhere: its log lines say nothing to a user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from kws_edge.cli.run import run
+from kws_edge.cli import run
 from kws_edge.errors import ConfigError
 from kws_edge.extras import not_installed
 from training.cli import main

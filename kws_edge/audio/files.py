@@ -3,7 +3,6 @@
 Inside the program audio is float32 in [-1, 1), mono: an int16 sample divided by 32768.
 """
 
-import math
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,22 +23,16 @@ def from_pcm16(data: bytes | npt.NDArray[np.int16]) -> FloatArray:
 
 
 def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
-    """float32 in [-1, 1) as int16; what is beyond the range is clipped."""
+    """float32 in [-1, 1) as int16; values beyond the range are clipped."""
     scaled = np.rint(np.asarray(samples, np.float64) * PCM16_SCALE)
     return np.clip(scaled, -PCM16_SCALE, PCM16_SCALE - 1).astype(np.int16)
-
-
-def level_dbfs(samples: FloatArray) -> float:
-    """RMS level in dB relative to full scale; -inf for digital silence or no samples."""
-    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
-    return 10 * math.log10(power) if power > 0 else -math.inf
 
 
 def audio_files(folder: Path) -> list[Path]:
     """The sound files in ``folder`` and below it, sorted.
 
-    What starts with a dot is hidden, as in any shell; the recorder keeps raw takes there. Raises
-    `MissingFileError` where there is no such folder.
+    Names that start with a dot are hidden, as in a shell; the recorder keeps raw takes there.
+    Raises `MissingFileError` for a missing folder.
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder")
@@ -55,8 +48,8 @@ def audio_files(folder: Path) -> list[Path]:
 def open_audio(path: Path) -> Any:
     """An open `soundfile.SoundFile`.
 
-    Raises `MissingFileError` for a file that is not there or may not be read, and
-    `DataError` for one that is no audio or has no samples.
+    Raises `MissingFileError` for a missing or unreadable file, and `DataError` for one that
+    is not audio or has no samples.
     """
     import soundfile
 

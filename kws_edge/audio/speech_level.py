@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kws_edge.audio.level import LOWEST_DBFS, runs, to_dbfs, without_rumble
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 
 FRAME_SECONDS, STEP_SECONDS = 0.016, 0.005
-RUMBLE_HERTZ = (50.0, 110.0)  # offset, hum and handling lie below; no word needs it
 BAND_EDGES_HERTZ = (0.0, 500.0, 1000.0, 1500.0, 2200.0, 3000.0, 4000.0, 5500.0, math.inf)
 
 NOISE_PERCENTILE = 10  # of the frames: even a word that fills most of a clip leaves so many
@@ -51,11 +51,8 @@ EMPHASIS_HERTZ = 4000.0  # up to here the range is measured with +6 dB an octave
 ACTIVE_RANGE_DB = 20.0  # speech is at most so far below its loud frames
 PEAK_PERCENTILE = 95
 LEAST_SNR_DB = -10.0  # below this, speech and noise cannot be separated
-LOWEST_DBFS = -101.1  # the noise of rounding to int16: 1 / (32768 sqrt 12)
 LEAST_POWER = (0.5 / 32768) ** 2  # half a step of int16: nothing is there
 
-FULL_SCALE = 32766 / 32768  # some converters stop one step early
-FLAT_SAMPLES, FLAT_PEAK = 4, 0.1  # equal samples in a row at a loud peak: no voice has them
 
 Powers = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -158,40 +155,12 @@ def measure_speech(samples: FloatArray, sample_rate: int) -> SpeechLevels:
     return _with_levels(frames, sounds, len(samples), sample_rate)
 
 
-def clipped_share(samples: FloatArray) -> float:
-    """Share of ``samples [n]``, n > 0, that are at full scale, or on flat tops below it.
-
-    Flat tops below full scale: clipped in the microphone, then turned down by the mixer.
-    """
-    peak = np.abs(samples).max()
-    cut = np.abs(samples) >= FULL_SCALE
-    if peak >= FLAT_PEAK:
-        for extreme in (samples.max(), samples.min()):
-            for first, last in _runs(samples == extreme):
-                cut[first:last] |= last - first >= FLAT_SAMPLES
-    return float(cut.mean())
-
-
-def without_rumble(samples: FloatArray, sample_rate: int) -> Powers:
-    """``samples [n]`` without offset and hum: a high-pass in the frequency domain."""
-    low, high = RUMBLE_HERTZ
-    hertz = np.fft.rfftfreq(len(samples), 1 / sample_rate)
-    ramp = np.clip((hertz - low) / (high - low), 0, 1)
-    gain = 0.5 - 0.5 * np.cos(math.pi * ramp)  # smooth, so that an onset does not ring
-    return np.fft.irfft(np.fft.rfft(np.asarray(samples, np.float64)) * gain, len(samples))
-
-
 def cut_frames(samples: npt.NDArray[Any], sample_rate: int) -> npt.NDArray[Any]:
     """The frames of `SpeechLevels`, ``[frames, samples]``: a view of ``samples [n]``."""
     length, step = round(FRAME_SECONDS * sample_rate), round(STEP_SECONDS * sample_rate)
     if len(samples) < length:
         samples = np.pad(samples, (0, length - len(samples)))
     return np.lib.stride_tricks.sliding_window_view(samples, length)[::step]
-
-
-def to_dbfs(power: float) -> float:
-    """Mean square to dB relative to full scale, at least `LOWEST_DBFS`."""
-    return max(LOWEST_DBFS, 10 * math.log10(power)) if power > 0 else LOWEST_DBFS
 
 
 def _validate(samples: FloatArray) -> None:
@@ -276,43 +245,43 @@ def _find_sounds(frames: _Frames) -> list[tuple[int, int]]:
     strong = frames.evidence > STRONG
     core = strong & (frames.range_db > -STRONG_RANGE_DB)
     least = round(SPEECH_SECONDS / STEP_SECONDS)
-    speech = [(a, b) for a, b in _runs(weak) if strong[a:b].sum() >= least]
+    speech = [(a, b) for a, b in runs(weak) if strong[a:b].sum() >= least]
     joined = _joined(speech, round(GAP_SECONDS / STEP_SECONDS))
     joined = [(a, b) for a, b in joined if core[a:b].sum() >= least]
     # noise alone reaches the weak evidence now and then, but not so far beyond it
-    pieces = [(a, b) for a, b in _runs(weak) if frames.evidence[a:b].max() > CLEAR]
-    bursts = _runs(burst)
+    segments = [(a, b) for a, b in runs(weak) if frames.evidence[a:b].max() > CLEAR]
+    bursts = runs(burst)
     sounds: list[tuple[int, int]] = []
     for number, (first, last) in enumerate(joined):
         if sounds and first < sounds[-1][1]:
             continue  # it was the burst of the sound before
         lowest = sounds[-1][1] if sounds else 0
         limit = joined[number + 1][0] if number + 1 < len(joined) else len(frames.power)
-        end = _with_tail(last, limit, pieces)
+        end = _with_tail(last, limit, segments)
         loud_end = first + int(np.flatnonzero(core[first:last])[-1]) + 1
         farthest = min(loud_end + round(BURST_GAP_SECONDS / STEP_SECONDS), limit)
         end = max(end, _burst_end(frames, (first, last), farthest, bursts))
-        sounds.append((_with_onset(first, lowest, pieces), end))
+        sounds.append((_with_onset(first, lowest, segments), end))
     return sounds
 
 
-def _with_onset(first: int, lowest: int, pieces: list[tuple[int, int]]) -> int:
+def _with_onset(first: int, lowest: int, segments: list[tuple[int, int]]) -> int:
     """Where a sound begins whose clear part begins at ``first``."""
     near = round(EDGE_GAP_SECONDS / STEP_SECONDS)
-    return min([first, *(a for a, b in pieces if lowest <= a < first and first - b <= near)])
+    return min([first, *(a for a, b in segments if lowest <= a < first and first - b <= near)])
 
 
-def _with_tail(last: int, limit: int, pieces: list[tuple[int, int]]) -> int:
+def _with_tail(last: int, limit: int, segments: list[tuple[int, int]]) -> int:
     """Where a sound ends whose clear part ends at ``last``.
 
     The gap counts from there: noises after one another do not add up.
     """
     near = round(EDGE_GAP_SECONDS / STEP_SECONDS)
-    return max([last, *(b for a, b in pieces if last < b and a < limit and a - last <= near)])
+    return max([last, *(b for a, b in segments if last < b and a < limit and a - last <= near)])
 
 
 def _burst_end(
-    frames: _Frames, sound: tuple[int, int], farthest: int, pieces: list[tuple[int, int]]
+    frames: _Frames, sound: tuple[int, int], farthest: int, segments: list[tuple[int, int]]
 ) -> int:
     """Where the last burst after ``sound`` ends that begins by frame ``farthest``.
 
@@ -323,10 +292,10 @@ def _burst_end(
     longest = round(BURST_SECONDS / STEP_SECONDS)
     # the rise is steepest shortly after the first weak frame
     rising = np.flatnonzero(frames.rise_db[: farthest + 4] >= BURST_RISE_DB)
-    for a, b in pieces:
+    for a, b in segments:
         if a > farthest:
             break
-        # a frame of rise before the piece counts: there it was too weak for it
+        # a frame of rise before the segment counts: there it was too weak for it
         onsets = rising[(rising >= max(a - 2, sound[1])) & (rising < b)]
         if not len(onsets):
             continue
@@ -360,12 +329,6 @@ def _with_levels(
     threshold = min(peak, max((noise + peak) / 2, peak - ACTIVE_RANGE_DB))
     active = inside & (levels >= threshold)
     return SpeechLevels(count, sample_rate, sounds, levels, noise, threshold, active)
-
-
-def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and one past the last index of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _joined(runs: list[tuple[int, int]], gap: int) -> list[tuple[int, int]]:

@@ -1,11 +1,59 @@
-"""The commands of ``kws-edge``, one a file."""
+"""The commands of ``kws-edge``, one a file, and what runs them.
 
-from typing import ClassVar
+Commands load when used; a `KwsEdgeError` becomes one line on stderr and an exit code.
+"""
+
+import importlib
+import os
+import sys
+from typing import ClassVar, NoReturn
 
 import click
 
 from kws_edge import __version__
-from kws_edge.cli.run import LazyGroup, run
+from kws_edge.errors import KwsEdgeError
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules that are imported when they are called.
+
+    ``modules`` maps a command's name to the module whose ``command`` it is.
+    """
+
+    modules: ClassVar[dict[str, str]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.modules:
+            return None
+        command: click.Command = importlib.import_module(self.modules[cmd_name]).command
+        return command
+
+
+def run(program: click.Command, name: str) -> NoReturn:
+    """Run ``program`` and leave with its exit code.
+
+    A `KwsEdgeError` is one line on stderr and its own exit code; a fault in the program
+    itself keeps Python's traceback. What a command returns is the exit code.
+    """
+    try:
+        code = program.main(prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)  # Ctrl-C, as the shell counts it
+    except KwsEdgeError as error:
+        click.echo(f"{name}: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # the reader has gone, as with `| head`: not a fault, and nothing more can be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 class Commands(LazyGroup):
@@ -35,5 +83,5 @@ def main() -> None:
 
 
 def entry_point() -> None:
-    """What the console script calls."""
+    """Entry point of the console script."""
     run(main, "kws-edge")

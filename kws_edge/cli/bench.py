@@ -9,7 +9,7 @@ from kws_edge.cli.options import json_option, model_option, threads_option
 from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.interpreter import interpreter_name
-from kws_edge.model.latency import measure
+from kws_edge.model.probe import measure
 
 DESCRIPTIONS = {
     "features": "features of a whole window",

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from kws_edge.cli.config_options import config_options, loaded_config
-from kws_edge.cli.options import PATH, json_option
+from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.daemon.live_view import LiveView
@@ -27,9 +26,8 @@ from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
-from kws_edge.sources.base import AudioSource, Block
-from kws_edge.sources.files import AudioFile, Paced, RawPcm
-from kws_edge.sources.reconnecting import ReconnectingMicrophone
+from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced, RawPcm
+from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full

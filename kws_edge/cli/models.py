@@ -1,4 +1,4 @@
-"""``models``: the models that ship."""
+"""``models``: list the bundled models."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,8 +1,61 @@
-"""Options that several commands share."""
+"""Options that several commands share, and a flag for every setting of the configuration."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+from kws_edge.config.reference import option_help
+from kws_edge.config.settings import Loaded, load_config, settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Short names of the flags that people type most.
+SHORT = {
+    "model": ["-m"],
+    "microphone.device": ["-d", "--device"],
+    "detector.preset": ["--preset"],
+    "detector.threshold": ["--threshold"],
+    "detector.smoothing_ms": ["--smoothing-ms"],
+    "detector.refractory_ms": ["--refractory-ms"],
+    "detector.hop_ms": ["--hop-ms"],
+    "detector.gate_dbfs": ["--gate-dbfs"],
+    "detector.repeat_ms": ["--repeat-ms"],
+}
+
+
+def config_options(command: F) -> F:
+    """Give a command ``--config`` and a flag for each setting; see `loaded_config`."""
+    for setting in reversed(settings()):
+        names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
+        option = click.option(*dict.fromkeys(names), metavar="VALUE", help=option_help(setting))
+        command = option(command)
+    file = click.option(
+        "--config",
+        type=PATH,
+        envvar="KWS_EDGE_CONFIG",
+        show_envvar=True,
+        help="Configuration file (YAML), instead of the user's or the system's.",
+    )
+    return file(command)
+
+
+def given_flags(given: dict[str, Any]) -> dict[str, str]:
+    """The flags among ``given``, the arguments of a command with `config_options`, by path."""
+    return {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
+
+
+def loaded_config(config: Path | None, given: dict[str, Any]) -> Loaded:
+    """The configuration in force for a command with `config_options`, called with ``given``.
+
+    Variables that set nothing are reported on stderr. Raises as `load_config`.
+    """
+    loaded = load_config(config, given_flags(given))
+    for warning in loaded.warnings:
+        click.echo(f"kws-edge: {warning}", err=True)
+    return loaded
+
 
 # the reader of the file reports what is wrong with it, with the documented exit code
 PATH = click.Path(path_type=Path, readable=False)

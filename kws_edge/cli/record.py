@@ -14,8 +14,7 @@ from types import FrameType
 import click
 
 from kws_edge.cli.options import PATH, json_option
-from kws_edge.recorder.collection import Collection
-from kws_edge.recorder.sample_entry import NAME, Entry, check_name
+from kws_edge.recorder.collection import NAME, Collection, Entry, check_name
 from kws_edge.recorder.screen import Screen
 from kws_edge.recorder.session import AudioIO, Session, SessionConfig
 from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, Timing
@@ -95,7 +94,7 @@ def command(
 ) -> int:
     """Record samples of LABELS for training: 1 s each, 16 kHz, the word in the middle.
 
-    Keys after each take: Enter keeps it, r makes it anew, p plays it, q quits. Takes that are
+    Keys after each take: Enter keeps it, r records it again, p plays it, q quits. Takes that are
     clipped, silent, too quiet or noisy are refused with the reason. The same command goes on
     where the last one stopped. `_silence_` records the room, `_unknown_` other words.
     """

@@ -2,7 +2,7 @@
 
 import click
 
-from kws_edge.daemon.service import Service
+from kws_edge.daemon.systemd import Service
 
 user_option = click.option("--user", is_flag=True, help="Your own service instead of the system's.")
 

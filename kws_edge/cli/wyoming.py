@@ -97,9 +97,9 @@ def command(
     each detection and each fault; SIGTERM or Ctrl-C ends.
     """
     _need("wyoming", "wyoming")
+    from kws_edge.wyoming.client import ClientSession
     from kws_edge.wyoming.protocol import wake_info
     from kws_edge.wyoming.server import WyomingServer
-    from kws_edge.wyoming.session import Session
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
@@ -109,7 +109,9 @@ def command(
     config = _configured(classifier, overrides)
     info = wake_info(classifier.manifest, languages)
     click.echo(_banner(classifier.manifest), err=True)
-    server = WyomingServer(lambda client: Session(classifier, config, info, client), max_clients)
+    server = WyomingServer(
+        lambda client: ClientSession(classifier, config, info, client), max_clients
+    )
     asyncio.run(server.run(endpoint, name))
 
 

@@ -5,46 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kws_edge.config.fields import check_bounds, setting
-from kws_edge.config.schema import parse
+from kws_edge.config.schema import check_bounds, parse, setting
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ValidationErrors
 from kws_edge.sinks import sink_kinds
+from kws_edge.sources.capture import MicrophoneConfig
 
 MODELS_OWN = "the model's own"
-
-
-@dataclass(frozen=True)
-class MicrophoneConfig:
-    """Which microphone to open and how."""
-
-    device: int | str | None = setting(
-        None,
-        doc="Index, name or part of the name ('kws-edge devices' lists them).",
-        unset="the system's default",
-        minimum=0,
-        maximum=1000,
-    )
-    channel: int | Literal["mix"] = setting(
-        "mix", doc="Channel to use, from 0; mix averages all.", minimum=0, maximum=255
-    )
-    queue_seconds: float = setting(
-        5.0,
-        doc="Audio that may wait for a busy processor before some is lost.",
-        unit="s",
-        minimum=0.05,
-        maximum=60,
-    )
-    silence_seconds: float = setting(
-        10.0,
-        doc="Report the microphone as silent after this time of zeros or one constant.",
-        unit="s",
-        minimum=0.1,
-        maximum=86_400,
-    )
-
-    def __post_init__(self) -> None:
-        check_bounds(self)
 
 
 @dataclass(frozen=True)

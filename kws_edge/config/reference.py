@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from kws_edge.config.config import EngineConfig, document_type
-from kws_edge.config.fields import field_info
-from kws_edge.config.schema import type_name
+from kws_edge.config.schema import field_info, type_name
 from kws_edge.config.settings import Loaded, Setting, nested_settings, settings
 from kws_edge.detection.detector import DetectorConfig
 

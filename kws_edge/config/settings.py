@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kws_edge.config.config import Config, document_type, parse_config
-from kws_edge.config.fields import FieldInfo, field_info
-from kws_edge.config.schema import did_you_mean
+from kws_edge.config.schema import FieldInfo, did_you_mean, field_info
 from kws_edge.config.yaml_file import parse_yaml, read_yaml
 from kws_edge.errors import ConfigError, ValidationErrors
 

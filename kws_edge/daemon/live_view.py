@@ -1,11 +1,11 @@
-"""The view of `listen` on a terminal: level, scores, the last detections, lost audio."""
+"""The live view of `listen` on a terminal: level, scores, last detections, lost audio."""
 
 import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
-from kws_edge.audio.files import level_dbfs
+from kws_edge.audio.level import level_dbfs
 from kws_edge.detection.detector import is_keyword
 from kws_edge.events import Event
 from kws_edge.sources.base import Block

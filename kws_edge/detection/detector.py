@@ -1,20 +1,86 @@
-"""From posteriors to detections: smoothing, threshold, refractory time.
-
-Pure and clocked by samples: the same posteriors at the same times give the same
-detections, live or offline.
-"""
+"""Settings of the detector, and the detector: posteriors in, detections out."""
 
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from kws_edge.detection.config import DetectorConfig
 from kws_edge.detection.near_miss import NearMiss, NearMissTracker
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
+
+# The largest values. A model file or a configuration announces these numbers, and the program
+# allocates memory and computes by them.
+LARGEST_MS = {
+    "smoothing_ms": 10_000.0,
+    "refractory_ms": 3_600_000.0,
+    "hop_ms": 60_000.0,
+    "repeat_ms": 3_600_000.0,
+}
+QUIETEST_DBFS = -200.0
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """When the detector reports a keyword.
+
+    ``threshold`` (0 to 1) holds for every keyword that ``thresholds`` does not name.
+    Times are in ms: ``hop_ms`` between two decisions, ``smoothing_ms`` over which posteriors
+    are averaged, ``refractory_ms`` after a detection without another. A keyword above its
+    threshold fires once, or again after every ``repeat_ms``: a word said twice in a row may
+    leave no dip between, and no single word fills two windows so far apart.
+    Where no block of 20 ms reaches ``gate_dbfs`` (RMS in dB of full scale) the network does
+    not run: see `kws_edge.detection.energy_gate`.
+    Raises `ValidationErrors` with every value out of range.
+    """
+
+    threshold: float = 0.7
+    smoothing_ms: float = 300.0
+    refractory_ms: float = 750.0
+    hop_ms: float = 100.0
+    thresholds: dict[str, float] = field(default_factory=dict)
+    gate_dbfs: float | Literal["off"] = "off"
+    repeat_ms: float | Literal["off"] = "off"
+
+    def __post_init__(self) -> None:
+        faults = []
+        for name, value in [("threshold", self.threshold), *self.thresholds.items()]:
+            if not 0 < value <= 1:  # nor nan, here and below
+                faults.append(f"{name}: {value} is not within 0 to 1")
+        for name in ("smoothing_ms", "refractory_ms"):
+            if not getattr(self, name) >= 0:
+                faults.append(f"{name}: {getattr(self, name)} is below 0")
+        if not self.hop_ms > 0:
+            faults.append(f"hop_ms: {self.hop_ms} is not above 0")
+        if self.repeat_ms != "off" and not self.repeat_ms > 0:
+            faults.append(f"repeat_ms: {self.repeat_ms} is not above 0, or 'off'")
+        if self.gate_dbfs != "off" and not QUIETEST_DBFS <= self.gate_dbfs < 0:
+            end = "below 0" if not self.gate_dbfs < 0 else f"at least {QUIETEST_DBFS:g}"
+            faults.append(f"gate_dbfs: {self.gate_dbfs} is not {end}, or 'off'")
+        for name, largest in LARGEST_MS.items():
+            value = getattr(self, name)
+            if value != "off" and value > largest:
+                faults.append(f"{name}: {value:g} is above {largest:g} ms")
+        if faults:
+            raise ValidationErrors(faults)
+
+    def describe(self) -> str:
+        """The settings in one line, for people."""
+        own = "".join(f", {word} {value:g}" for word, value in self.thresholds.items())
+        repeat = "" if self.repeat_ms == "off" else f", repeated after {self.repeat_ms:g} ms"
+        gate = "no gate" if self.gate_dbfs == "off" else f"gate at {self.gate_dbfs:g} dBFS"
+        return (
+            f"threshold {self.threshold:g}{own}, smoothing {self.smoothing_ms:g} ms, refractory"
+            f" {self.refractory_ms:g} ms{repeat}, a decision every {self.hop_ms:g} ms, {gate}"
+        )
+
+    def threshold_of(self, keyword: str) -> float:
+        """The keyword's threshold in ``thresholds``, or else the common ``threshold``."""
+        return self.thresholds.get(keyword, self.threshold)
+
 
 __all__ = ["Detection", "Detector", "DetectorConfig", "FiringRule", "is_keyword"]
 
@@ -63,8 +129,8 @@ class FiringRule:
         )
 
     def reset(self) -> None:
-        """Start afresh, as after a gap in the audio."""
-        self.held: int | None = None  # the label that fired and has stayed above its threshold
+        """Forget everything, as after a gap in the audio."""
+        self.held: int | None = None  # the label detected last, while it stays above its threshold
         self.refractory_until = 0  # sample
         self._fired = 0  # sample of the last detection
 
@@ -128,7 +194,7 @@ class Detector:
         self._rule.set_active_keywords(keywords)
 
     def reset(self) -> None:
-        """Start afresh, as after a gap in the audio."""
+        """Forget everything, as after a gap in the audio."""
         if self._tracker:
             self._tracker.reset()
         self._recent: deque[tuple[int, FloatArray]] = deque()
@@ -196,5 +262,5 @@ def samples(milliseconds: float, sample_rate: int) -> int:
 
 
 def detection_of(label: str, score: float, sample: int, sample_rate: int) -> Detection:
-    """The event of a keyword that fired; rounding may have put its score just above 1."""
+    """A detection; rounding may have put its score just above 1."""
     return Detection(label, min(score, 1.0), sample, sample / sample_rate)

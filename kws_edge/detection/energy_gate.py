@@ -24,7 +24,7 @@ class IdleGate:
         self.reset(0)
 
     def reset(self, sample: int) -> None:
-        """Start afresh at ``sample``, as after a gap in the audio."""
+        """Forget everything and go on at ``sample``, as after a gap in the audio."""
         self._measured = sample
         self._loud: int | None = None  # the end of the last loud block
 

@@ -1,4 +1,4 @@
-"""Words that were nearly spotted, to review when choosing a threshold."""
+"""Near misses: scores close to their threshold, to review when choosing one."""
 
 import math
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class NearMissTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Start afresh, as after a gap in the audio."""
+        """Forget everything, as after a gap in the audio."""
         self._rises: dict[int, _Rise] = {}
 
     def push(self, sample: int, smoothed: FloatArray, spotted: bool) -> list[NearMiss]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.detection.config import DetectorConfig
-from kws_edge.detection.detector import Detection, FiringRule, detection_of
+from kws_edge.detection.detector import Detection, DetectorConfig, FiringRule, detection_of
 from kws_edge.detection.detector import samples as in_samples
 from kws_edge.types import FloatArray
 
@@ -71,7 +70,7 @@ def replay(
     for row, sample, label in candidates:
         if sample < rule.refractory_until:
             continue  # `fires` would refuse
-        if label == rule.held:  # only then does a release since it fired make a difference
+        if label == rule.held:  # only then does a release since its detection matter
             if not (smoothed.scores[since:row, label] >= thresholds[label]).all():  # nor nan
                 rule.release()
             since = row

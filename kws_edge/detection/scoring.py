@@ -22,7 +22,7 @@ class SpokenWord:
 
 
 @dataclass(frozen=True)
-class Score:
+class StreamScore:
     """``hits`` and ``misses`` are of keywords, ``false_accepts`` of anything else."""
 
     hits: tuple[tuple[SpokenWord, Detection], ...]
@@ -65,7 +65,7 @@ def score(
     spoken: Sequence[SpokenWord],
     keywords: Sequence[str],
     tolerance: float = TOLERANCE_S,
-) -> Score:
+) -> StreamScore:
     """Match detections to spoken keywords, in order of time, each at most once.
 
     A detection is a hit if its label is spoken and its window ended between the word's
@@ -86,4 +86,4 @@ def score(
             false_accepts.append(detection)
     misses += [word for words in waiting.values() for word in words]
     misses.sort(key=lambda word: word.start)
-    return Score(tuple(hits), tuple(misses), tuple(false_accepts))
+    return StreamScore(tuple(hits), tuple(misses), tuple(false_accepts))

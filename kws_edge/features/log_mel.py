@@ -1,5 +1,6 @@
 """The log-Mel spectrogram: log(mel bands of the magnitude + ``log_offset``)."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.features.config import FeatureConfig, FrameTransform
-from kws_edge.features.dsp import mel_matrix
 from kws_edge.features.spectrogram import Magnitude
 from kws_edge.types import FloatArray
 
@@ -76,3 +76,30 @@ def empty_band_faults(config: FeatureConfig) -> list[str]:
         f"num_mel_bins: no FFT bin falls into mel band {listed}{more}: use "
         "fewer bands, a wider range or a larger fft_length"
     ]
+
+
+@functools.lru_cache(maxsize=32)
+def mel_matrix(
+    num_spectrogram_bins: int,
+    sample_rate: int,
+    num_mel_bins: int,
+    lower_edge_hertz: float,
+    upper_edge_hertz: float,
+) -> FloatArray:
+    """Triangular mel filters, ``[num_spectrogram_bins, num_mel_bins]``, read-only.
+
+    The row of 0 Hz is zero, as in `tf.signal.linear_to_mel_weight_matrix`.
+    """
+    hertz = np.linspace(0.0, sample_rate / 2, num_spectrogram_bins)[1:, None]  # [bins - 1, 1]
+    edges = np.linspace(_mel(lower_edge_hertz), _mel(upper_edge_hertz), num_mel_bins + 2)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]  # [num_mel_bins] each
+    rising = (_mel(hertz) - lower) / (centre - lower)
+    falling = (upper - _mel(hertz)) / (upper - centre)
+    weights = np.maximum(0.0, np.minimum(rising, falling))  # [bins - 1, num_mel_bins]
+    matrix = np.pad(weights, ((1, 0), (0, 0))).astype(np.float32)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _mel(hertz: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return 1127.0 * np.log1p(np.asarray(hertz, np.float64) / 700.0)

@@ -1,14 +1,23 @@
 """MFCC as ``tf.signal.mfccs_from_log_mel_spectrograms`` computes them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from kws_edge.features.config import FeatureConfig, FrameTransform
-from kws_edge.features.dsp import dct_matrix
 from kws_edge.features.log_mel import MEL_SETTINGS, LogMel, edge_faults, empty_band_faults
 from kws_edge.types import FloatArray
+
+
+def dct_matrix(num_mel_bins: int, num_coefficients: int) -> FloatArray:
+    """DCT-II scaled by 1 / sqrt(2 N), ``[num_mel_bins, num_coefficients]``."""
+    n = np.arange(num_mel_bins)[:, None]
+    k = np.arange(num_coefficients)[None, :]
+    cosines = np.cos(np.pi * k * (2 * n + 1) / (2 * num_mel_bins))
+    return (2.0 / math.sqrt(2.0 * num_mel_bins) * cosines).astype(np.float32)
 
 
 class Mfcc(FrameTransform):

@@ -6,8 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.features.config import FeatureConfig, FrameTransform
-from kws_edge.features.dsp import hann_window
 from kws_edge.types import FloatArray
+
+
+def hann_window(length: int) -> FloatArray:
+    """Periodic Hann window, ``[length]``.
+
+    As in TensorFlow, an odd length gives the symmetric window instead.
+    """
+    period = length if length % 2 == 0 else length - 1
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / period)).astype(np.float32)
 
 
 class Magnitude:

@@ -1,4 +1,4 @@
-"""The models and the demo recording that ship, in a checkout and in an installed wheel.
+"""The bundled models and the demo recording, in a checkout and in an installed wheel.
 
 ``models/NAME/NAME.tflite`` is the model NAME, ``models/NAME/card.md`` its card.
 """
@@ -32,7 +32,7 @@ def find_model(name: str | Path = "default") -> Path:
 
 
 def bundled_models() -> dict[str, Path]:
-    """The models that ship, by name."""
+    """The bundled models, by name."""
     found = sorted(folder("models").glob("*/*.tflite"))
     return {path.stem: path for path in found if path.stem == path.parent.name}
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from kws_edge.errors import ModelError, ValidationErrors
 from kws_edge.model.file import ModelFile, read_model
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.manifest import Manifest
-from kws_edge.model.tensors import Streaming, TensorSpec, tensor_spec
+from kws_edge.model.manifest import Manifest, StreamingTensors, TensorSpec, tensor_spec
 from kws_edge.types import FloatArray
 
 # What a streaming network keeps between two chunks, as its tensors hold it.
@@ -39,7 +38,9 @@ class Classifier:
             raise ModelError(f"{model.path}: refused by the interpreter: {reason}") from error
         manifest = self.manifest
         # a windowed network is one that has a single chunk and no states
-        self._streaming = manifest.streaming or Streaming(manifest.features.shape[0], 0, 0, ())
+        self._streaming = manifest.streaming or StreamingTensors(
+            manifest.features.shape[0], 0, 0, ()
+        )
         streaming = self._streaming
         inputs = {streaming.input: manifest.input} | {s.input: s.spec for s in streaming.states}
         outputs = {streaming.output: manifest.output} | {s.output: s.spec for s in streaming.states}

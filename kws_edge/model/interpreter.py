@@ -79,7 +79,7 @@ def _unusable(name: str) -> str | None:
     if importlib.util.find_spec(package) is None:
         return "not installed"
     if name == "tflite-runtime":
-        # both would end the process or raise something unspeakable
+        # both would end the process or raise an unrelated error
         if np.lib.NumpyVersion(np.__version__) >= "2.0.0b1":
             return f"needs numpy<2, found {np.__version__}"
         if "tensorflow" in sys.modules:

@@ -1,16 +1,19 @@
 """A folder of samples for training: ``<label>/<speaker>-<UTC>-<n>.wav`` and a manifest.
 
-The files are what counts: for resuming, for training, for `kws-edge predict`. The manifest
-(JSON lines) says of each where it comes from; a file without a line gets one. Neither Ctrl-C
-nor a power cut leaves a sample half saved.
+The files decide: resuming, training and `kws-edge predict` read them. The manifest (JSON lines)
+records the origin of each; `Collection.complete` adds a line for a file that has none. Neither
+Ctrl-C nor a power cut leaves a sample half saved.
 """
 
 import io
 import json
 import os
+import re
 import signal
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
@@ -20,10 +23,95 @@ from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import KwsEdgeError
 from kws_edge.files import write_atomically
-from kws_edge.recorder.quality import measure
-from kws_edge.recorder.sample_entry import Entry, SampleName
-from kws_edge.recorder.take import SAMPLE_RATE, Take
+from kws_edge.recorder.take import SAMPLE_RATE, Take, TakeMeasures, measure
 from kws_edge.types import FloatArray
+
+UTC = "%Y%m%dT%H%M%SZ"
+NAME = re.compile(r"[^\W_][\w-]{0,63}")
+FILE = re.compile(r"(?P<speaker>.+)-(?P<utc>\d{8}T\d{6}Z)-(?P<number>\d+)\.wav")
+
+
+@dataclass(frozen=True)
+class SampleName:
+    """``<speaker>-<UTC>-<number>.wav``, as training reads speakers from names."""
+
+    speaker: str
+    date: datetime
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.speaker}-{self.date:{UTC}}-{self.number}.wav"
+
+    @staticmethod
+    def parse(name: str) -> "SampleName | None":
+        match = FILE.fullmatch(name)
+        try:
+            date = datetime.strptime(match["utc"], UTC) if match else None
+        except ValueError:  # a 13th month: not written here
+            return None
+        if not match or not date:
+            return None
+        date = date.replace(tzinfo=timezone.utc)
+        return SampleName(match["speaker"], date, int(match["number"]))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the manifest.
+
+    ``path`` and ``raw`` (the whole take, where it was kept) are relative to the manifest's
+    folder; levels in dBFS, the noise being that around the word; the word lies from
+    ``word_start_s`` to ``word_end_s`` in the sample; ``device`` is None where it is not known.
+    """
+
+    path: str
+    label: str
+    speaker: str
+    device: str | None
+    sample_rate: int
+    level_dbfs: float
+    noise_dbfs: float
+    peak_dbfs: float
+    word_start_s: float | None
+    word_end_s: float | None
+    date: str
+    raw: str | None
+
+    @staticmethod
+    def of(
+        label: str, name: SampleName, device: str | None, measures: TakeMeasures, raw: str | None
+    ) -> "Entry":
+        start, end = measures.word or (None, None)
+        return Entry(
+            path=f"{label}/{name}",
+            label=label,
+            speaker=name.speaker,
+            device=device,
+            sample_rate=SAMPLE_RATE,
+            level_dbfs=round(measures.level_dbfs, 1),
+            noise_dbfs=round(measures.noise_dbfs, 1),
+            peak_dbfs=round(measures.peak_dbfs, 1),
+            word_start_s=None if start is None else round(start, 3),
+            word_end_s=None if end is None else round(end, 3),
+            date=f"{name.date:%Y-%m-%dT%H:%M:%SZ}",
+            raw=raw,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def check_name(name: str, special: tuple[str, ...] = ()) -> str:
+    """A label or speaker fit to name a folder or file. Raises `ValueError` with the reason."""
+    name = unicodedata.normalize("NFC", name)
+    if name in special or NAME.fullmatch(name):
+        return name
+    also = f"; or {' or '.join(special)}" if special else ""
+    raise ValueError(
+        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64), a letter or"
+        f" digit first{also}"
+    )
+
 
 MANIFEST = "manifest.jsonl"
 RAW = ".raw"  # what starts with a dot is no label to training
@@ -36,7 +124,7 @@ class Collection:
         self.folder = folder
 
     def samples(self, label: str, speaker: str) -> list[SampleName]:
-        """What is there, by number."""
+        """The samples of a speaker for a label, by number."""
         folder = self.folder / label
         found = [SampleName.parse(p.name) for p in folder.iterdir()] if folder.is_dir() else []
         mine = [name for name in found if name and name.speaker == speaker]

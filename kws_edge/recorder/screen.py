@@ -1,4 +1,4 @@
-"""What the recorder shows and asks, on a terminal or in a log.
+"""The recorder's output and questions, on a terminal or in a log.
 
 On a terminal one line is rewritten with a carriage return and spaces, which any terminal and
 any SSH session can do; colours come on top. Elsewhere there are plain lines only.
@@ -17,8 +17,8 @@ from typing import TextIO
 
 import click
 
-from kws_edge.audio.speech_level import FULL_SCALE
-from kws_edge.recorder.quality import Measures
+from kws_edge.audio.level import FULL_SCALE
+from kws_edge.recorder.take import TakeMeasures
 
 LOWEST_DBFS = -60.0  # left end of the meter
 LOUD_DBFS = -3.0
@@ -38,22 +38,22 @@ class Screen:
         self._width = 0  # of the line that is being rewritten
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Write a permanent line."""
         self._rewrite("")
         self._stream.write(text + "\n")
         self._stream.flush()
 
     def prompt(self, text: str) -> None:
-        """What to say next; the line that the countdown and the meter go on with."""
+        """Set the prompt: countdown and meter follow it on the same line."""
         self._prompt = text
 
     def ready(self) -> None:
-        """A microphone may take a second to open: nobody should wonder what goes on."""
+        """Shown while the microphone opens, which may take a second."""
         self._rewrite(f"{self._prompt}  get ready ")
 
     def countdown(self, seconds_left: float) -> None:
         if self.terminal:
-            count = math.ceil(2 * seconds_left)  # in half seconds: nobody likes to wait
+            count = math.ceil(2 * seconds_left)  # in half seconds
             self._rewrite(f"{self._prompt}  {count} ")
 
     def now(self) -> None:
@@ -71,7 +71,7 @@ class Screen:
         text = f"  NOW  [{bar:<{BAR}}] {note}  {seconds_left:3.1f} s "
         self._rewrite(self._prompt + text, self._prompt + self._style(text, colour))
 
-    def good(self, measures: Measures) -> None:
+    def good(self, measures: TakeMeasures) -> None:
         self.line(f"  good: {figures(measures)}")
 
     def refused(self, reasons: tuple[str, ...]) -> None:
@@ -113,7 +113,7 @@ class Screen:
         self._width = len(text)
 
 
-def figures(measures: Measures) -> str:
+def figures(measures: TakeMeasures) -> str:
     """Level, noise and length in a few words."""
     parts = [
         f"level {measures.level_dbfs:.0f} dBFS",

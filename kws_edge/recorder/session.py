@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from kws_edge.audio.files import resample
 from kws_edge.errors import AudioDeviceError, DataError
-from kws_edge.recorder.collection import Collection
-from kws_edge.recorder.sample_entry import Entry
+from kws_edge.recorder.collection import Collection, Entry
 from kws_edge.recorder.screen import Screen
 from kws_edge.recorder.take import SAMPLE_RATE, Take, Timing, judge, record
 from kws_edge.sources.base import AudioSource

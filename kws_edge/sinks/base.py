@@ -63,13 +63,14 @@ class SinkContext:
     stdout: Stdout | None = None
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:
-        """Raises `ConfigError` naming every word that the model does not know."""
+        """Raises `ConfigError` naming every word that is no keyword of the model."""
         known = [label for label in self.labels if is_keyword(label)]
         unknown = [word for word in keywords if word not in known]
         if unknown:
             raise ConfigError(
                 "; ".join(
-                    f"{where}: the model does not know {word!r}{did_you_mean(word, known)}"
+                    f"{where}: the model has no keyword {word!r}{did_you_mean(word, known)}"
+                    f" ({', '.join(known)})"
                     for word in unknown
                 )
             )
@@ -156,7 +157,7 @@ class SinkWorker:
 
     @property
     def dropped(self) -> int:
-        """Events lost for want of room."""
+        """Events dropped because the queue was full."""
         return self._dropped + self._own("dropped")
 
     @property

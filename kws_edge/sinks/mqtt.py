@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import import_extra, install_hint

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge import __version__
-from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import import_extra
@@ -74,6 +74,7 @@ class MetricsCollector:
     def collect(self) -> Iterator[Any]:
         yield from self._keywords()
         yield from self._audio()
+        yield from self._service()
         yield from self._sinks()
 
     def _keywords(self) -> Iterator[Any]:
@@ -103,11 +104,7 @@ class MetricsCollector:
             yield family
 
     def _audio(self) -> Iterator[Any]:
-        from prometheus_client.core import (
-            CounterMetricFamily,
-            GaugeMetricFamily,
-            HistogramMetricFamily,
-        )
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
         metrics = self._metrics
         for name, what, value in (
@@ -122,14 +119,29 @@ class MetricsCollector:
                 "Samples that never reached the spotter.",
                 metrics.samples_dropped,
             ),
-            (
-                "microphone_restarts",
-                "Reconnections of the microphone.",
-                metrics.microphone_restarts,
-            ),
-            ("config_reloads", "Reloads of the configuration.", metrics.reloads),
         ):
             yield CounterMetricFamily(f"kws_edge_{name}", what, value)
+        histogram = metrics.inference
+        bounds = [*map(str, histogram.bounds), "+Inf"]
+        yield HistogramMetricFamily(
+            "kws_edge_inference_seconds",
+            "Duration of one run of the network.",
+            buckets=list(zip(bounds, histogram.cumulative, strict=True)),
+            sum_value=histogram.sum,
+        )
+
+    def _service(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        metrics = self._metrics
+        yield CounterMetricFamily(
+            "kws_edge_microphone_restarts",
+            "Reconnections of the microphone.",
+            metrics.microphone_restarts,
+        )
+        yield CounterMetricFamily(
+            "kws_edge_config_reloads", "Reloads of the configuration.", metrics.reloads
+        )
         state = GaugeMetricFamily(
             "kws_edge_microphone_state",
             "1 for the present state of the microphone.",
@@ -138,15 +150,6 @@ class MetricsCollector:
         for name in MICROPHONE_STATES:
             state.add_metric([name], name == metrics.microphone_state)
         yield state
-        histogram = metrics.inference
-        counts = histogram.cumulative
-        bounds = [*map(str, histogram.bounds), "+Inf"]
-        yield HistogramMetricFamily(
-            "kws_edge_inference_seconds",
-            "Duration of one run of the network.",
-            buckets=list(zip(bounds, counts, strict=True)),
-            sum_value=histogram.sum,
-        )
 
     def _sinks(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

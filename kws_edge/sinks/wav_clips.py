@@ -12,7 +12,7 @@ from typing import Any
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import to_pcm16
-from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.files import check_private_folder, private_folder, write_atomically
@@ -27,7 +27,7 @@ MANIFEST = "manifest.jsonl"
 
 
 @dataclass(frozen=True)
-class ClipsConfig:
+class WavClipsConfig:
     """WAV files of the audio around detections and, if asked for, near misses."""
 
     folder: Path = setting(
@@ -79,7 +79,7 @@ class WavClipSink:
 
     name = "clips"
 
-    def __init__(self, config: ClipsConfig, ring: SampleBuffer, sample_rate: int) -> None:
+    def __init__(self, config: WavClipsConfig, ring: SampleBuffer, sample_rate: int) -> None:
         """Raises `ConfigError` where the folder cannot be used or is too small for one clip."""
         if fault := _size_fault(config, sample_rate):
             raise ConfigError(fault)
@@ -197,7 +197,7 @@ class ClipFolder:
         return entries
 
 
-def ring_for(config: ClipsConfig, sample_rate: int) -> SampleBuffer:
+def ring_for(config: WavClipsConfig, sample_rate: int) -> SampleBuffer:
     """A ring that is long enough for a `WavClipSink`."""
     return SampleBuffer(round(_needs(config).audio_seconds * sample_rate))
 
@@ -221,7 +221,7 @@ def wav(samples: FloatArray, sample_rate: int) -> bytes:
     return file.getvalue()
 
 
-def _size_fault(config: ClipsConfig, sample_rate: int) -> str:
+def _size_fault(config: WavClipsConfig, sample_rate: int) -> str:
     if config.seconds * sample_rate * 2 + 44 <= config.max_megabytes * 1e6:
         return ""
     return (
@@ -230,23 +230,27 @@ def _size_fault(config: ClipsConfig, sample_rate: int) -> str:
     )
 
 
-def _needs(settings: ClipsConfig) -> SinkNeeds:
+def _needs(settings: WavClipsConfig) -> SinkNeeds:
     return SinkNeeds(settings.seconds + BEHIND_SECONDS, settings.near_miss)
 
 
-def _plan(name: str, settings: ClipsConfig, context: SinkContext) -> SinkPlan | None:
+def _plan(name: str, settings: WavClipsConfig, context: SinkContext) -> SinkPlan | None:
     if context.ring is None:
         return None
     sink = WavClipSink(settings, context.ring, context.sample_rate)
     return SinkPlan(sink, settings.queue, (name, settings, context.ring))
 
 
-def _check(name: str, settings: ClipsConfig, context: SinkContext) -> list[str]:
+def _check(name: str, settings: WavClipsConfig, context: SinkContext) -> list[str]:
     faults = [_size_fault(settings, context.sample_rate)]
     faults.append(check_private_folder(settings.folder, f"{name}.folder"))
     return [fault for fault in faults if fault]
 
 
 SINK = SinkKind(
-    "WAV files of the audio around detections and near misses.", ClipsConfig, _plan, _check, _needs
+    "WAV files of the audio around detections and near misses.",
+    WavClipsConfig,
+    _plan,
+    _check,
+    _needs,
 )

@@ -8,15 +8,63 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from kws_edge.config.config import MicrophoneConfig
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.sources.base import BLOCK_SECONDS
-from kws_edge.sources.clock import Instant, now
 from kws_edge.sources.devices import Device, cannot_open, find_device, input_devices, works
 from kws_edge.sources.portaudio import import_sounddevice
 
 # what hardware does, best first: a whole multiple of 16 kHz, the common, the rest
 RATES = (48000, 44100, 32000, 96000, 88200, 192000, 22050, 24000)
 ALL_CHANNELS = 16  # a sound server offers more than there are, and mixes to fit
+
+
+@dataclass(frozen=True)
+class MicrophoneConfig:
+    """Which microphone to open and how."""
+
+    device: int | str | None = setting(
+        None,
+        doc="Index, name or part of the name ('kws-edge devices' lists them).",
+        unset="the system's default",
+        minimum=0,
+        maximum=1000,
+    )
+    channel: int | Literal["mix"] = setting(
+        "mix", doc="Channel to use, from 0; mix averages all.", minimum=0, maximum=255
+    )
+    queue_seconds: float = setting(
+        5.0,
+        doc="Audio that may wait for a busy processor before some is lost.",
+        unit="s",
+        minimum=0.05,
+        maximum=60,
+    )
+    silence_seconds: float = setting(
+        10.0,
+        doc="Report the microphone as silent after this time of zeros or one constant.",
+        unit="s",
+        minimum=0.1,
+        maximum=86_400,
+    )
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+class Instant(NamedTuple):
+    """Seconds of a clock that goes on while the machine sleeps, and the sleep in it."""
+
+    time: float
+    asleep: float
+
+
+def now() -> Instant:
+    """The present; where the system cannot measure sleep, none is counted."""
+    awake = time.monotonic()
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return Instant(awake, 0.0)
+    since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return Instant(since_boot, since_boot - awake)
 
 
 @dataclass(frozen=True)

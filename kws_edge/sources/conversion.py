@@ -1,14 +1,80 @@
-"""Packets of a device into mono blocks at the model's rate, each with what was lost before it."""
+"""Packets of a device into mono blocks at the model's rate, each with the samples lost before it.
+
+Sound systems drop audio silently: a buffer of the sound server that overflowed, a laptop that
+slept. `SampleClock` compares the samples with the clock. A block may come late, but samples that
+are still missing after two seconds of steady delivery will not come.
+"""
 
 import math
 from typing import Any, Literal
 
 from kws_edge.audio.files import from_pcm16, to_mono
-from kws_edge.config.config import MicrophoneConfig
 from kws_edge.sources.base import Block
-from kws_edge.sources.capture import CaptureFormat, Packet
-from kws_edge.sources.clock import SampleClock
+from kws_edge.sources.capture import CaptureFormat, Instant, MicrophoneConfig, Packet
 from kws_edge.types import FloatArray
+
+WINDOW_SECONDS = 2.0  # the least delay within it counts
+SETTLING_SECONDS = 0.5  # the first blocks of a stream come as they like
+TOLERANCE_SECONDS = 0.2  # more than the delay of a sound server varies
+WARNED_TOLERANCE_SECONDS = 0.05  # after an overflow
+DRIFT = 5e-4  # no two quartzes differ by more
+SLEEP_SECONDS = 1.0  # more than the two clocks can be read apart
+
+
+class SampleClock:
+    """Counts the samples that went missing, from all that a device delivers and when."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._start: float | None = None
+        self._samples = 0  # delivered, or known to be missing
+        self._usual: float | None = None  # least delay of steady delivery, seconds
+        self._last = self._asleep = 0.0
+        self._settling = SETTLING_SECONDS
+        self._warned = 0  # windows to come in which a loss is expected
+        self._least, self._observed = math.inf, 0.0
+
+    def push(self, samples: int, at: Instant, overflow: bool = False) -> int:
+        """``samples`` were delivered at that instant; the samples newly found missing.
+
+        An ``overflow`` does not say how many samples it cost, often none: it only makes
+        the clock be looked at more closely in the seconds after it.
+        """
+        if self._start is None:
+            self._start = at.time - samples / self._rate
+            self._last, self._asleep = at
+        if overflow:
+            self._warned = 2
+        slept = at.asleep - self._asleep
+        self._asleep = at.asleep
+        missing = round(slept * self._rate) if slept > SLEEP_SECONDS else 0
+        self._samples += samples + missing
+        found = self._observe(at.time)
+        self._samples += found
+        return missing + found
+
+    def _observe(self, at: float) -> int:
+        """Samples that are missing for good, by the window that ends now, if any does."""
+        delay = at - (self._start or 0.0) - self._samples / self._rate
+        # neither a pause nor the burst that makes up for it is steady delivery
+        steady = min(at - self._last, 0.1)
+        self._last = at
+        if self._settling > 0:
+            self._settling -= steady
+            return 0
+        self._least = min(self._least, delay)
+        self._observed += steady
+        if self._observed < WINDOW_SECONDS:
+            return 0
+        least, warned = self._least, self._warned > 0
+        self._least, self._observed = math.inf, 0.0
+        self._warned -= warned
+        if self._usual is None:
+            self._usual = least
+        if least - self._usual > (WARNED_TOLERANCE_SECONDS if warned else TOLERANCE_SECONDS):
+            return round((least - self._usual) * self._rate)
+        self._usual = min(least, self._usual + DRIFT * WINDOW_SECONDS)
+        return 0
 
 
 class Converter:
@@ -53,7 +119,7 @@ class Converter:
 
 
 class SilenceWatch:
-    """Notices a stretch of nothing but zeros, or of one constant, and its end."""
+    """Detects a stretch of zeros or of one constant, and its end."""
 
     def __init__(self, samples: int) -> None:
         self._limit = samples

@@ -1,12 +1,11 @@
-"""Input devices: which there are, which one is meant, and what they can do."""
+"""Input devices: list them, find the one that a user names, test their formats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kws_edge.errors import AudioDeviceError
-from kws_edge.sources.hotplug import capture_fault
-from kws_edge.sources.portaudio import import_sounddevice
+from kws_edge.sources.portaudio import capture_fault, import_sounddevice
 
 RATES = (16000, 44100, 48000)
 
@@ -28,7 +27,7 @@ class Device:
 
 
 def input_devices() -> list[Device]:
-    """What PortAudio found when it was last initialised."""
+    """The input devices that PortAudio found when it last initialised."""
     sounddevice = import_sounddevice()
     try:
         apis = [api["name"] for api in sounddevice.query_hostapis()]

@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from kws_edge.config.config import MicrophoneConfig
 from kws_edge.errors import AudioDeviceError
 from kws_edge.sources.base import BLOCK_SECONDS
-from kws_edge.sources.capture import Capture, CaptureCounts, Packet
-from kws_edge.sources.clock import Instant
-from kws_edge.sources.hotplug import HotplugProbe
-from kws_edge.sources.portaudio import abandon, import_sounddevice, refresh
+from kws_edge.sources.capture import Capture, CaptureCounts, Instant, MicrophoneConfig, Packet
+from kws_edge.sources.portaudio import HotplugProbe, abandon, import_sounddevice, refresh
 
 STALL_SECONDS = 3.0  # no audio for so long: the device is gone, whatever PortAudio says
 FIRST_SECONDS = (0.75, 1.5, STALL_SECONDS)  # for the first block, by attempts since the loss
@@ -26,13 +23,13 @@ BACKOFF_SECONDS = (0.1, 0.2, 0.4, 0.8)  # the last: a device that is back is ope
 
 
 class Lost(NamedTuple):
-    """There is no microphone, and why."""
+    """The microphone is absent, with the ``reason``."""
 
     reason: str
 
 
 class Failed(NamedTuple):
-    """Nothing will ever come: PortAudio is not there."""
+    """PortAudio is missing: no audio will ever arrive."""
 
     error: AudioDeviceError
 

@@ -91,7 +91,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _make_room(path: Path) -> None:
-    """Remove a socket that nobody listens at any more."""
+    """Remove a socket that no process listens on any more."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

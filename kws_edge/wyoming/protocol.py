@@ -25,7 +25,7 @@ MAX_PAYLOAD = 4 * 1024 * 1024  # over two minutes of 16 kHz, 16-bit mono
 
 
 class ClientError(Exception):
-    """What a client did wrong; it is sent away, the others do not notice."""
+    """A client's error: its connection ends, the other clients' go on."""
 
 
 class EventReader:

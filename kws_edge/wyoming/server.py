@@ -17,9 +17,9 @@ from wyoming.event import Event, async_write_event
 
 from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 from kws_edge.errors import ConfigError
+from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
 from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader
-from kws_edge.wyoming.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KE
 class WyomingServer:
     """``make_session`` gives each client, known by its name in the log, its session."""
 
-    def __init__(self, make_session: Callable[[str], Session], max_clients: int) -> None:
+    def __init__(self, make_session: Callable[[str], ClientSession], max_clients: int) -> None:
         self._make_session = make_session
         self._max_clients = max_clients
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,7 +92,7 @@ class WyomingServer:
             writer.close()
 
     async def _serve(
-        self, session: Session, reader: EventReader, writer: asyncio.StreamWriter
+        self, session: ClientSession, reader: EventReader, writer: asyncio.StreamWriter
     ) -> None:
         while event := await reader.read():
             for answer in session.handle(event):

@@ -22,7 +22,7 @@ from kws_edge.errors import ConfigError
 from kws_edge.model.bundled import demo_recording
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Samples
 
 LOG_FILE_SINK = '''
 """Events appended to a text file."""
@@ -30,7 +30,7 @@ LOG_FILE_SINK = '''
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws_edge.config.fields import check_bounds, setting
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.events import Event
 from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
 

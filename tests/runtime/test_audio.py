@@ -14,13 +14,13 @@ from hypothesis.extra.numpy import arrays
 from kws_edge.audio.files import (
     audio_files,
     from_pcm16,
-    level_dbfs,
     one_window,
     read_audio,
     resample,
     to_pcm16,
     write_wav,
 )
+from kws_edge.audio.level import level_dbfs
 from kws_edge.errors import DataError, MissingFileError
 
 

@@ -101,9 +101,9 @@ def test_listen_to_another_rate_hears_the_same(run_command: Command, tmp_path: P
     samples = read_audio(demo_recording(), 48000)
     soundfile.write(path, np.stack([samples, samples], axis=1), 48000, subtype="FLOAT")
     outputs = [run_command("listen", "-i", i, "--json").stdout for i in (demo_recording(), path)]
-    heard = [[json.loads(line) for line in output.splitlines()] for output in outputs]
-    assert heard[0]
-    assert [event["label"] for event in heard[0]] == [event["label"] for event in heard[1]]
+    detected = [[json.loads(line) for line in output.splitlines()] for output in outputs]
+    assert detected[0]
+    assert [event["label"] for event in detected[0]] == [event["label"] for event in detected[1]]
 
 
 @pytest.mark.slow

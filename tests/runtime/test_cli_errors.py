@@ -121,7 +121,7 @@ def test_files(
         (
             ["listen", "--demo", "--hop-ms", "-1"],
             78,
-            "--detector-hop-ms: -1.0 is not within 1 to 10000 ms",
+            "--detector-hop-ms: -1.0 is not within 1 to 60000 ms",
         ),
     ],
 )

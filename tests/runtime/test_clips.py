@@ -18,7 +18,7 @@ from kws_edge.detection.near_miss import NearMiss
 from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.wav_clips import ClipsConfig, WavClipSink, file_name, ring_for
+from kws_edge.sinks.wav_clips import WavClipsConfig, WavClipSink, file_name, ring_for
 from kws_edge.types import FloatArray
 
 RATE = 16000
@@ -34,7 +34,7 @@ class Recording:
 
     def __init__(self, folder: Path, seconds: float = 10.0, **settings: object) -> None:
         self.folder = folder
-        self.config = ClipsConfig(folder, **settings)  # type: ignore[arg-type]
+        self.config = WavClipsConfig(folder, **settings)  # type: ignore[arg-type]
         self.ring = ring_for(self.config, RATE)
         self.ring.push(stream(seconds))
         self.factory = EventFactory(RATE)
@@ -167,11 +167,11 @@ def test_folders_and_settings_that_do_not_fit(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
     with pytest.raises(ConfigError, match=r"^clips.folder: .*open to others \(mode 755\)"):
-        WavClipSink(ClipsConfig(shared), ring, RATE)
+        WavClipSink(WavClipsConfig(shared), ring, RATE)
     assert mode(shared) == 0o755
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(ConfigError, match=r"^clips.folder: .*File exists"):
-        WavClipSink(ClipsConfig(file), ring, RATE)
+        WavClipSink(WavClipsConfig(file), ring, RATE)
     with pytest.raises(ConfigError, match=r"^clips.max_megabytes: 0.01 is less than one"):
-        WavClipSink(ClipsConfig(tmp_path / "new", max_megabytes=0.01), ring, RATE)
+        WavClipSink(WavClipsConfig(tmp_path / "new", max_megabytes=0.01), ring, RATE)

@@ -11,7 +11,7 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from kws_edge.config.config import DetectorOverrides, parse_config
-from kws_edge.config.fields import field_info
+from kws_edge.config.schema import field_info
 from kws_edge.config.settings import load_config, settings
 from kws_edge.config.yaml_file import MAX_BYTES, MAX_VALUES, parse_yaml, read_yaml
 from kws_edge.detection.detector import DetectorConfig

@@ -16,8 +16,7 @@ from kws_edge.events import Event
 from kws_edge.metrics import Metrics
 from kws_edge.model.bundled import demo_recording
 from kws_edge.sinks.build import SinkContext
-from kws_edge.sources.base import Block
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Block, Samples
 from kws_edge.spotter import Decision
 
 Step = Callable[[], object]

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from kws_edge.errors import ValidationErrors
-from kws_edge.features.front_end import FeatureConfig, FrontEnd
-from kws_edge.features.stream import FeatureStream
+from kws_edge.features.front_end import FeatureConfig, FeatureStream, FrontEnd
 
 
 def test_the_lab_points() -> None:

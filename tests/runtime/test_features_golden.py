@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kws_edge.features.dsp import mel_matrix
 from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd, frames_of
+from kws_edge.features.log_mel import mel_matrix
 
 GOLDEN = Path(__file__).parent / "golden" / "features.npz"
 SPECTROGRAM_TOLERANCE = 1e-6  # of the largest magnitude: some roundings of float32

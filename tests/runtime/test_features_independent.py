@@ -24,8 +24,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kws_edge.features.dsp import hann_window, mel_matrix
 from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd, frames_of
+from kws_edge.features.log_mel import mel_matrix
+from kws_edge.features.spectrogram import hann_window
 from kws_edge.model.probe import probe_signal
 
 librosa = pytest.importorskip("librosa")

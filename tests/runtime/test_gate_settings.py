@@ -15,7 +15,7 @@ from kws_edge.config.config import Config, DetectorOverrides
 from kws_edge.config.settings import load_config
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.model.file import pack_model, read_model
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Samples
 
 
 def overrides(text: str, folder: Path) -> DetectorOverrides:

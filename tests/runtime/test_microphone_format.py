@@ -8,7 +8,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws_edge.audio.files import level_dbfs, read_audio, resample, to_pcm16
+from kws_edge.audio.files import read_audio, resample, to_pcm16
+from kws_edge.audio.level import level_dbfs
 from kws_edge.errors import AudioDeviceError
 from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier

@@ -15,9 +15,8 @@ from kws_edge.features.config import (
     register_front_end,
     unregister_front_end,
 )
-from kws_edge.features.front_end import FrontEnd
+from kws_edge.features.front_end import FeatureStream, FrontEnd
 from kws_edge.features.mfcc import Mfcc
-from kws_edge.features.stream import FeatureStream
 
 
 @pytest.fixture(autouse=True)

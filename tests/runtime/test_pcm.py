@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
-from kws_edge.wyoming.pcm import PcmFormat, PcmStream
+from kws_edge.wyoming.client import PcmFormat, PcmStream
 
 SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 

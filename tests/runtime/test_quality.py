@@ -5,8 +5,7 @@ import pytest
 from conftest import noise
 
 from kws_edge.audio.files import from_pcm16, to_pcm16
-from kws_edge.recorder.quality import LEAST_LEVEL_DBFS
-from kws_edge.recorder.take import Take, judge
+from kws_edge.recorder.take import LEAST_LEVEL_DBFS, Take, judge
 from kws_edge.types import FloatArray
 
 RATE = 16000

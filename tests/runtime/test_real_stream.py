@@ -37,7 +37,7 @@ def test_words_of_the_test_set_are_heard_when_they_are_spoken(
     events = [json.loads(line) for line in result.stdout.splitlines()]
     found = [Detection(e["label"], e["score"], e["sample"], e["time_s"]) for e in events]
     outcome = score(found, spoken, WORDS)
-    # the closed-set model tells about 92 of 100 clips in one look, and must agree with
+    # the closed-set model recognises about 92 of 100 clips in one look, and must agree with
     # itself for 300 ms here; what stands between words costs it some more
     assert len(outcome.hits) >= 0.75 * len(spoken)
     assert len(outcome.false_accepts) <= 0.25 * len(spoken)

@@ -16,8 +16,7 @@ from kws_edge.engine import Engine
 from kws_edge.errors import ValidationErrors
 from kws_edge.model.bundled import demo_recording, find_model
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.base import Block
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Block, Samples
 from kws_edge.spotter import KeywordSpotter
 
 SETTINGS = "detector: {threshold: 0.7}\n"

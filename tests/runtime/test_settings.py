@@ -154,7 +154,7 @@ def test_config_show_is_a_configuration(run_command: Command, tmp_path: Path) ->
         ("detector: {thresholds: {hello: 0.5}}\n", "detector.thresholds.hello: the model has no"),
         (
             "commands: [{run: [a], keywords: [hello]}]\n",
-            "commands[0].keywords: the model does not know",
+            "commands[0].keywords: the model has no keyword",
         ),
         ("detector: {threshold: 3}\n", "detector.threshold: 3.0 is not within 0 to 1"),
         ("threads: 0\n", "threads: 0 is not within 1 to 64"),

@@ -9,12 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kws_edge.audio.files import from_pcm16, read_audio, to_pcm16
-from kws_edge.audio.speech_level import (
-    LOWEST_DBFS,
-    clipped_share,
-    cut_frames,
-    measure_speech,
-)
+from kws_edge.audio.level import LOWEST_DBFS, clipped_share
+from kws_edge.audio.speech_level import cut_frames, measure_speech
 from kws_edge.detection.scoring import read_label_track
 from kws_edge.errors import ValidationErrors
 from kws_edge.model.bundled import demo_recording

@@ -15,8 +15,7 @@ from kws_edge.detection.scoring import read_label_track, score
 from kws_edge.engine import spot
 from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.base import Block
-from kws_edge.sources.files import Samples
+from kws_edge.sources.base import Block, Samples
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.config import front_end_names
-from kws_edge.features.front_end import FeatureConfig, FloatArray, FrontEnd
-from kws_edge.features.stream import FeatureStream
+from kws_edge.features.front_end import FeatureConfig, FeatureStream, FloatArray, FrontEnd
 
 TOLERANCE = 1e-6  # of the largest feature
 DEFAULT = FeatureConfig("log_mel")
@@ -119,11 +118,11 @@ def test_window_and_full(config: FeatureConfig, signal: FloatArray, sizes: list[
     frames, width = config.shape
     needed = config.frame_length + (frames - 1) * config.frame_step
     whole = FrontEnd(config)(signal)
-    stream, heard = FeatureStream(config), 0
+    stream, pushed = FeatureStream(config), 0
     for chunk in cut(signal, sizes):
         stream.push(chunk)
-        heard += len(chunk)
-        assert stream.full == (heard >= needed)
+        pushed += len(chunk)
+        assert stream.full == (pushed >= needed)
         assert stream.window.shape == (frames, width)
         if stream.full:
             seen = stream.frames_seen

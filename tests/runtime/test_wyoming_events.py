@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from wyoming.event import Event, async_write_event
 
 from kws_edge.model.classifier import Classifier
+from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader, wake_info
-from kws_edge.wyoming.session import Session
 
 Json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -109,7 +109,7 @@ def test_anything_else_is_a_fault_of_the_client(header: dict[str, object], rest:
 @settings(max_examples=100, deadline=None)
 def test_a_session_takes_any_event(events: list[Event], classifier: Classifier) -> None:
     config = classifier.manifest.detector
-    session = Session(classifier, config, wake_info(classifier.manifest, ["en"]), "client")
+    session = ClientSession(classifier, config, wake_info(classifier.manifest, ["en"]), "client")
     known = {"not-detected", "pong", "error", "detection"}
     with contextlib.suppress(ClientError):
         for event in events:

@@ -70,7 +70,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Step:
-    """Audio, or what is done to a spotter between two pieces of it."""
+    """Audio, or what is done to a spotter between two parts of it."""
 
     audio: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     skip: int = 0

@@ -16,11 +16,11 @@ from typing import Literal
 
 import numpy as np
 
-from kws_edge.audio.files import level_dbfs, write_wav
-from kws_edge.config.config import MicrophoneConfig
+from kws_edge.audio.files import write_wav
+from kws_edge.audio.level import level_dbfs
 from kws_edge.errors import KwsEdgeError
-from kws_edge.sources.clock import Instant, now
-from kws_edge.sources.reconnecting import ReconnectingMicrophone
+from kws_edge.sources.capture import Instant, MicrophoneConfig, now
+from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.types import FloatArray
 
 RATE = 16000

@@ -3,7 +3,7 @@
     systemd_scenario.py FOLDER UNIT
 
 No booted systemd is needed. Prints what was seen as one JSON object. FOLDER/environment.json
-holds what the service needs to hear the microphone.
+holds what the service needs to reach the microphone.
 """
 
 import json

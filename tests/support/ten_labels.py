@@ -14,8 +14,8 @@ from training.train.run import Run, write_run_files
 LABELS = (*MINI_SPEECH_COMMANDS, "_silence_", "_unknown_")
 
 
-def make_ten_labels(folder: Path, heard: str) -> Path:
-    """Its file: whatever it is given, ``heard`` has about 0.98 and each other label 0.002."""
+def make_ten_labels(folder: Path, expected: str) -> Path:
+    """Its file: whatever it is given, ``expected`` has about 0.98 and each other label 0.002."""
     features = FeatureConfig("mfcc")
     network = keras.Sequential(
         [
@@ -24,7 +24,7 @@ def make_ten_labels(folder: Path, heard: str) -> Path:
             keras.layers.Dense(len(LABELS), activation="softmax", kernel_initializer="zeros"),
         ]
     )
-    bias = np.where(np.array(LABELS) == heard, 6.0, 0.0)
+    bias = np.where(np.array(LABELS) == expected, 6.0, 0.0)
     network.layers[-1].set_weights([network.layers[-1].get_weights()[0], bias])
     run = folder / "run"
     network.export(run, verbose=False)

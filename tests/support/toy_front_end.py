@@ -1,4 +1,4 @@
-"""A front end as a stranger would add one: loudness of changes, in a few pieces of a frame."""
+"""A front end as a stranger would add one: loudness of changes, in a few parts of a frame."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """A real sound server with a virtual microphone, private to the tests, no hardware needed.
 
 PulseAudio with a null sink whose monitor is the default source: what `play` plays, the
-microphone hears, bit for bit. ALSA's default device, which PortAudio opens, goes to it.
+microphone records, bit for bit. ALSA's default device, which PortAudio opens, goes to it.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-# norewinds: it renders 50 ms at a time, not 2 s, and so is heard at once
+# norewinds: it renders 50 ms at a time, not 2 s, and so it arrives at once
 SPEAKER = "sink_name=speaker rate=16000 channels=1 format=s16le norewinds=1"
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
 
@@ -25,7 +25,7 @@ def missing_programs(others: tuple[str, ...] = ()) -> list[str]:
 
 
 class VirtualMicrophone:
-    """A context manager; ``environment`` is what a program needs to hear it."""
+    """A context manager; ``environment`` is what a program needs to record from it."""
 
     def __enter__(self) -> "VirtualMicrophone":
         self._folder = Path(tempfile.mkdtemp(prefix="microphone-"))

@@ -103,7 +103,7 @@ def demo_pcm() -> bytes:
     return to_pcm16(read_audio(demo_recording(), 16000)).tobytes()
 
 
-def told(detections: list[Detection]) -> list[tuple[str | None, int | None]]:
+def names_and_times(detections: list[Detection]) -> list[tuple[str | None, int | None]]:
     """Keyword and time in ms."""
     return [(detection.name, detection.timestamp) for detection in detections]
 
@@ -149,8 +149,8 @@ async def stream(
     return found
 
 
-async def heard(uri: str, pcm: bytes, names: list[str] | None = None) -> list[Detection]:
-    """What a new client is told of a stream of 16 kHz, 16-bit mono."""
+async def detections_in(uri: str, pcm: bytes, names: list[str] | None = None) -> list[Detection]:
+    """What the server reports to a new client on a stream of 16 kHz, 16-bit mono."""
     async with connected(uri) as client:
         await client.write_event(Detect(names=names).event())
         return await stream(client, pcm)

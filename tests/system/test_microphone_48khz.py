@@ -69,11 +69,11 @@ def studio(tmp_path: Path) -> Iterator[VirtualMicrophone]:
 def test_words_heard_at_48_khz_stereo_are_the_words(
     studio: VirtualMicrophone, model_path: Path, tmp_path: Path
 ) -> None:
-    played, heard = tmp_path / "played.wav", tmp_path / "heard.wav"
+    played, recorded = tmp_path / "played.wav", tmp_path / "recorded.wav"
     speech = read_audio(demo_recording(), RATE)[: 12 * RATE]
     silence = np.zeros(RATE, np.float32)
     write_wav(played, np.concatenate([silence, speech, silence]), RATE)
-    arguments = ("--device", "studio", "--channel", 1, "--save", heard)
+    arguments = ("--device", "studio", "--channel", 1, "--save", recorded)
     with Listener(studio.environment, *arguments) as listener:
         opened = listener.wait_for("state", "open")
         assert "studio, 48000 Hz, 2 channels" in opened["reason"]
@@ -85,7 +85,7 @@ def test_words_heard_at_48_khz_stereo_are_the_words(
     def spotted(path: Path) -> list[Detection]:
         return KeywordSpotter(Classifier.load(model_path)).push(read_audio(path, RATE))
 
-    expected, found = spotted(played), spotted(heard)
+    expected, found = spotted(played), spotted(recorded)
     assert len(expected) >= 4
     common = [d.label for d in found if d.label in {e.label for e in expected}]
     # decisions fall at other samples of the words

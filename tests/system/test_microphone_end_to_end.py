@@ -62,13 +62,13 @@ def shifted(live: list[Detection], offline: list[Detection]) -> tuple[float, int
     return shifts[best], agreeing[best]
 
 
-def exact_chunks(played: Int16, heard: Int16) -> float:
-    """The share of the half seconds of what was played that were heard to the bit."""
-    size = len(played) + len(heard)
-    spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(played, size))
-    start = int(np.argmax(np.fft.irfft(spectrum, size)[: len(heard)]))
+def exact_chunks(played: Int16, recorded: Int16) -> float:
+    """The share of the half seconds of what was played that were recorded to the bit."""
+    size = len(played) + len(recorded)
+    spectrum = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(played, size))
+    start = int(np.argmax(np.fft.irfft(spectrum, size)[: len(recorded)]))
     found = [
-        chunk.tobytes() in heard[max(0, at + start - RATE) : at + start + 2 * RATE].tobytes()
+        chunk.tobytes() in recorded[max(0, at + start - RATE) : at + start + 2 * RATE].tobytes()
         for at in range(RATE, len(played) - 2 * RATE, RATE // 2)
         for chunk in [played[at : at + RATE // 2]]
     ]
@@ -101,10 +101,10 @@ def test_clips_played_to_the_microphone(
     assert listen.returncode == 0, errors
     assert "Traceback" not in errors
 
-    # what was heard is what was played, to the bit; a machine that is very busy loses
+    # what was recorded is what was played, to the bit; a machine that is very busy loses
     # some on either side
-    played, heard = (soundfile.read(path, dtype="int16")[0] for path in (stream, capture))
-    exact = exact_chunks(played, heard)
+    played, recorded = (soundfile.read(path, dtype="int16")[0] for path in (stream, capture))
+    exact = exact_chunks(played, recorded)
     assert exact == 1 or (exact > 0.8 and os.getloadavg()[0] > 2 * (os.cpu_count() or 1)), counts
 
     # and what was spotted is what is spotted in the file, at the same times

@@ -149,7 +149,7 @@ def test_waiting_costs_little(microphone: VirtualMicrophone) -> None:
 
 
 def test_a_sleep_of_the_machine_moves_the_stream_clock(microphone: VirtualMicrophone) -> None:
-    """The clock is told to have slept; the sound server, as after a real sleep, goes on."""
+    """The clock reports a sleep; the sound server, as after a real one, goes on."""
     with Listener(microphone.environment, "--nap", 3600) as listener:
         listener.wait_for("state", "open")
         listener.process.send_signal(signal.SIGUSR1)
@@ -179,7 +179,7 @@ def test_a_reader_that_stalls_loses_blocks_and_time_stays_right(
 def test_a_program_that_was_stopped_finds_out_what_it_missed(
     microphone: VirtualMicrophone,
 ) -> None:
-    """SIGSTOP: the sound server drops what nobody fetches, and PortAudio may not tell."""
+    """SIGSTOP: the sound server drops what nobody fetches, and PortAudio may not report it."""
     with Listener(microphone.environment) as listener:
         opened = listener.wait_for("state", "open")
         listener.process.send_signal(signal.SIGSTOP)
@@ -222,7 +222,14 @@ def test_a_chosen_channel(microphone: VirtualMicrophone, tmp_path: Path) -> None
     soundfile.write(tmp_path / "right.wav", both, RATE)
     levels = {}
     for channel in (0, 1):
-        arguments = ("--device", "stereo", "--channel", channel, "--save", tmp_path / "heard.wav")
+        arguments = (
+            "--device",
+            "stereo",
+            "--channel",
+            channel,
+            "--save",
+            tmp_path / "recorded.wav",
+        )
         with Listener(microphone.environment, *arguments) as listener:
             assert "2 channels" in listener.wait_for("state", "open")["reason"]
             microphone.play(tmp_path / "right.wav", "stereo")

@@ -20,7 +20,7 @@ def test_redo_play_keep_and_quit_on_a_terminal(
     microphone: VirtualMicrophone, sounds: Sounds, tmp_path: Path
 ) -> None:
     folder = tmp_path / "samples"
-    heard = tmp_path / "heard.raw"
+    recorded = tmp_path / "recorded.raw"
     listener = subprocess.Popen(
         [
             "parec",
@@ -28,7 +28,7 @@ def test_redo_play_keep_and_quit_on_a_terminal(
             "--format=s16le",
             "--rate=16000",
             "--channels=1",
-            str(heard),
+            str(recorded),
         ],
         env=microphone.environment,
     )
@@ -42,10 +42,10 @@ def test_redo_play_keep_and_quit_on_a_terminal(
     terminal.until("NOW")
     microphone.play(sounds.word)
     terminal.until("[Enter] keep")
-    before = heard.stat().st_size
+    before = recorded.stat().st_size
     terminal.press("p")
     deadline = time.monotonic() + 30
-    while _loud_seconds(heard, before) < 0.3:
+    while _loud_seconds(recorded, before) < 0.3:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     terminal.press("\r")

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, Command
 from virtual_microphone import VirtualMicrophone, missing_programs
 
-from kws_edge.daemon.service import Service
+from kws_edge.daemon.systemd import Service
 
 pytestmark = pytest.mark.xdist_group("sound")
 

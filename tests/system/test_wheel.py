@@ -137,11 +137,11 @@ def test_a_clean_environment_listens(
         "-c",
         "from kws_edge.model.bundled import demo_recording; print(demo_recording())",
     )
-    heard = [
+    detected = [
         json.loads(line)
         for line in run(kws_edge, "listen", "-i", demo.strip(), "--json").splitlines()
     ]
-    assert len(heard) >= 5  # of the eight words that synthetic voices say
+    assert len(detected) >= 5  # of the eight words that synthetic voices say
     _training_names_its_extra(python, clean, tmp_path)
     installed = run(environment / "bin" / "pip", "list", "--format=freeze").lower()
     assert "tensorflow" not in installed

@@ -12,14 +12,23 @@ from conftest import Command
 from wyoming.event import Event
 from wyoming.info import Describe, Info
 from wyoming.wake import Detect, Detection
-from wyoming_server import MODEL, Server, answer, connected, demo_pcm, heard, stream, told
+from wyoming_server import (
+    MODEL,
+    Server,
+    answer,
+    connected,
+    demo_pcm,
+    detections_in,
+    names_and_times,
+    stream,
+)
 
 from kws_edge import __version__
 from kws_edge.audio.files import read_audio, to_pcm16
 from kws_edge.model.bundled import demo_recording
 
 LABELS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
-Heard = list[tuple[str, int]]
+Spotted = list[tuple[str, int]]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,7 @@ def demo() -> bytes:
     return demo_pcm()
 
 
-def listened(run_command: Command, path: Path) -> Heard:
+def listened(run_command: Command, path: Path) -> Spotted:
     """What ``listen --input`` spots: keyword and time in ms."""
     result = run_command("listen", "--input", path, "--json", *MODEL)
     assert result.returncode == 0, result.stderr
@@ -65,10 +74,10 @@ def test_it_spots_what_listen_spots(
     expected = listened(run_command, demo_recording())
     assert len(expected) > 8
     if scheme == "tcp":
-        assert told(asyncio.run(heard(server.uri, demo))) == expected
+        assert names_and_times(asyncio.run(detections_in(server.uri, demo))) == expected
         return
     with Server(uri=f"unix://{tmp_path}/wake.sock") as own:
-        assert told(asyncio.run(heard(own.uri, demo))) == expected
+        assert names_and_times(asyncio.run(detections_in(own.uri, demo))) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,7 @@ def test_any_format_in_chunks_of_any_size(
         async with connected(server.uri) as client:
             return await stream(client, pcm, size, rate, width, channels)
 
-    found = told(asyncio.run(talk()))
+    found = names_and_times(asyncio.run(talk()))
     assert found
     assert found == listened(run_command, path)
 
@@ -115,10 +124,10 @@ def test_several_clients_each_with_its_own_stream(
 
     async def talk() -> list[list[Detection]]:
         shifted = [bytes(number * second) + demo for number in range(6)]
-        return await asyncio.gather(*(heard(server.uri, pcm) for pcm in shifted))
+        return await asyncio.gather(*(detections_in(server.uri, pcm) for pcm in shifted))
 
     for number, found in enumerate(asyncio.run(talk())):
-        assert told(found) == [(label, ms + 1000 * number) for label, ms in expected]
+        assert names_and_times(found) == [(label, ms + 1000 * number) for label, ms in expected]
 
 
 def test_a_choice_of_keywords(server: Server, run_command: Command, demo: bytes) -> None:
@@ -126,9 +135,9 @@ def test_a_choice_of_keywords(server: Server, run_command: Command, demo: bytes)
 
     async def talk() -> list[list[Detection]]:
         choices: list[list[str] | None] = [["yes"], ["LEFT", "right"], [], None]
-        return [await heard(server.uri, demo, names) for names in choices]
+        return [await detections_in(server.uri, demo, names) for names in choices]
 
-    yes, sides, all_, also_all = map(told, asyncio.run(talk()))
+    yes, sides, all_, also_all = map(names_and_times, asyncio.run(talk()))
     assert [item for item in expected if item[0] == "yes"] == yes
     assert {label for label, _ in sides} == {"left", "right"}
     assert all_ == also_all == expected
@@ -153,7 +162,7 @@ def test_a_keyword_that_there_is_not(server: Server, demo: bytes) -> None:
 def test_an_unchosen_keyword_does_not_silence_a_chosen_one(demo: bytes) -> None:
     """Here any keyword would be followed by a pause into which 'yes' falls."""
     with Server("--refractory-ms", "3000") as server:
-        found = [asyncio.run(heard(server.uri, demo, names)) for names in (None, ["yes"])]
+        found = [asyncio.run(detections_in(server.uri, demo, names)) for names in (None, ["yes"])]
     everything, yes = ([detection.name for detection in list_] for list_ in found)
     assert everything
     assert "yes" not in everything
@@ -174,6 +183,6 @@ def test_a_stream_of_real_clips(
     speech = np.concatenate([s for clip in clips for s in (read_audio(clip, 16000), gap)])
     path = tmp_path / "clips.wav"
     soundfile.write(path, speech, 16000, subtype="PCM_16")
-    found = told(asyncio.run(heard(server.uri, to_pcm16(speech).tobytes())))
+    found = names_and_times(asyncio.run(detections_in(server.uri, to_pcm16(speech).tobytes())))
     assert len(found) > 40
     assert found == listened(run_command, path)

@@ -16,7 +16,7 @@ import pytest
 from wyoming.audio import AudioChunk, AudioStart
 from wyoming.info import Describe
 from wyoming.wake import Detection
-from wyoming_server import DEADLINE, Server, chunks, connected, demo_pcm, eventually, heard
+from wyoming_server import DEADLINE, Server, chunks, connected, demo_pcm, detections_in, eventually
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_clients_that_are_killed_or_reset(server: Server, demo: bytes) -> None:
         client.sendall(b'{"type": "describe"}\n')
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     server.wait_for("left in the middle", before + 1)
-    assert asyncio.run(heard(server.uri, demo, ["left"]))
+    assert asyncio.run(detections_in(server.uri, demo, ["left"]))
 
 
 def test_a_client_that_sends_all_at_once_leaves_others_their_turn(
@@ -170,5 +170,5 @@ def test_more_clients_than_allowed(demo: bytes) -> None:
 
 def _try(uri: str, demo: bytes) -> list[Detection]:
     with contextlib.suppress(AssertionError, ConnectionError):
-        return asyncio.run(heard(uri, demo, ["left"]))
+        return asyncio.run(detections_in(uri, demo, ["left"]))
     return []

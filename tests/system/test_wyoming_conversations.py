@@ -9,7 +9,16 @@ from wyoming.event import Event
 from wyoming.info import Describe
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
-from wyoming_server import Server, answer, chunks, connected, demo_pcm, heard, stream, told
+from wyoming_server import (
+    Server,
+    answer,
+    chunks,
+    connected,
+    demo_pcm,
+    detections_in,
+    names_and_times,
+    stream,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,7 @@ def test_not_detected_and_the_next_stream_of_the_same_client(server: Server, dem
             assert NotDetected.is_type((await answer(client, start, *quiet, stop)).type)
             first, second = await stream(client, demo), await stream(client, demo)
             assert len(first) > 8
-            assert told(first) == told(second)
+            assert names_and_times(first) == names_and_times(second)
 
     asyncio.run(talk())
 
@@ -89,9 +98,9 @@ def test_audio_without_a_start(server: Server, demo: bytes) -> None:
             found = []
             while (event_ := await client.read_event()) and Detection.is_type(event_.type):
                 found.append(Detection.from_event(event_))
-            return told(found)
+            return names_and_times(found)
 
-    assert asyncio.run(talk()) == told(asyncio.run(heard(server.uri, demo)))
+    assert asyncio.run(talk()) == names_and_times(asyncio.run(detections_in(server.uri, demo)))
 
 
 def test_ping_and_events_not_for_it(server: Server) -> None:

@@ -14,7 +14,16 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
-from wyoming_server import COMMAND, DEADLINE, Server, chunks, connected, demo_pcm, eventually, heard
+from wyoming_server import (
+    COMMAND,
+    DEADLINE,
+    Server,
+    chunks,
+    connected,
+    demo_pcm,
+    detections_in,
+    eventually,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +78,7 @@ def test_a_socket_left_behind_is_replaced_a_live_one_refused(
         first.stop(signal.SIGKILL)
         assert stat.S_ISSOCK(path.stat().st_mode)
         with Server(uri=f"unix://{path}") as second:
-            assert asyncio.run(heard(second.uri, demo, ["left"]))
+            assert asyncio.run(detections_in(second.uri, demo, ["left"]))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import noise
 
-from kws_edge.audio.files import level_dbfs, write_wav
-from kws_edge.audio.speech_level import LOWEST_DBFS
+from kws_edge.audio.files import write_wav
+from kws_edge.audio.level import LOWEST_DBFS, level_dbfs
 from kws_edge.errors import DataError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from kws_edge.audio.files import from_pcm16, read_audio, to_pcm16
 from kws_edge.errors import KwsEdgeError
-from kws_edge.recorder.collection import MANIFEST, Collection
-from kws_edge.recorder.sample_entry import SampleName, check_name
+from kws_edge.recorder.collection import MANIFEST, Collection, SampleName, check_name
 from kws_edge.recorder.take import Take, judge
 from training.data.clips import scan, speaker_of
 

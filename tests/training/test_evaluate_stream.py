@@ -16,7 +16,7 @@ from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, score
 from kws_edge.engine import spot
 from kws_edge.model.classifier import Classifier
-from kws_edge.sources.files import AudioFile, Paced
+from kws_edge.sources.base import AudioFile, Paced
 from kws_edge.spotter import KeywordSpotter
 from training.evaluation.streams.compose import compose
 from training.evaluation.streams.evaluate import (

@@ -6,7 +6,8 @@ from conftest import noise
 from degradations import clipped, cut, distant, narrow, noisy, offset, quieter
 
 from kws_edge.audio.files import resample
-from kws_edge.audio.speech_level import LOWEST_DBFS, measure_speech
+from kws_edge.audio.level import LOWEST_DBFS
+from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
 from training.evaluation.recordings.measures import NAMES, as_numbers, measure
 

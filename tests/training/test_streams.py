@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from word_clips import training
 
-from kws_edge.audio.files import level_dbfs, read_audio, write_wav
+from kws_edge.audio.files import read_audio, write_wav
+from kws_edge.audio.level import level_dbfs
 from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import load
 from kws_edge.detection.scoring import read_label_track

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import click
 
-from kws_edge.cli.run import LazyGroup
+from kws_edge.cli import LazyGroup
 
 
 class TrainingCommands(LazyGroup):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws_edge.audio.files import level_dbfs, write_wav
+from kws_edge.audio.files import write_wav
+from kws_edge.audio.level import level_dbfs
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.types import FloatArray
 from training.config import TrainingConfig

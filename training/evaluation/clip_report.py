@@ -15,8 +15,8 @@ from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import interpreter_name
-from kws_edge.model.latency import measure
 from kws_edge.model.manifest import Manifest
+from kws_edge.model.probe import measure
 from kws_edge.types import FloatArray
 from training.data.clips import Clip
 from training.data.loading import window_features

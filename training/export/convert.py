@@ -15,9 +15,15 @@ from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import ModelFile, pack_model
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.manifest import SCHEMA_VERSION, Flatbuffer, Manifest, Probe
+from kws_edge.model.manifest import (
+    SCHEMA_VERSION,
+    Flatbuffer,
+    Manifest,
+    Probe,
+    StreamingTensors,
+    tensor_spec,
+)
 from kws_edge.model.probe import probe_posteriors
-from kws_edge.model.tensors import Streaming, tensor_spec
 from kws_edge.types import FloatArray
 from training.config import attribution_text
 from training.data.clips import Clip
@@ -155,7 +161,7 @@ def _draft(
     run: Run,
     flatbuffer: bytes,
     quantization: str,
-    streaming: Streaming | None,
+    streaming: StreamingTensors | None,
 ) -> Manifest:
     """The manifest, but for its name and what the probe gives."""
     config, interpreter = run.config, make_interpreter(flatbuffer)

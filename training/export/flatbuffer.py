@@ -11,7 +11,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from kws_edge.errors import ModelError
 from kws_edge.model.interpreter import make_interpreter
-from kws_edge.model.tensors import State, Streaming, tensor_spec
+from kws_edge.model.manifest import State, StreamingTensors, tensor_spec
 
 TFLITE_IDENTIFIER = b"TFL3"
 # TFLite's schema demands this alignment of weights; its Python object API does not apply it.
@@ -64,7 +64,7 @@ class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers
         return known
 
 
-def describe_streaming(flatbuffer: bytes, chunk: int) -> Streaming:
+def describe_streaming(flatbuffer: bytes, chunk: int) -> StreamingTensors:
     """Read from the names of a flatbuffer's signature, as `streaming_graph` gives them.
 
     Raises `ModelError` where the converter gave the two ends of a state different scales.
@@ -81,7 +81,7 @@ def describe_streaming(flatbuffer: bytes, chunk: int) -> Streaming:
         if spec != other:
             raise ModelError(f"{name}: read as {spec}, but written as {other}")
         states.append(State(read[name], written[name], spec))
-    return Streaming(chunk, features, posteriors, tuple(states))
+    return StreamingTensors(chunk, features, posteriors, tuple(states))
 
 
 def _numbers(named: dict[str, Any], details: list[dict[str, Any]]) -> dict[str, int]:

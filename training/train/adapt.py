@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kws_edge.errors import ConfigError
-from kws_edge.recorder.sample_entry import check_name
+from kws_edge.recorder.collection import check_name
 from training.config import (
     Attribution,
     OptimizerConfig,

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws_edge.audio.files import one_window
+from kws_edge.audio.level import clipped_share, to_dbfs
 from kws_edge.audio.speech_level import (
     FRAME_SECONDS,
     PEAK_PERCENTILE,
     STEP_SECONDS,
     SpeechLevels,
-    clipped_share,
     cut_frames,
     measure_speech,
-    to_dbfs,
 )
-from kws_edge.features.dsp import hann_window
+from kws_edge.features.spectrogram import hann_window
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import Detection, DetectorConfig
-from kws_edge.detection.scoring import TOLERANCE_S, Score, SpokenWord, score
+from kws_edge.detection.scoring import TOLERANCE_S, SpokenWord, StreamScore, score
 from kws_edge.engine import spot
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import interpreter_name
-from kws_edge.sources.files import AudioFile
+from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import KeywordSpotter
 from training.evaluation.operating_points import OperatingPoints
 from training.evaluation.streams.stream_files import StreamFile
@@ -45,7 +45,7 @@ class ScoredStream:
     """The detections in a stream, compared with its label track."""
 
     result: StreamDetections
-    score: Score
+    score: StreamScore
 
 
 def score_stream(result: StreamDetections, keywords: Sequence[str]) -> ScoredStream:

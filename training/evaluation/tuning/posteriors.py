@@ -20,7 +20,7 @@ from kws_edge.files import write_atomically
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import ModelFile
 from kws_edge.model.interpreter import interpreter_name
-from kws_edge.sources.files import AudioFile
+from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.loading import code_digest

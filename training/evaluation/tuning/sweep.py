@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.detection.config import DetectorConfig
+from kws_edge.detection.detector import DetectorConfig
 from kws_edge.detection.replay import Smoothed, replay, smooth
 from kws_edge.detection.scoring import SpokenWord, score
 from kws_edge.model.manifest import Manifest

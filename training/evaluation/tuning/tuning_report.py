@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kws_edge.config.schema import parse
-from kws_edge.detection.config import DetectorConfig
+from kws_edge.detection.detector import DetectorConfig
 from kws_edge.model.interpreter import interpreter_name
 from training.evaluation.card_sections import TUNING_REPORT
 from training.evaluation.tuning.per_keyword_thresholds import FEWEST

@@ -1,0 +1,1 @@
+"""Raw parts of a mapping"""
