@@ -73,7 +73,7 @@ def archive(tmp_path: Path) -> Path:
     return path
 
 
-def heard(samples: FloatArray) -> list[int]:
+def tones_of(samples: FloatArray) -> list[int]:
     loudest = np.abs(np.fft.rfft(samples))
     return [
         hertz
@@ -87,7 +87,7 @@ def test_lines_without_keywords_by_who_says_them(archive: Path, tmp_path: Path) 
     result = training("data", "dialogue", output, "--archive", archive)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{output}: 3 recordings\n"
-    found = {path.name: heard(read_audio(path, RATE)) for path in output.iterdir()}
+    found = {path.name: tones_of(read_audio(path, RATE)) for path in output.iterdir()}
     assert found == {
         "queen06J_nohash_0.wav": [700, 900],
         "queen06P_nohash_0.wav": [1100],
@@ -98,7 +98,7 @@ def test_lines_without_keywords_by_who_says_them(archive: Path, tmp_path: Path) 
 def test_the_words_are_a_choice(archive: Path, tmp_path: Path) -> None:
     output = tmp_path / "dialogue"
     training("data", "dialogue", output, "--archive", archive, "--word", "hat")
-    found = {path.name: heard(read_audio(path, RATE)) for path in output.iterdir()}
+    found = {path.name: tones_of(read_audio(path, RATE)) for path in output.iterdir()}
     assert found["queen06J_nohash_0.wav"] == [900]
     assert found["queen06P_nohash_0.wav"] == [1100, 1300, 1500]
     assert found["queenC10A_nohash_0.wav"] == [1900]

@@ -151,7 +151,7 @@ def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path
     clear = {
         "windows": {
             "alone_share": 1,
-            "unknown": {"words": 1, "parts": 0, "joins": 0, "backwards": 0, "speech": 0},
+            "unknown": {"words": 1, "parts": 0, "spliced": 0, "backwards": 0, "speech": 0},
         },
         "augmentation": {**CONFIG["augmentation"], "noise_share": 0, "room_share": 0},
         "schedule": {**CONFIG["schedule"], "epochs": 40, "averaging": 0},

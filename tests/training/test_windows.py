@@ -90,13 +90,13 @@ def test_a_whole_word_is_all_inside(length: int, margin: int, seed: int) -> None
 @settings(deadline=None)
 @given(st.integers(500, 20000), st.floats(0, 0.5), st.integers(0, 2**32))
 def test_what_has_left_the_window_is_the_word_s_beginning(
-    length: int, gone: float, seed: int
+    length: int, max_onset_truncation: float, seed: int
 ) -> None:
     window = np.zeros(RATE, np.float32)
-    begin, end = place_whole(window, word(length), random(seed), gone)
+    begin, end = place_whole(window, word(length), random(seed), max_onset_truncation)
     assert end - begin == length
     if length < RATE:
-        assert -gone * length - 1 <= begin
+        assert -max_onset_truncation * length - 1 <= begin
         assert end <= RATE
 
 
@@ -159,9 +159,9 @@ def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
         assert np.array_equal(window, made.draw(item, random())[0])  # by its seed
 
 
-@pytest.mark.parametrize("kind", ["words", "parts", "joins", "backwards", "speech"])
+@pytest.mark.parametrize("kind", ["words", "parts", "spliced", "backwards", "speech"])
 def test_every_kind_of_unknown_speech_can_be_had_alone(tmp_path: Path, kind: str) -> None:
-    shares = dict.fromkeys(("words", "parts", "joins", "backwards", "speech"), 0.0)
+    shares = dict.fromkeys(("words", "parts", "spliced", "backwards", "speech"), 0.0)
     made = maker(tmp_path, WindowConfig(unknown=UnknownMix(**{**shares, kind: 1.0})))
     drawn = [made.draw(UNKNOWN, random(seed)) for seed in range(20)]
     assert {found.split(",")[0] for _, _, found in drawn} == {kind}
@@ -172,4 +172,4 @@ def test_without_other_words_and_speech_there_are_parts(tmp_path: Path) -> None:
     made = maker(tmp_path, WindowConfig(), others=0)
     kinds = {made.draw(UNKNOWN, random(seed))[2].split(",")[0] for seed in range(60)}
     assert {"parts", "backwards"} <= kinds
-    assert not kinds & {"words", "joins"}
+    assert not kinds & {"words", "spliced"}

@@ -91,6 +91,8 @@ def from_run_config(old: dict[str, Any], folder: str) -> dict[str, Any]:
 def from_recipe(old: dict[str, Any]) -> dict[str, Any]:
     """The document of a `TrainingConfig` from that of an old ``recipe.yaml``."""
     document, schedule = dict(old), dict(old["schedule"])
+    if windows := document.get("windows"):
+        document["windows"] = _renamed(windows)
     data = {key: document.pop(key) for key in ("sources", "words", "noise", "speech")}
     optimizer = {
         "kind": "adamw",
@@ -99,6 +101,15 @@ def from_recipe(old: dict[str, Any]) -> dict[str, Any]:
         "weight_decay": schedule.pop("weight_decay"),
     }
     return {**document, "data": data, "optimizer": optimizer, "schedule": schedule}
+
+
+def _renamed(windows: dict[str, Any]) -> dict[str, Any]:
+    """The old settings of windows with today's names."""
+    names = {"gone": "max_onset_truncation", "joins": "spliced"}
+    renamed = {names.get(name, name): value for name, value in windows.items()}
+    if isinstance(mix := renamed.get("unknown"), dict):
+        renamed["unknown"] = {names.get(name, name): value for name, value in mix.items()}
+    return renamed
 
 
 def renamed_metrics(metrics: dict[str, Any]) -> dict[str, Any]:

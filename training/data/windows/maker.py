@@ -23,14 +23,14 @@ class WindowConfig:
 
     Each keyword clip comes once; ``unknown_share`` and ``silence_share`` are of all windows.
     ``alone_share`` of the keywords stand by themselves, as clips do; the others have
-    neighbours, as in a stream. Up to the share ``gone`` of a keyword's speech may have left
-    the window already.
+    neighbours, as in a stream. A window may have lost up to the share ``max_onset_truncation`` of
+    the beginning of a keyword's speech.
     """
 
     unknown_share: float = 0.3
     silence_share: float = 0.07
     alone_share: float = 0.4
-    gone: float = 0.0
+    max_onset_truncation: float = 0.0
     unknown: UnknownMix = field(default_factory=UnknownMix)
 
     def __post_init__(self) -> None:
@@ -39,8 +39,11 @@ class WindowConfig:
             for name in ("unknown_share", "silence_share", "alone_share")
             if not 0 <= getattr(self, name) <= 1
         ]
-        if not 0 <= self.gone < 1 - LARGEST_PART:
-            faults.append(f"gone: {self.gone} is not within 0 to below {1 - LARGEST_PART:g}")
+        if not 0 <= self.max_onset_truncation < 1 - LARGEST_PART:
+            faults.append(
+                f"max_onset_truncation: {self.max_onset_truncation} is not within 0 to below"
+                f" {1 - LARGEST_PART:g}"
+            )
         if not faults and self.unknown_share + self.silence_share >= 1:
             faults.append("unknown_share, silence_share: leave no room for keywords")
         if faults:
@@ -94,7 +97,7 @@ class WindowMaker:
             label = UNKNOWN
         else:
             word = self._material.keywords[int(item)].faster(self._effects.speed(random))
-            begin, end = place_whole(window, word, random, self.config.gone)
+            begin, end = place_whole(window, word, random, self.config.max_onset_truncation)
             kind, label = "keyword", word.label
         if kind not in ("speech", "parts") and random.random() >= self.config.alone_share:
             kind += self._add_neighbours(window, begin, end, random)

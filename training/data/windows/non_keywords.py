@@ -20,14 +20,14 @@ Maker = Callable[[FloatArray, float, np.random.Generator], tuple[int, int]]
 class UnknownMix:
     """How often each kind of unknown speech comes, relative to the others.
 
-    ``words``: other words; ``parts`` of keywords; ``joins`` of a piece of a keyword and a piece
+    ``words``: other words; ``parts`` of keywords; ``spliced``: a piece of a keyword and a piece
     of another word; ``backwards``: keywords from end to beginning (0 for keywords that then
     sound like one of them, as "mom" does); ``speech``: stretches of running speech.
     """
 
     words: float = 4
     parts: float = 3
-    joins: float = 1.5
+    spliced: float = 1.5
     backwards: float = 1
     speech: float = 2
 
@@ -49,7 +49,7 @@ class UnknownSpeech:
         self._keywords, self._others, self._recordings = keywords, others, speech
         shares = {field.name: float(getattr(mix, field.name)) for field in fields(mix)}
         if not len(others):
-            shares["words"] = shares["joins"] = 0
+            shares["words"] = shares["spliced"] = 0
         if not speech:
             shares["speech"] = 0
         if not sum(shares.values()):
@@ -58,7 +58,7 @@ class UnknownSpeech:
         self._makers: dict[str, Maker] = {
             "words": self._words,
             "parts": self._parts,
-            "joins": self._joins,
+            "spliced": self._spliced,
             "backwards": self._backwards,
             "speech": self._speech,
         }
@@ -83,7 +83,7 @@ class UnknownSpeech:
     ) -> tuple[int, int]:
         return place_part(window, self._keywords.any(random).faster(factor), random)
 
-    def _joins(
+    def _spliced(
         self, window: FloatArray, factor: float, random: np.random.Generator
     ) -> tuple[int, int]:
         keyword, other = self._keywords.any(random), self._others.any(random)

@@ -79,15 +79,16 @@ def add(window: FloatArray, samples: FloatArray, at: int) -> None:
 
 
 def place_whole(
-    window: FloatArray, word: Word, random: np.random.Generator, gone: float = 0.0
+    window: FloatArray, word: Word, random: np.random.Generator, max_onset_truncation: float = 0.0
 ) -> tuple[int, int]:
     """Put ``word`` somewhere with all its speech inside; where that begins and ends.
 
-    Up to the share ``gone`` of its speech may have left the window at its beginning: the word
-    was recorded to its end. Speech that is longer than the window lies in its middle.
+    Up to the share ``max_onset_truncation`` of its speech may have left the window at its
+    beginning: the word was recorded to its end. Speech that is longer than the window lies in
+    its middle.
     """
     length = word.last - word.first
-    room, before = len(window) - length, round(gone * length)
+    room, before = len(window) - length, round(max_onset_truncation * length)
     begin = int(random.integers(room + before + 1)) - before if room > 0 else room // 2
     add(window, fade(word.samples), begin - word.first)
     return begin, begin + length
