@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from kws_edge.detection.detector import Detection
-from kws_edge.detection.near_miss import NearMiss
+from kws_edge.detection.detector import Detection, NearMiss
 
 SCHEMA = 1
 

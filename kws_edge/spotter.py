@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import from_pcm16
-from kws_edge.detection.detector import Detection, Detector, DetectorConfig
+from kws_edge.detection.detector import Detection, Detector, DetectorConfig, NearMiss
 from kws_edge.detection.energy_gate import IdleGate
-from kws_edge.detection.near_miss import NearMiss
 from kws_edge.errors import DataError
 from kws_edge.features.front_end import FeatureStream
 from kws_edge.model.bundled import find_model

@@ -1,4 +1,4 @@
-"""The commands of ``kws-edge``, one a file, and what runs them.
+"""The commands of ``kws-edge`` and what runs them.
 
 Commands load when used; a `KwsEdgeError` becomes one line on stderr and an exit code.
 """
@@ -17,7 +17,8 @@ from kws_edge.errors import KwsEdgeError
 class LazyGroup(click.Group):
     """A group whose commands live in modules that are imported when they are called.
 
-    ``modules`` maps a command's name to the module whose ``command`` it is.
+    ``modules`` maps a command's name to its module, whose ``command`` it is, or to
+    ``module:function`` where a module holds several.
     """
 
     modules: ClassVar[dict[str, str]] = {}
@@ -28,7 +29,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.modules:
             return None
-        command: click.Command = importlib.import_module(self.modules[cmd_name]).command
+        module, _, function = self.modules[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function or "command")
         return command
 
 
@@ -61,11 +63,11 @@ class Commands(LazyGroup):
         "listen": "kws_edge.cli.listen",
         "predict": "kws_edge.cli.predict",
         "devices": "kws_edge.cli.devices",
-        "models": "kws_edge.cli.models",
-        "info": "kws_edge.cli.info",
-        "check": "kws_edge.cli.check",
+        "models": "kws_edge.cli.model:models",
+        "info": "kws_edge.cli.model:info",
+        "check": "kws_edge.cli.model:check",
         "record": "kws_edge.cli.record",
-        "bench": "kws_edge.cli.bench",
+        "bench": "kws_edge.cli.model:bench",
         "config": "kws_edge.cli.config",
         "service": "kws_edge.cli.service",
         "wyoming": "kws_edge.cli.wyoming",

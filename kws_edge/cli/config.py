@@ -193,7 +193,7 @@ def _keywords_used(config: Config) -> tuple[str, ...]:
 
 
 def _microphone_warnings(config: Config) -> Iterator[str]:
-    from kws_edge.sources.devices import find_device, input_devices
+    from kws_edge.sources.portaudio import find_device, input_devices
 
     try:
         find_device(config.microphone.device, input_devices())

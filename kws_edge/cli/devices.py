@@ -7,7 +7,7 @@ import click
 
 from kws_edge.cli.options import json_option
 from kws_edge.errors import AudioDeviceError
-from kws_edge.sources.devices import Device, input_devices, working_formats
+from kws_edge.sources.portaudio import Device, input_devices, working_formats
 
 
 @click.command()

@@ -10,8 +10,14 @@ from typing import Any, Literal, NamedTuple
 
 from kws_edge.config.schema import check_bounds, setting
 from kws_edge.sources.base import BLOCK_SECONDS
-from kws_edge.sources.devices import Device, cannot_open, find_device, input_devices, works
-from kws_edge.sources.portaudio import import_sounddevice
+from kws_edge.sources.portaudio import (
+    Device,
+    cannot_open,
+    find_device,
+    import_sounddevice,
+    input_devices,
+    works,
+)
 
 # what hardware does, best first: a whole multiple of 16 kHz, the common, the rest
 RATES = (48000, 44100, 32000, 96000, 88200, 192000, 22050, 24000)

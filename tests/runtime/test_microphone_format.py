@@ -15,7 +15,7 @@ from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
 from kws_edge.sources.capture import CaptureFormat, choose_format
 from kws_edge.sources.conversion import Converter
-from kws_edge.sources.devices import Device, find_device
+from kws_edge.sources.portaudio import Device, find_device
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
 

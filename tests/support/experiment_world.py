@@ -9,8 +9,7 @@ import yaml
 from tones import plain_config
 
 from kws_edge.config.schema import parse
-from training.config import TrainingConfig
-from training.document import as_document
+from training.config import TrainingConfig, as_document
 from training.experiments.executors import Failure, Finished, Job
 from training.experiments.experiment import Experiment, distinct, planned
 from training.experiments.optuna_plan import GivenPlan, SearchPlan, Tally

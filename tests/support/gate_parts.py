@@ -6,9 +6,8 @@ import numpy as np
 from conftest import noise
 
 from kws_edge.audio.files import read_audio
-from kws_edge.detection.detector import Detection, DetectorConfig
+from kws_edge.detection.detector import Detection, DetectorConfig, NearMiss
 from kws_edge.detection.energy_gate import hum_basis, powers
-from kws_edge.detection.near_miss import NearMiss
 from kws_edge.detection.scoring import read_label_track
 from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier

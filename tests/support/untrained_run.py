@@ -11,8 +11,7 @@ from tones import tone
 from kws_edge.config.schema import parse
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.types import FloatArray
-from training.config import TrainingConfig
-from training.document import as_document
+from training.config import TrainingConfig, as_document
 from training.networks.network import network
 from training.train.run import WEIGHTS, Run
 

@@ -13,7 +13,7 @@ from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.features.config import FeatureConfig
 from training.config import ScheduleConfig, TrainingConfig
-from training.data.examples import Examples, RepeatedEpochs
+from training.data.loading import Examples, RepeatedEpochs
 from training.data.prepare import TrainingData
 from training.networks.network import network
 from training.networks.registry import ARCHITECTURES, architecture

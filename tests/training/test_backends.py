@@ -26,7 +26,7 @@ import numpy as np
 import keras
 from kws_edge.config.yaml_file import load
 from training.config import TrainingConfig
-from training.data.examples import one_hot
+from training.data.loading import one_hot
 from training.networks.network import network
 from training.train.trainer import make_optimizer
 folder = Path(sys.argv[1])

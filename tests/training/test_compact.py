@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kws_edge.model.interpreter import make_interpreter
 from kws_edge.types import FloatArray
-from training.export.flatbuffer import compact
+from training.export.convert import compact
 
 
 def computed(flatbuffer: bytes, values: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from kws_edge.engine import spot
 from kws_edge.model.classifier import Classifier
 from kws_edge.sources.base import AudioFile, Paced
 from kws_edge.spotter import KeywordSpotter
-from training.evaluation.streams.compose import compose
+from training.evaluation.streams.compose import StreamFile, compose, find_streams, write_stream
 from training.evaluation.streams.evaluate import (
     StreamDetections,
     evaluate_streams,
@@ -27,7 +27,6 @@ from training.evaluation.streams.evaluate import (
     score_stream,
 )
 from training.evaluation.streams.stream_config import StreamConfig
-from training.evaluation.streams.stream_files import StreamFile, find_streams, write_stream
 from training.stats import poisson_interval
 
 ROOM: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 from kws_edge.detection.scoring import SpokenWord
 from kws_edge.model.file import read_model
 from kws_edge.model.manifest import Manifest
-from training.evaluation.streams.stream_files import StreamFile
+from training.evaluation.streams.compose import StreamFile
 from training.evaluation.tuning.posteriors import Posteriors
 from training.evaluation.tuning.sweep import Grid, TuningSet, TuningStream, sweep
 from training.evaluation.tuning.tune import Choice, Target, choose

@@ -14,7 +14,7 @@ from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.file import pack_model, read_model
 from kws_edge.model.manifest import Manifest
-from training.evaluation.operating_points import OperatingPoints, load_operating_points
+from training.evaluation.streams.evaluate import OperatingPoints, load_operating_points
 
 QUIET = DetectorConfig(threshold=0.95, thresholds={"yes": 0.97}, smoothing_ms=400)
 EAGER = DetectorConfig(threshold=0.3, smoothing_ms=200, refractory_ms=500)

@@ -18,7 +18,7 @@ from untrained_run import write_run
 
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import make_interpreter
-from training.export.flatbuffer import compact
+from training.export.convert import compact
 from training.export.verify import INTERPRETERS
 from training.networks.registry import streaming_architectures
 

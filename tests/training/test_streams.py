@@ -16,9 +16,8 @@ from kws_edge.config.yaml_file import load
 from kws_edge.detection.scoring import read_label_track
 from kws_edge.errors import ConfigError, DataError, MissingFileError
 from kws_edge.types import FloatArray
-from training.evaluation.streams.compose import Stream, compose
+from training.evaluation.streams.compose import Stream, compose, find_streams
 from training.evaluation.streams.stream_config import StreamConfig
-from training.evaluation.streams.stream_files import find_streams
 
 RATE = 16000
 BUNDLED = sorted((ROOT / "training/configs/streams").glob("*.yaml"))

@@ -22,13 +22,12 @@ from kws_edge.audio.files import audio_files, write_wav
 from kws_edge.errors import DataError
 from kws_edge.features.front_end import FeatureConfig
 from kws_edge.model.file import read_model
+from training.config import with_overrides
 from training.data import tf_dataset
 from training.data.clips import scan
-from training.data.examples import one_hot
-from training.data.loading import features_of, load_window
+from training.data.loading import features_of, load_window, one_hot
 from training.data.splits import split_clips
 from training.data.tf_dataset import TfClips, extract
-from training.document import with_overrides
 
 PITCHES = {"high": 1800.0, "low": 300.0, "middle": 800.0}
 

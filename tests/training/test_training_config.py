@@ -8,8 +8,7 @@ from tones import ROOT, plain_config, run
 from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ValidationErrors
-from training.config import Attribution, TrainingConfig
-from training.document import as_document, with_overrides
+from training.config import Attribution, TrainingConfig, as_document, with_overrides
 
 CONFIGS = ("lab-mfcc", "lab-log-mel", "course-mfcc", "course-log-mel", "small", "large", "course")
 
@@ -119,7 +118,7 @@ def test_unknown_overrides_are_reported_at_once_with_the_nearest_name() -> None:
 
 
 def test_a_configuration_is_checked_without_keras() -> None:
-    code = "import training.config, training.document, sys; print('keras' in sys.modules)"
+    code = "import training.config, training.config, sys; print('keras' in sys.modules)"
     assert run([sys.executable, "-c", code]).stdout == "False\n"
 
 

@@ -14,10 +14,9 @@ from window_world import CONFIG, PITCHES, RATE, run_training, write_recordings
 
 from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
-from training.config import TrainingConfig
+from training.config import TrainingConfig, with_overrides
 from training.data.material import find_recordings, load_material
 from training.data.passes import AugmentedEpochs
-from training.document import with_overrides
 from training.networks.network import network
 from training.train.run import WEIGHTS, write_run_files
 from training.train.train import load_teachers, train

@@ -14,11 +14,9 @@ from word_clips import cut_demo, training
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.config.schema import parse
 from kws_edge.model.file import read_model
-from training.evaluation.operating_points import load_operating_points
-from training.evaluation.streams.compose import compose
-from training.evaluation.streams.evaluate import evaluate_streams
+from training.evaluation.streams.compose import compose, find_streams, write_stream
+from training.evaluation.streams.evaluate import evaluate_streams, load_operating_points
 from training.evaluation.streams.stream_config import StreamConfig
-from training.evaluation.streams.stream_files import find_streams, write_stream
 
 
 @pytest.fixture(scope="module")

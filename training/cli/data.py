@@ -210,7 +210,7 @@ def prompts(
 ) -> None:
     """Make running speech without keywords in OUTPUT, from Asterisk's prompts in FOLDERS, each of
     one voice: /usr/share/asterisk/sounds/fr_CA_f_June."""
-    from training.data.sources.prompts import join_prompts
+    from training.data.sources.running import join_prompts
 
     for folder in folders:
         made = list(join_prompts(folder, output, texts, words, least_seconds))
@@ -250,9 +250,8 @@ def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     end, label). The same description and files give the same stream, bit for bit.
     """
     from training.data.augmentation import RATE
-    from training.evaluation.streams.compose import compose
+    from training.evaluation.streams.compose import compose, write_stream
     from training.evaluation.streams.stream_config import StreamConfig
-    from training.evaluation.streams.stream_files import write_stream
 
     for path in configs:
         config = load(path, StreamConfig)
@@ -281,7 +280,7 @@ def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
 def preview(config: Path, data: Path, output: Path, count: int) -> None:
     """Write training windows of CONFIG (YAML), made of validation clips, as WAV files and one
     picture."""
-    from training.data.preview import write_preview
+    from training.data.passes import write_preview
 
     written = write_preview(load(config, TrainingConfig), data, output, count)
     click.echo(f"{len(written) - 1} windows; look at {written[-1]}")

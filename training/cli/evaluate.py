@@ -149,9 +149,8 @@ def stream(
     their times; a file without one must contain no keyword. Writes OUTPUT/<model>-<name>.json:
     recall, false accepts per hour, latency, each word, each error.
     """
-    from training.evaluation.operating_points import load_operating_points
-    from training.evaluation.streams.evaluate import evaluate_streams
-    from training.evaluation.streams.stream_files import find_streams
+    from training.evaluation.streams.compose import find_streams
+    from training.evaluation.streams.evaluate import evaluate_streams, load_operating_points
 
     points = load_operating_points(detector) if detector else None
     try:

@@ -45,7 +45,7 @@ def release_command(
     'build' does this, and all steps before it, from models/NAME/model.yaml.
     """
     from training.config import attribution_text
-    from training.evaluation.operating_points import load_operating_points
+    from training.evaluation.streams.evaluate import load_operating_points
     from training.release.model_config import load_model_plan
     from training.release.release import CardText, ReleaseEvidence, release
 

@@ -88,7 +88,7 @@ def command(
     tried) and det.svg.
     """
     from kws_edge.model.file import read_model
-    from training.evaluation.streams.stream_files import find_streams
+    from training.evaluation.streams.compose import find_streams
     from training.evaluation.tuning.sweep import Grid
     from training.evaluation.tuning.tune import Target, tune
     from training.evaluation.tuning.tuning_report import write_tuning

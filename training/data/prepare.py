@@ -9,8 +9,7 @@ import keras
 
 from kws_edge.errors import ConfigError
 from training.config import TrainingConfig
-from training.data.examples import Epochs, Examples, RepeatedEpochs, Report
-from training.data.loading import cached_examples
+from training.data.loading import Epochs, Examples, RepeatedEpochs, Report, cached_examples
 from training.data.material import Recordings, find_recordings
 from training.data.passes import AugmentedEpochs
 

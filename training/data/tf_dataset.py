@@ -17,8 +17,7 @@ from kws_edge.features.config import FeatureConfig
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.types import FloatArray
 from training.data.clips import Clip
-from training.data.examples import Examples
-from training.data.loading import load_window, targets_of
+from training.data.loading import Examples, load_window, targets_of
 
 
 def extract(signal: Any, config: FeatureConfig) -> Any:

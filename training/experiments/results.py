@@ -21,8 +21,7 @@ import numpy.typing as npt
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError, DataError, MissingFileError
 from kws_edge.files import write_atomically
-from training.config import TrainingConfig
-from training.document import as_document
+from training.config import TrainingConfig, as_document
 from training.experiments.compare import SeedNoise, TrialScore
 from training.experiments.experiment import BASE, Experiment, Group, Planned, planned
 from training.stats import pooled_sd

@@ -16,8 +16,7 @@ import yaml
 from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import read_yaml
 from kws_edge.errors import ConfigError, KwsEdgeError
-from training.config import DataConfig, TrainingConfig
-from training.document import with_overrides
+from training.config import DataConfig, TrainingConfig, with_overrides
 from training.experiments.executors import (
     DataFolders,
     Executor,

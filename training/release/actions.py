@@ -14,7 +14,7 @@ from training.data.clips import scan
 from training.data.splits import split_clips
 from training.evaluation.clip_report import evaluate, write_report
 from training.evaluation.streams import evaluate as stream_evaluation
-from training.evaluation.streams.stream_files import find_streams
+from training.evaluation.streams.compose import find_streams
 from training.evaluation.tuning.tune import Target, tune
 from training.evaluation.tuning.tuning_report import write_tuning
 from training.release.model_config import DEFAULT_TARGET, DataSetConfig, TuningConfig

@@ -8,7 +8,7 @@ from typing import Literal
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import Attribution, TrainingConfig
-from training.evaluation.operating_points import OperatingPoints
+from training.evaluation.streams.evaluate import OperatingPoints
 from training.evaluation.streams.stream_config import StreamConfig
 
 MODEL_YAML = "model.yaml"

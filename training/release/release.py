@@ -18,7 +18,7 @@ from training.evaluation.card_sections import (
     stream_section,
 )
 from training.evaluation.clip_report import read_report
-from training.evaluation.operating_points import OperatingPoints, load_operating_points
+from training.evaluation.streams.evaluate import OperatingPoints, load_operating_points
 
 NO_LIMITS = "The maker of this model states none."
 

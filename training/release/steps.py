@@ -17,9 +17,8 @@ import yaml
 from kws_edge.errors import DataError
 from kws_edge.files import write_atomically
 from kws_edge.model.file import pack_model, read_model
-from training.config import attribution_text
-from training.document import as_document
-from training.evaluation.operating_points import OperatingPoints, load_operating_points
+from training.config import as_document, attribution_text
+from training.evaluation.streams.evaluate import OperatingPoints, load_operating_points
 from training.release.actions import evaluate_clips, evaluate_streams, fetch, tune_model
 from training.release.model_config import MODEL_YAML
 from training.release.release import CardText, ReleaseEvidence, release, with_operating_points
@@ -102,8 +101,7 @@ def _streams_inputs(space: Workspace) -> dict[str, Any]:
 
 
 def _streams(space: Workspace) -> Paths:
-    from training.evaluation.streams.compose import compose
-    from training.evaluation.streams.stream_files import write_stream
+    from training.evaluation.streams.compose import compose, write_stream
 
     folder = space.work / "streams"
     return tuple(

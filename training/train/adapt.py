@@ -18,13 +18,12 @@ from training.config import (
     TrainingConfig,
 )
 from training.data.clips import Clip, scan
-from training.data.examples import Examples
-from training.data.loading import features_of
+from training.data.loading import Examples, features_of
 from training.data.material import find_recordings
 from training.data.windows import UNKNOWN
 from training.stats import wilson_interval
 from training.train.run import Run
-from training.train.validation import posteriors
+from training.train.trainer import posteriors
 
 LEAST_TAKES = 5  # of a word: one of them is not trained on
 CLIPS_A_WORD = 600  # takes of a word in an epoch, counting repeats

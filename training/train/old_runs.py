@@ -16,8 +16,7 @@ from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import read_yaml
 from kws_edge.errors import ConfigError, DataError, ValidationErrors
 from kws_edge.files import write_atomically
-from training.config import TrainingConfig
-from training.document import as_document
+from training.config import TrainingConfig, as_document
 from training.train.run import CONFIG, METRICS, OLD_RECIPE, SAVED_MODEL, WEIGHTS, is_old
 
 MEASURES = {

@@ -24,9 +24,8 @@ import yaml
 
 from kws_edge.config.yaml_file import load, read_yaml
 from kws_edge.errors import ConfigError, DataError, MissingFileError
-from training.config import TrainingConfig
+from training.config import TrainingConfig, as_document
 from training.data.windows import UNKNOWN
-from training.document import as_document
 
 if TYPE_CHECKING:
     import keras

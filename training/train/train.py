@@ -13,8 +13,7 @@ import numpy as np
 from kws_edge.errors import ConfigError
 from kws_edge.types import FloatArray
 from training.config import NetworkConfig, TrainingConfig
-from training.data.examples import Epochs, Examples, Report
-from training.data.loading import features_of, targets_of
+from training.data.loading import Epochs, Examples, Report, features_of, targets_of
 from training.data.material import find_recordings
 from training.data.prepare import TrainingData, prepare
 from training.networks.network import multiply_accumulates, network, uncompiled
@@ -31,8 +30,7 @@ from training.train.run import (
     partial_folder,
     write_run_files,
 )
-from training.train.trainer import SoftTargets, fit_network
-from training.train.validation import ValidationMeasures, measure, posteriors
+from training.train.trainer import SoftTargets, ValidationMeasures, fit_network, measure, posteriors
 
 
 def load_teachers(config: TrainingConfig) -> list[keras.Model]:

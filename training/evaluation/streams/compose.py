@@ -1,4 +1,4 @@
-"""Streams made of clips, speech and noise, with known words at known times."""
+"""Streams made of clips, speech and noise, with known words at known times, and their files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio
+from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio, write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.detection.detector import is_keyword
-from kws_edge.detection.scoring import SpokenWord
-from kws_edge.errors import DataError
+from kws_edge.detection.scoring import SpokenWord, read_label_track
+from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.clips import Clip, scan
@@ -21,6 +21,9 @@ from training.evaluation.streams.stream_config import (
     SpeechConfig,
     StreamConfig,
 )
+
+LABEL_SUFFIXES = (".labels.txt", ".txt")
+
 
 FADE_MS = 10.0
 SPEECH = "_speech_"
@@ -223,3 +226,48 @@ def _scene_noise(
     excerpt[:edge] *= ramp
     excerpt[length - edge :] *= ramp[::-1]
     return excerpt * _gain(power, level_dbfs - float(ratio))
+
+
+@dataclass(frozen=True)
+class StreamFile:
+    """A sound file; ``words`` is None without a label track: it contains no keyword."""
+
+    path: Path
+    words: tuple[SpokenWord, ...] | None
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def write_stream(stream: Stream, name: str, folder: Path) -> Path:
+    """Write ``<name>.wav`` (16-bit PCM) and ``<name>.labels.txt``; returns the WAV file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.wav"
+    write_wav(path, stream.samples, RATE)
+    lines = (f"{word.start:.6f}\t{word.end:.6f}\t{word.label}\n" for word in stream.words)
+    path.with_suffix(LABEL_SUFFIXES[0]).write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def find_streams(paths: Sequence[Path], *, labelled: bool = False) -> list[StreamFile]:
+    """The streams in files and folders of files, with their label tracks if they have any.
+
+    ``labelled``: each must have one. Raises `MissingFileError` and `DataError`.
+    """
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise MissingFileError(f"{path}: No such file or directory")
+        for file in recordings(path) if path.is_dir() else [path]:
+            track = next((t for s in LABEL_SUFFIXES if (t := file.with_suffix(s)).exists()), None)
+            if labelled and not track:
+                raise DataError(
+                    f"{file}: no label track beside it ({file.with_suffix(LABEL_SUFFIXES[0]).name})"
+                )
+            words = tuple(read_label_track(track)) if track else None
+            found.append(StreamFile(file, words))
+    twice = [file.path for file in found if sum(f.path == file.path for f in found) > 1]
+    if twice:
+        raise DataError(f"{twice[0]}: is given twice")
+    return found

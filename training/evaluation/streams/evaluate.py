@@ -2,24 +2,48 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kws_edge.config.config import DetectorOverrides
+from kws_edge.config.schema import parse
+from kws_edge.config.yaml_file import read_yaml
 from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.detection.scoring import TOLERANCE_S, SpokenWord, StreamScore, score
 from kws_edge.engine import spot
+from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import KeywordSpotter
-from training.evaluation.operating_points import OperatingPoints
-from training.evaluation.streams.stream_files import StreamFile
+from training.evaluation.streams.compose import StreamFile
 from training.stats import poisson_interval, wilson_interval
+
+
+@dataclass(frozen=True)
+class OperatingPoints:
+    """``detector`` applies unless the user asks for a preset."""
+
+    detector: DetectorConfig
+    presets: dict[str, DetectorConfig] = field(default_factory=dict)
+
+
+def load_operating_points(path: Path) -> OperatingPoints:
+    """Read YAML: ``detector`` and ``presets``, or the settings of one detector only.
+
+    Raises `MissingFileError`, and `ConfigError` with every fault.
+    """
+    document = read_yaml(path)
+    alone = not isinstance(document, dict) or not {"detector", "presets"} & set(document)
+    try:
+        return parse(OperatingPoints, {"detector": document} if alone else document)
+    except ValidationErrors as error:
+        faults = (fault.removeprefix("detector.") if alone else fault for fault in error.faults)
+        raise ConfigError(f"{path}: {'; '.join(faults)}") from error
 
 
 @dataclass(frozen=True)

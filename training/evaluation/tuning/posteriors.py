@@ -24,7 +24,7 @@ from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.loading import code_digest
-from training.evaluation.streams.stream_files import StreamFile
+from training.evaluation.streams.compose import StreamFile
 
 # the detector settings that change when the network runs; tuning varies the others
 TIMING = ("hop_ms", "gate_dbfs")

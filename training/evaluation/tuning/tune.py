@@ -10,6 +10,7 @@ from typing import Any
 from kws_edge.detection.detector import Detection, Detector, DetectorConfig
 from kws_edge.errors import DataError
 from kws_edge.model.file import ModelFile
+from training.evaluation.streams.compose import StreamFile
 from training.evaluation.streams.evaluate import (
     StreamDetections,
     false_accept_figures,
@@ -17,7 +18,6 @@ from training.evaluation.streams.evaluate import (
     recall_figures,
     score_stream,
 )
-from training.evaluation.streams.stream_files import StreamFile
 from training.evaluation.tuning.per_keyword_thresholds import (
     PerKeywordThresholds,
     ThresholdEvidence,

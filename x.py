@@ -1,1 +1,0 @@
-"""Raw parts of a mapping"""
