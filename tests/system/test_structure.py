@@ -11,16 +11,9 @@ import structure
 from conftest import ROOT
 
 # Limits that later merges reach: remove those that pass (pytest -rX).
-REACHED_LATER = {
-    "tracked files",
-    "generated files",
-    "Python files, kws_edge + training",
-    "lines in them",
-    "functions over 40 lines",
-    "imports against the order of rooms",
-    "earlier names",
-    "private language",
-}
+# One definition of word bounds, bounds of every setting and the chain of 'build' are new code:
+# the limit is that of the version before them.
+NOT_REACHED = ("lines in them",)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +26,10 @@ def counts() -> dict[str, structure.Count]:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.xfail() if name in REACHED_LATER else ())
+        pytest.param(
+            name,
+            marks=pytest.mark.xfail(strict=True) if name in NOT_REACHED else (),
+        )
         for name in structure.LIMITS
     ],
 )

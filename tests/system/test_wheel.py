@@ -183,7 +183,7 @@ def _training_names_its_extra(python: str, environment: dict[str, str], folder: 
     )
     refused = run("train", config)
     assert refused.returncode == 78, refused.stderr
-    assert "install kws-edge with its extra 'training'" in refused.stderr
+    assert "keras is not installed: pip install 'tensorflow" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

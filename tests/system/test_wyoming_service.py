@@ -119,7 +119,10 @@ def test_without_the_library() -> None:
         "import sys; sys.modules[sys.argv.pop(1)] = None\n"
         "from kws_edge.cli import entry_point; entry_point()"
     )
-    for module, arguments in (("wyoming", []), ("zeroconf", ["--zeroconf"])):
+    for module, version, arguments in (
+        ("wyoming", "1.5.4", []),
+        ("zeroconf", "0.70", ["--zeroconf"]),
+    ):
         result = subprocess.run(
             [sys.executable, "-c", code, module, "wyoming", *arguments],
             capture_output=True,
@@ -129,8 +132,7 @@ def test_without_the_library() -> None:
         )
         assert result.returncode == 78
         assert result.stderr == (
-            f"kws-edge: {module} is not installed: install kws-edge with its extra '{module}'"
-            f" (pip install '.[{module}]' in the checkout)\n"
+            f"kws-edge: {module} is not installed: pip install '{module}>={version}'\n"
         )
 
 

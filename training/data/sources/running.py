@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-import av
 import numpy as np
 
 from kws_edge.audio.files import write_wav
@@ -39,6 +38,8 @@ def decode(file: str | IO[bytes], what: str, format: str) -> FloatArray:
     ``file`` is a path or a binary file, ``what`` names it in the `DataError` of one that is not
     of ``format``.
     """
+    import av  # only two of the data sets need it
+
     try:
         with av.open(file, "r", format=format) as container:
             to_mono = av.AudioResampler("s16", "mono", RATE)
