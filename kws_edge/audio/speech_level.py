@@ -36,6 +36,7 @@ NOISE_SMOOTHING_FRAMES = 6
 QUIET_RATIO = 4.0  # a frame with less than this, power over noise, is noise
 NOISE_REFINEMENTS = 2
 DYNAMIC_RANGE = 1e-7  # of the loudest frame: digital silence is no measure of noise
+GATED_RANGE = 1e-4  # of the loudest frame: the loudest noise that passes a gate with speech
 
 WEAK, BURST, CLEAR, STRONG = 0.5, 0.8, 1.5, 3.0  # evidence; white noise alone is below 0.3
 WEAK_RANGE_DB, STRONG_RANGE_DB, BURST_RANGE_DB = 40.0, 26.0, 52.0  # below the loudest moment
@@ -191,7 +192,9 @@ def _band_powers(samples: Powers, sample_rate: int) -> Powers:
 def _describe(bands: Powers) -> _Frames:
     power = bands.sum(axis=1)
     floor = max(float(power.max()) * DYNAMIC_RANGE, 1e-30) / bands.shape[1]
-    noise = _noise(bands, floor)  # [bands]
+    quiet = _noise(bands, floor)  # [bands]
+    gated = quiet.sum() <= floor * len(quiet) < power.max()
+    noise = _gated_noise(bands, floor) if gated else quiet
     ratio = np.maximum(bands / np.maximum(noise, floor), 1)
     evidence = np.mean(ratio - 1 - np.log(ratio), axis=1)
     level = 10 * np.log10(bands + np.maximum(noise, floor))  # [frames, bands]
@@ -207,8 +210,20 @@ def _describe(bands: Powers) -> _Frames:
         evidence,
         np.mean(np.maximum(rise, 0), axis=1),
         below,
-        float(noise.sum()),
+        float(quiet.sum()),
     )
+
+
+def _gated_noise(bands: Powers, floor: float) -> Powers:
+    """The noise that a noise gate lets through with the speech, ``[bands]``.
+
+    Around it there is digital silence, over which any noise would look like speech. Where
+    nothing but speech passes, its weakest frames are no noise: hence the limit.
+    """
+    power = bands.sum(axis=1)
+    noise = _noise(bands[power > floor * bands.shape[1]], floor)
+    limit = float(power.max()) * GATED_RANGE
+    return noise * min(1.0, limit / max(float(noise.sum()), 1e-30))
 
 
 def _below_loudest_db(power: Powers) -> Powers:

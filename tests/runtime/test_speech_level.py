@@ -291,3 +291,16 @@ def test_the_clipped_share_is_that_of_the_samples_cut_off(excess: float) -> None
     tone = excess * np.sin(2 * np.pi * 220.3 * np.arange(RATE) / RATE)
     share = clipped_share(from_pcm16(to_pcm16(tone.astype(np.float32))))
     assert share == pytest.approx(np.mean(np.abs(tone) >= 1), abs=0.005)
+
+
+@pytest.mark.parametrize("index", range(13))
+def test_noise_that_passes_a_gate_with_the_word_is_no_word(index: int) -> None:
+    """A microphone with a noise gate: digital silence, noise, the word, noise, silence."""
+    word = read_label_track(demo_recording().with_suffix(".labels.txt"))[index]
+    demo = read_audio(demo_recording(), 16000)
+    clip = demo[round((word.start - 0.15) * 16000) : round((word.end + 0.15) * 16000)]
+    silence = np.zeros(16000, np.float32)
+    found = measure_speech(np.concatenate([silence, clip, silence]), 16000).word
+    assert found is not None
+    assert found.start / 16000 == pytest.approx(1.15, abs=0.06)
+    assert found.end / 16000 == pytest.approx(1.15 + word.end - word.start, abs=0.06)

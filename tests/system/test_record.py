@@ -37,7 +37,7 @@ def test_a_session_can_be_used_and_resumed(
         assert entry["device"] == "default"
         assert entry["word_start_s"] + entry["word_end_s"] == pytest.approx(1, abs=0.01)
         # as the label track has it
-        assert entry["word_end_s"] - entry["word_start_s"] == pytest.approx(0.505, abs=0.05)
+        assert entry["word_end_s"] - entry["word_start_s"] == pytest.approx(0.558, abs=0.05)
         assert len(read_audio(folder / entry["raw"], RATE)) == pytest.approx(3.5 * RATE, abs=320)
 
     more = Unattended(microphone, folder, "yes", "--count", "3")

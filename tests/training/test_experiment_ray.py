@@ -200,7 +200,7 @@ def test_without_ray_one_line_says_how_to_get_it(tones: Path, tmp_path: Path) ->
     command = run_command(config, tones.parent, "--ray", "local")
     result = run(command, PYTHONPATH=f"{hidden}{os.pathsep}{ROOT}")
     assert result.returncode == 78
-    assert result.stderr.splitlines()[-1].endswith("(pip install '.[ray]' in the checkout)")
+    assert result.stderr.splitlines()[-1].endswith("ray is not installed: pip install 'ray>=2.9'")
     assert "Traceback" not in result.stderr
 
 
