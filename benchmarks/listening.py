@@ -24,7 +24,7 @@ import click
 import numpy as np
 
 from kws_edge.audio.files import one_window, read_audio, write_wav
-from kws_edge.model.bundled import bundled_models
+from kws_edge.model.file import bundled_models
 
 PEER = """
 import sys, wave

@@ -19,7 +19,7 @@ import click
 import numpy as np
 
 from kws_edge.audio.files import read_audio, to_pcm16
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 HOP = 1600  # samples between two decisions
 

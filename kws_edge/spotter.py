@@ -15,8 +15,8 @@ from kws_edge.detection.detector import Detection, Detector, DetectorConfig, Nea
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.errors import DataError
 from kws_edge.features.front_end import FeatureStream
-from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier, StreamingClassifier
+from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
 
 LOUDEST = 100.0  # 40 dB above full scale: no gain does that, int16 taken for floats does

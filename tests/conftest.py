@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kws_edge.audio.files import write_wav
-from kws_edge.model.bundled import find_model
+from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
 
 ROOT = Path(__file__).parent.parent

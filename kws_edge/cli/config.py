@@ -15,8 +15,7 @@ from kws_edge.config.settings import Loaded, load_leniently, user_file
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.metrics import Metrics
-from kws_edge.model.bundled import find_model
-from kws_edge.model.file import read_model
+from kws_edge.model.file import find_model, read_model
 from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import sink_kinds
 from kws_edge.sinks.base import SinkContext

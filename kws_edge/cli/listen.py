@@ -21,7 +21,7 @@ from kws_edge.engine import Engine
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import SINKS

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import json_option, model_option, threads_option
-from kws_edge.model.bundled import DEFAULT_MODEL, bundled_models, find_model
 from kws_edge.model.classifier import Classifier
-from kws_edge.model.file import ModelFile, read_model
+from kws_edge.model.file import DEFAULT_MODEL, ModelFile, bundled_models, find_model, read_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.probe import measure, run_probe
 

@@ -12,8 +12,8 @@ from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_a
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.errors import KwsEdgeError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
-from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import find_model
 
 
 @click.command()

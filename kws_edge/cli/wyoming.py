@@ -12,8 +12,8 @@ from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.extras import not_installed
-from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import find_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.spotter import KeywordSpotter

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.errors import ConfigError, KwsEdgeError
-from kws_edge.model.bundled import folder
+from kws_edge.model.file import folder
 
 UNIT = "kws-edge.service"
 PLACEHOLDER = "@KWS_EDGE@"

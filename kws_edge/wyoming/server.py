@@ -123,7 +123,7 @@ def _announcing(name: str, places: list[Endpoint]) -> "asyncio.Task[None]":
             f"--zeroconf: nobody else can reach {places[0]}; to listen to the network:"
             " --uri tcp://0.0.0.0:10400"
         )
-    from kws_edge.wyoming.endpoint import announce
+    from kws_edge.wyoming.announcement import announce
 
     return asyncio.create_task(announce(name, places[0]))
 

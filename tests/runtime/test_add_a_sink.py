@@ -19,7 +19,7 @@ from kws_edge.config.reference import reference
 from kws_edge.config.settings import load_config, settings
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.errors import ConfigError
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext
 from kws_edge.sources.base import Samples

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kws_edge.errors import MissingFileError
-from kws_edge.model.bundled import DEFAULT_MODEL, bundled_models, find_model
+from kws_edge.model.file import DEFAULT_MODEL, bundled_models, find_model
 
 
 def test_a_name_goes_before_a_folder_or_file_of_that_name(

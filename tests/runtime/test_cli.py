@@ -14,7 +14,7 @@ from conftest import Command, noise
 
 from kws_edge.audio.files import read_audio, to_pcm16, write_wav
 from kws_edge.cli import Commands
-from kws_edge.model.bundled import DEFAULT_MODEL, bundled_models, demo_recording
+from kws_edge.model.file import DEFAULT_MODEL, bundled_models, demo_recording
 
 LABELS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
 

@@ -11,8 +11,7 @@ from conftest import ROOT, Command
 from kws_edge.config.reference import hidden, option_help, reference
 from kws_edge.config.settings import load_config, settings, unknown_variables
 from kws_edge.extras import PACKAGES
-from kws_edge.model.bundled import find_model
-from kws_edge.model.file import read_model
+from kws_edge.model.file import find_model, read_model
 
 
 def test_the_page_is_what_the_command_prints() -> None:

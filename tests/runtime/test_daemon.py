@@ -14,7 +14,7 @@ from kws_edge.config.settings import load_config
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from kws_edge.sinks.build import SinkContext
 from kws_edge.sources.base import Block, Samples
 from kws_edge.spotter import Decision

@@ -8,8 +8,8 @@ from gate_parts import GATE, RATE, Step, background, demo_words, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kws_edge.model.bundled import find_model
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
 
 

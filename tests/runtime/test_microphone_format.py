@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kws_edge.audio.files import read_audio, resample, to_pcm16
 from kws_edge.audio.level import level_dbfs
 from kws_edge.errors import AudioDeviceError
-from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import demo_recording
 from kws_edge.sources.capture import CaptureFormat, choose_format
 from kws_edge.sources.conversion import Converter
 from kws_edge.sources.portaudio import Device, find_device

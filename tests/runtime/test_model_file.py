@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from kws_edge.errors import ModelError, ValidationErrors
 from kws_edge.features.front_end import FeatureConfig
-from kws_edge.model.bundled import find_model
-from kws_edge.model.file import MANIFEST, ModelFile, pack_model, read_model
+from kws_edge.model.file import MANIFEST, ModelFile, find_model, pack_model, read_model
 from kws_edge.model.manifest import Manifest, tensor_spec
 
 

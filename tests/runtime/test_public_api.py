@@ -12,7 +12,7 @@ from conftest import noise
 import kws_edge
 from kws_edge.audio.files import read_audio, to_pcm16
 from kws_edge.detection.detector import Detection, DetectorConfig
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from kws_edge.sources.base import Samples
 
 MODEL = "mfcc-int8"  # fires often

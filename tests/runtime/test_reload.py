@@ -14,8 +14,8 @@ from kws_edge.daemon.daemon import Daemon
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.engine import Engine
 from kws_edge.errors import ValidationErrors
-from kws_edge.model.bundled import demo_recording, find_model
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import demo_recording, find_model
 from kws_edge.sources.base import Block, Samples
 from kws_edge.spotter import KeywordSpotter
 

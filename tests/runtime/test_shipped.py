@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Command
 
-from kws_edge.model.bundled import DEFAULT_MODEL, bundled_models, demo_recording
-from kws_edge.model.file import read_model
+from kws_edge.model.file import DEFAULT_MODEL, bundled_models, demo_recording, read_model
 
 INTERPRETERS = [
     name

@@ -13,7 +13,7 @@ from kws_edge.audio.level import LOWEST_DBFS, clipped_share
 from kws_edge.audio.speech_level import cut_frames, measure_speech
 from kws_edge.detection.scoring import read_label_track
 from kws_edge.errors import ValidationErrors
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from kws_edge.types import FloatArray
 
 RATE = 16000

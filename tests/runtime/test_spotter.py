@@ -13,8 +13,8 @@ from kws_edge.audio.files import read_audio
 from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.detection.scoring import read_label_track, score
 from kws_edge.engine import spot
-from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import demo_recording
 from kws_edge.sources.base import Block, Samples
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray

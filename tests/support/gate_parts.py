@@ -9,8 +9,8 @@ from kws_edge.audio.files import read_audio
 from kws_edge.detection.detector import Detection, DetectorConfig, NearMiss
 from kws_edge.detection.energy_gate import hum_basis, powers
 from kws_edge.detection.scoring import read_label_track
-from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import demo_recording
 from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 

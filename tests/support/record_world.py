@@ -15,7 +15,7 @@ from conftest import noise
 from virtual_microphone import VirtualMicrophone
 
 from kws_edge.audio.files import read_audio, write_wav
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from kws_edge.types import FloatArray
 
 RATE = 16000

@@ -8,7 +8,7 @@ import numpy as np
 
 from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.detection.scoring import read_label_track
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 KEYWORDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 

@@ -15,7 +15,7 @@ from wyoming.event import Event
 from wyoming.wake import Detect, Detection, NotDetected
 
 from kws_edge.audio.files import read_audio, to_pcm16
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 MODEL = ("--model", "mfcc-int8")  # hops of 100 ms, in which seconds can be shifted
 COMMAND = [sys.executable, "-m", "kws_edge", "wyoming", *MODEL]

@@ -14,7 +14,7 @@ from mosquitto import Broker, Subscriber, free_port, needs_mosquitto
 from sink_parts import wait_for
 from virtual_microphone import VirtualMicrophone, missing_programs
 
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 pytestmark = pytest.mark.xdist_group("sound")
 

@@ -13,7 +13,7 @@ from conftest import ROOT
 import kws_edge
 from kws_edge.audio.files import read_audio
 from kws_edge.cli import main as runtime
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 from training.cli import main as training
 
 PAGES = sorted(

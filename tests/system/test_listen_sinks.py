@@ -11,7 +11,7 @@ import pytest
 from mosquitto import free_port
 
 from kws_edge.audio.files import read_audio, to_pcm16
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 LISTEN = (sys.executable, "-m", "kws_edge", "listen", "--model", "mfcc-int8", "--json")
 CONFIG = """

@@ -13,7 +13,7 @@ from sink_parts import wait_for
 from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio.files import read_audio, write_wav
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 pytestmark = pytest.mark.xdist_group("sound")
 

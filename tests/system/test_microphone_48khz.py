@@ -15,8 +15,8 @@ from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.detection.detector import Detection
-from kws_edge.model.bundled import demo_recording
 from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import demo_recording
 from kws_edge.spotter import KeywordSpotter
 
 pytestmark = pytest.mark.xdist_group("sound")

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 from kws_edge import __version__
-from kws_edge.model.bundled import bundled_models
+from kws_edge.model.file import bundled_models
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +135,7 @@ def test_a_clean_environment_listens(
     demo = run(
         environment / "bin" / "python",
         "-c",
-        "from kws_edge.model.bundled import demo_recording; print(demo_recording())",
+        "from kws_edge.model.file import demo_recording; print(demo_recording())",
     )
     detected = [
         json.loads(line)

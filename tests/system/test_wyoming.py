@@ -25,7 +25,7 @@ from wyoming_server import (
 
 from kws_edge import __version__
 from kws_edge.audio.files import read_audio, to_pcm16
-from kws_edge.model.bundled import demo_recording
+from kws_edge.model.file import demo_recording
 
 LABELS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
 Spotted = list[tuple[str, int]]

@@ -7,8 +7,7 @@ import click
 import pytest
 
 from kws_edge.errors import ConfigError, MissingFileError
-from kws_edge.model.bundled import bundled_models
-from kws_edge.model.file import read_model
+from kws_edge.model.file import bundled_models, read_model
 from training.cli import main
 from training.cli.release import STEP_NAMES as OFFERED
 from training.config import attribution_text

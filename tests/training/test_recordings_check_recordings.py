@@ -13,7 +13,7 @@ from conftest import noise
 from degradations import clipped, cut, distant, narrow, noisy, offset, quieter
 
 from kws_edge.audio.files import read_audio, write_wav
-from kws_edge.model.bundled import find_model
+from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
 from training.data.clips import Clip, scan
 from training.data.splits import split_clips

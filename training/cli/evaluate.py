@@ -12,8 +12,7 @@ from kws_edge.cli.options import PATH, model_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
-from kws_edge.model.bundled import find_model
-from kws_edge.model.file import read_model
+from kws_edge.model.file import find_model, read_model
 from training.cli.options import data_option, split_lists_option
 from training.data.clips import Clip, scan
 from training.data.splits import PARTS, split_clips

@@ -8,7 +8,7 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ModelError
-from kws_edge.model.bundled import folder
+from kws_edge.model.file import folder
 from training.cli.options import cache_option, root_option, split_lists_option
 from training.config import TrainingConfig
 from training.train.run import RunLog

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kws_edge.cli.options import PATH
-from kws_edge.model.bundled import find_model
+from kws_edge.model.file import find_model
 
 RATE = click.FloatRange(min=0, min_open=True)
 MS = click.FloatRange(min=0)
