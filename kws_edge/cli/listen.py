@@ -24,6 +24,7 @@ from kws_edge.metrics import Metrics
 from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced, RawPcm
@@ -41,8 +42,8 @@ SPEED_WITH_SINKS = 4.0
 @click.option(
     "--sinks",
     is_flag=True,
-    help="With --input or --demo: drive the configured sinks (commands, MQTT, metrics, clips)"
-    " too. The microphone always does.",
+    help=f"With --input or --demo: drive the configured sinks ({', '.join(SINKS)}) too."
+    " The microphone always does.",
 )
 @click.option(
     "--pace",
@@ -69,9 +70,8 @@ def command(
 ) -> None:
     """Print each keyword as it is spotted: time in the stream, keyword, score.
 
-    The default source is the microphone; the configured sinks (commands, MQTT, metrics, clips)
-    get the same events. A file or a pipe goes to stdout alone, unless --sinks is given.
-    Ctrl-C ends.
+    The default source is the microphone; the configured sinks get the same events. A file or a
+    pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
     loaded = loaded_config(config, given)
     if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:

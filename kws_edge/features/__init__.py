@@ -1,6 +1,7 @@
 """Front ends: audio to features, for whole windows and for streams.
 
-To add one, write its module beside these and name its class in `BUILT_IN`.
+To add one, write its module beside these and append its class to `BUILT_IN`: see
+docs/architecture.md.
 """
 
 from kws_edge.features.config import register_front_end

@@ -15,7 +15,14 @@ from numpy.lib.stride_tricks import as_strided
 from kws_edge.features.config import FeatureConfig
 from kws_edge.types import FloatArray
 
-__all__ = ["FeatureConfig", "FloatArray", "FrontEnd", "check_signal", "frames_of"]
+__all__ = [
+    "FeatureConfig",
+    "FeatureStream",
+    "FloatArray",
+    "FrontEnd",
+    "check_signal",
+    "frames_of",
+]
 
 
 class FrontEnd:

@@ -1,7 +1,8 @@
 """Destinations of events, each behind a bounded queue and a worker of its own.
 
 To add a sink, write a module that holds a `SinkKind` as ``SINK`` and add its line to `SINKS`:
-configuration, flags, variables, ``--help``, the reference page and ``config check`` follow.
+configuration, flags, variables, ``--help`` and ``config check`` follow;
+``kws-edge config reference > docs/configuration.md`` writes the reference page.
 """
 
 import importlib
