@@ -1,5 +1,6 @@
 """The three interpreters behind one function, each in a process of its own."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import Command
 
-from kws_edge.model.interpreter import MODULES
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.interpreter import CHOICE_VARIABLE, MODULES, interpreter_name
+from kws_edge.model.probe import run_probe
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -41,3 +44,25 @@ def test_tflite_runtime_is_not_loaded_beside_tensorflow() -> None:
     )
     assert result.returncode == 69
     assert "cannot be loaded beside TensorFlow" in result.stderr
+
+
+def test_a_new_interpreter_is_a_module_and_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
+) -> None:
+    """The two files that an addition touches; the models' own probe judges its answers."""
+    known = MODULES[interpreter_name().split()[0]]
+    (tmp_path / "toy_interpreter.py").write_text(
+        f"from {known} import Interpreter as Known\n\n\n"
+        "class Interpreter(Known):\n"
+        "    invoked = 0\n\n"
+        "    def invoke(self) -> None:\n"
+        "        Interpreter.invoked += 1\n"
+        "        super().invoke()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(MODULES, "toy", "toy_interpreter")
+    monkeypatch.setenv(CHOICE_VARIABLE, "toy")
+    assert interpreter_name() == "toy"
+    result = run_probe(Classifier.load(model_path))
+    assert result.difference <= result.tolerance
+    assert importlib.import_module("toy_interpreter").Interpreter.invoked == 1
