@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kws_edge.config.reference import option_help
-from kws_edge.config.settings import Loaded, load_config, settings
+if TYPE_CHECKING:  # commands about model files read no configuration, and need no YAML
+    from kws_edge.config.settings import Loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,6 +27,9 @@ SHORT = {
 
 def config_options(command: F) -> F:
     """Give a command ``--config`` and a flag for each setting; see `loaded_config`."""
+    from kws_edge.config.reference import option_help
+    from kws_edge.config.settings import settings
+
     for setting in reversed(settings()):
         names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
         option = click.option(*dict.fromkeys(names), metavar="VALUE", help=option_help(setting))
@@ -43,14 +46,18 @@ def config_options(command: F) -> F:
 
 def given_flags(given: dict[str, Any]) -> dict[str, str]:
     """The flags among ``given``, the arguments of a command with `config_options`, by path."""
+    from kws_edge.config.settings import settings
+
     return {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
 
 
-def loaded_config(config: Path | None, given: dict[str, Any]) -> Loaded:
+def loaded_config(config: Path | None, given: dict[str, Any]) -> "Loaded":
     """The configuration in force for a command with `config_options`, called with ``given``.
 
     Variables that set nothing are reported on stderr. Raises as `load_config`.
     """
+    from kws_edge.config.settings import load_config
+
     loaded = load_config(config, given_flags(given))
     for warning in loaded.warnings:
         click.echo(f"kws-edge: {warning}", err=True)

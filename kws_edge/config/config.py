@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kws_edge.config.schema import check_bounds, parse, setting
-from kws_edge.detection.detector import DetectorConfig
+from kws_edge.detection.detector import LARGEST_MS, QUIETEST_DBFS, DetectorConfig
 from kws_edge.errors import ValidationErrors
 from kws_edge.sinks import sink_kinds
 from kws_edge.sources.capture import MicrophoneConfig
@@ -46,7 +46,7 @@ class DetectorOverrides:
         unit="ms",
         unset=MODELS_OWN,
         minimum=0,
-        maximum=10_000,
+        maximum=LARGEST_MS["smoothing_ms"],
     )
     refractory_ms: float | None = setting(
         None,
@@ -54,7 +54,7 @@ class DetectorOverrides:
         unit="ms",
         unset=MODELS_OWN,
         minimum=0,
-        maximum=3_600_000,
+        maximum=LARGEST_MS["refractory_ms"],
     )
     hop_ms: float | None = setting(
         None,
@@ -62,14 +62,14 @@ class DetectorOverrides:
         unit="ms",
         unset=MODELS_OWN,
         minimum=1,
-        maximum=60_000,
+        maximum=LARGEST_MS["hop_ms"],
     )
     gate_dbfs: float | Literal["off"] | None = setting(
         None,
         doc="Run no network while the room is below this level (RMS of 20 ms); off: always run.",
         unit="dBFS",
         unset=MODELS_OWN,
-        minimum=-200,
+        minimum=QUIETEST_DBFS,
         maximum=0,
         excluded=0,
     )
@@ -79,7 +79,7 @@ class DetectorOverrides:
         unit="ms",
         unset=MODELS_OWN,
         minimum=1,
-        maximum=3_600_000,
+        maximum=LARGEST_MS["repeat_ms"],
     )
 
     def __post_init__(self) -> None:

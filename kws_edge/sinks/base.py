@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kws_edge.config.schema import did_you_mean
+from kws_edge.config.schema import did_you_mean, setting
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
@@ -23,6 +23,17 @@ if TYPE_CHECKING:  # reading a configuration needs neither
     from kws_edge.metrics import Metrics
 
 log = logging.getLogger(__name__)
+
+
+def queue_setting(default: int, maximum: int = 10_000) -> Any:
+    """The field ``queue`` of a sink's configuration."""
+    return setting(
+        default,
+        doc="Events that may wait; when it is full, the newest is dropped and counted.",
+        unit="events",
+        minimum=1,
+        maximum=maximum,
+    )
 
 
 class Sink(Protocol):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
-from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan, queue_setting
 
 OUTPUT_LIMIT = 8192  # bytes of output that are kept; the rest is read and dropped
 GRACE_SECONDS = 0.5  # between SIGTERM and SIGKILL
@@ -120,13 +120,7 @@ class CommandConfig:
     concurrency: int = setting(
         1, doc="How many runs may be under way; the next event waits.", minimum=1, maximum=64
     )
-    queue: int = setting(
-        100,
-        doc="Events that may wait; when it is full, the newest is dropped and counted.",
-        unit="events",
-        minimum=1,
-        maximum=10_000,
-    )
+    queue: int = queue_setting(100)
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -18,7 +18,7 @@ from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import import_extra, install_hint
 from kws_edge.files import read_secret
-from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan, queue_setting
 from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic
 
 log = logging.getLogger(__name__)
@@ -71,13 +71,7 @@ class MqttConfig:
         minimum=1,
         maximum=100_000,
     )
-    queue: int = setting(
-        100,
-        doc="Events that may wait; when it is full, the newest is dropped and counted.",
-        unit="events",
-        minimum=1,
-        maximum=10_000,
-    )
+    queue: int = queue_setting(100)
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -16,7 +16,7 @@ from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.files import check_private_folder, private_folder, write_atomically
-from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan, queue_setting
 from kws_edge.types import FloatArray
 
 AFTER = 0.25  # share of the clip that lies after the decision
@@ -59,13 +59,7 @@ class WavClipsConfig:
         maximum=10**6,
         excluded=0,
     )
-    queue: int = setting(
-        20,
-        doc="Events that may wait; when it is full, the newest is dropped and counted.",
-        unit="events",
-        minimum=1,
-        maximum=1000,
-    )
+    queue: int = queue_setting(20, maximum=1000)
 
     def __post_init__(self) -> None:
         check_bounds(self)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -130,9 +130,19 @@ def targets_of(clips: Sequence[Clip], labels: Sequence[str]) -> np.ndarray[Any, 
 def fingerprint(clips: Sequence[Clip]) -> str:
     """12 hexadecimal digits for the names and sizes of ``clips``, in their order, wherever they
     are; the samples are not read."""
+    return sizes_digest((clip.key, clip.path) for clip in clips)
+
+
+def sizes_digest(files: Iterable[tuple[str, Path]], *more: bytes) -> str:
+    """12 hexadecimal digits for the names given to ``files`` and their sizes, then ``more``.
+
+    They stand for the content: to read gigabytes of recordings would take too long.
+    """
     digest = hashlib.sha256()
-    for clip in clips:
-        digest.update(f"{clip.key} {clip.path.stat().st_size}\n".encode())
+    for name, path in files:
+        digest.update(f"{name} {path.stat().st_size}\n".encode())
+    for part in more:
+        digest.update(part)
     return digest.hexdigest()[:12]
 
 

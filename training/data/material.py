@@ -1,7 +1,6 @@
 """The recordings of a configuration, divided into training, validation and testing."""
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from kws_edge.types import FloatArray
 from training.config import SourceConfig, TrainingConfig
 from training.data.augmentation import RATE
 from training.data.clips import Clip, scan, speaker_of
+from training.data.loading import sizes_digest
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool
@@ -50,12 +50,11 @@ class Recordings:
 
     def fingerprint(self) -> str:
         """12 hexadecimal digits for training and validation: names and sizes, in order."""
-        digest = hashlib.sha256()
+        paths: list[Path] = []
         for part in (self.training, self.validation):
-            paths = [clip.path for clip in (*part.keywords, *part.others, *part.silence)]
-            for path in (*paths, *part.speech, *self.noise):
-                digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
-        return digest.hexdigest()[:12]
+            paths += [clip.path for clip in (*part.keywords, *part.others, *part.silence)]
+            paths += [*part.speech, *self.noise]
+        return sizes_digest((f"{path.parent.name}/{path.name}", path) for path in paths)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """The number of clips of each kind in the parts that are trained on and chosen by."""

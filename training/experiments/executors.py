@@ -1,6 +1,5 @@
 """Where trials are trained: in a process beside this one, or as tasks of a Ray cluster."""
 
-import hashlib
 import math
 import multiprocessing
 import os
@@ -22,6 +21,7 @@ from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.extras import not_installed
 from training.config import TrainingConfig
 from training.data.clips import scan
+from training.data.loading import sizes_digest
 from training.experiments.experiment import Resources, Trial
 from training.train.run import TrainingResult
 
@@ -49,12 +49,9 @@ class DataFolders:
         ]
         for folder in (*config.data.noise, *config.data.speech):
             paths += [path for path in sorted((self.data / folder).rglob("*")) if path.is_file()]
-        digest = hashlib.sha256()
-        for path in paths:
-            digest.update(f"{path.relative_to(self.data)} {path.stat().st_size}\n".encode())
-        for part in sorted(self.split_lists.glob("*.txt")) if self.split_lists else ():
-            digest.update(part.read_bytes())
-        return digest.hexdigest()[:12]
+        lists = sorted(self.split_lists.glob("*.txt")) if self.split_lists else []
+        named = ((str(path.relative_to(self.data)), path) for path in paths)
+        return sizes_digest(named, *(part.read_bytes() for part in lists))
 
 
 @dataclass(frozen=True)
