@@ -31,7 +31,8 @@ root_option = click.option(
 split_lists_option = click.option(
     "--split-lists",
     type=PATH,
-    help="Folder with the lists of the split 'lists' (training, validation, testing .txt).",
+    help="Folder with the lists of the split 'lists': training, validation and testing .txt, a"
+    " course's or the data set's own.",
 )
 cache_option = click.option(
     "--cache",

@@ -52,35 +52,62 @@ def scan(folder: Path, labels: Sequence[str] | None = None) -> list[Clip]:
         raise MissingFileError(
             f"{folder}: no such folder; get the data with: python -m training data fetch"
         )
-    found = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] not in ".")
-    missing = set(labels or ()) - set(found)
-    clips: list[Clip] = []
-    for name in found if labels is None or missing else labels:
-        clips += _clips_in(folder / name, keep_name=name in (labels or ()))
-    if labels is None or missing:
-        clips += [clip for clip in _clips_in(folder) if clip.label != folder.name]
-    if labels is not None:
-        clips = [clip for clip in clips if clip.label in labels]
-    if missing := missing - {clip.label for clip in clips}:
-        raise MissingFileError(f"{folder}: no folder for {', '.join(sorted(missing))}")
+    try:
+        clips = _find_clips(folder, labels)
+    except OSError as error:
+        raise MissingFileError(f"{error.filename}: {error.strerror}") from error
+    if missing := sorted(set(labels or ()) - {clip.label for clip in clips}):
+        named = [label for label in missing if not (folder / label).is_dir()]
+        if named:
+            raise MissingFileError(f"{folder}: no folder for {', '.join(named)}")
     if not clips:
-        raise DataError(f"{folder}: no {', '.join(AUDIO_SUFFIXES)} files in folders of labels")
+        raise DataError(
+            f"{folder}: no sound files in folders of labels ({', '.join(AUDIO_SUFFIXES)})"
+            f"{_hint(folder)}"
+        )
     return sorted(clips, key=lambda clip: clip.key)
 
 
+def _find_clips(folder: Path, labels: Sequence[str] | None) -> list[Clip]:
+    found = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+    if labels is not None and set(labels) <= set(found):
+        return [clip for label in labels for clip in _clips_in(folder / label, keep_name=True)]
+    clips = [clip for clip in _clips_in(folder) if clip.label != folder.name]
+    for name in found:
+        clips += _clips_in(folder / name, keep_name=name in (labels or ()))
+    return [clip for clip in clips if labels is None or clip.label in labels]
+
+
 def _clips_in(folder: Path, keep_name: bool = False) -> list[Clip]:
-    """The clips in ``folder``: of its name, unless all their names begin with words of their own,
-    and with several. The names of ``_unknown_`` and its like say what is in them."""
+    """The clips in ``folder``: of its name, unless theirs begin with words.
+
+    The names of ``_unknown_`` and its like say what is in them; so does a name asked for. Raises
+    `DataError` for clips of several words among which one has no word in its name.
+    """
     paths = sorted(path for path in folder.iterdir() if is_clip(path))
-    matches = [NAMED.match(path.stem) for path in paths]
-    named = [match for match in matches if match]
-    several = len({match["label"] for match in named}) > 1 and len(named) == len(paths)
-    if several and not keep_name and folder.name[0] != "_":
+    named = [match for path in paths if (match := NAMED.match(path.stem))]
+    if keep_name or folder.name[0] == "_" or not named:
+        return [Clip(path, folder.name, speaker_of(path)) for path in paths]
+    if len(named) == len(paths):
         return [
             Clip(path, match["label"], match["speaker"])
             for path, match in zip(paths, named, strict=True)
         ]
+    if len({match["label"] for match in named}) > 1:
+        odd = next(path for path in paths if not NAMED.match(path.stem))
+        raise DataError(
+            f"{odd}: lies among clips named <word>_<speaker>_nohash_<n>, and says no word; move it"
+            " away, or all of them into folders of their words"
+        )
     return [Clip(path, folder.name, speaker_of(path)) for path in paths]
+
+
+def _hint(folder: Path) -> str:
+    """What to name instead of a folder without clips: one in it that has folders of them."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and any(is_clip(clip) for clip in path.glob("*/*")):
+            return f"; {path} has some, name that folder"
+    return ""
 
 
 def speaker_of(path: Path) -> str:

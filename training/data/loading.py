@@ -140,7 +140,7 @@ def sizes_digest(files: Iterable[tuple[str, Path]], *more: bytes) -> str:
     """
     digest = hashlib.sha256()
     for name, path in files:
-        digest.update(f"{name} {path.stat().st_size}\n".encode())
+        digest.update(os.fsencode(f"{name} {path.stat().st_size}\n"))
     for part in more:
         digest.update(part)
     return digest.hexdigest()[:12]
