@@ -237,7 +237,8 @@ def write_wav(path: Path | BinaryIO, samples: FloatArray, sample_rate: int) -> N
     """Write ``samples [n]`` as mono 16-bit PCM."""
     import soundfile
 
-    soundfile.write(path, to_pcm16(samples), sample_rate, subtype="PCM_16", format="WAV")
+    file = os.fsencode(path) if isinstance(path, Path) else path  # a name need not be UTF-8
+    soundfile.write(file, to_pcm16(samples), sample_rate, subtype="PCM_16", format="WAV")
 
 
 def to_mono(samples: FloatArray) -> FloatArray:

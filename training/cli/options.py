@@ -6,6 +6,17 @@ from pathlib import Path
 import click
 
 from kws_edge.cli.options import PATH
+from kws_edge.errors import KwsEdgeError
+
+
+class Faults:
+    """Prints what is wrong with each clip of many, and keeps the exit code of the last."""
+
+    exit_code = 0
+
+    def __call__(self, error: KwsEdgeError) -> None:
+        click.echo(f"python -m training: {error}", err=True)
+        self.exit_code = error.exit_code
 
 
 def default_data() -> Path:

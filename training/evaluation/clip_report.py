@@ -33,17 +33,32 @@ def evaluate(
     *,
     repetitions: int = 200,
     progress: Callable[[Sequence[Clip]], Any] = iter,
+    report: Callable[[DataError | MissingFileError], None] | None = None,
 ) -> dict[str, Any]:
     """Accuracy with its 95 % interval, confusion, latency and size, ready for JSON.
 
     ``data`` describes the clips for readers. Clips with labels that the model does not have are
-    other words and do not count for accuracy. 1 KB is 1024 bytes.
+    other words and do not count for accuracy. 1 KB is 1024 bytes. What is wrong with a clip goes
+    to ``report``, and the figures are of the others; without it the first fault is raised.
     """
     file = read_model(model)
     classifier, manifest = Classifier(file), file.manifest
     front_end = FrontEnd(manifest.features)
-    found = np.stack([classifier(window_features(clip, front_end)) for clip in progress(clips)])
-    spoken = [clip.label for clip in clips]
+    rows: list[FloatArray] = []
+    spoken: list[str] = []
+    for clip in progress(clips):
+        try:
+            features = window_features(clip, front_end)
+        except (DataError, MissingFileError) as error:
+            if report is None:
+                raise
+            report(error)
+            continue
+        rows.append(classifier(features))
+        spoken.append(clip.label)
+    if not rows:
+        raise DataError(f"{data}: none of {len(clips)} clips can be read")
+    found = np.stack(rows)
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
     confusion = confusion_of(found[known], np.array(targets))
