@@ -1,4 +1,4 @@
-"""Audio files and samples: reading, writing, resampling, and the bounds of what is audio.
+"""Audio files and samples: reading, writing, resampling, and the bounds of rates and samples.
 
 Inside the program audio is float32 in [-1, 1), mono: an int16 sample divided by 32768.
 `AudioReader` is the only reader of sound files.
@@ -24,8 +24,8 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".a
 RATES_HERTZ = (1_000, 768_000)  # a header with another rate is damaged, or a trap
 LOUDEST = 100.0  # 40 dB above full scale: no gain does that, int16 taken for floats does
 READ_VALUES = 1 << 18  # in one read, all channels together: 1 MB
-LONGEST_SECONDS = 3600.0  # of what is read into memory as a whole: 230 MB at 16 kHz
-LARGEST_PIPE_BYTES = 1 << 28  # of what comes by a pipe: 2 h of 16-bit samples at 16 kHz
+LONGEST_SECONDS = 3600.0  # of a file that is read as a whole: 230 MB at 16 kHz
+LARGEST_PIPE_BYTES = 1 << 28  # copied from a pipe: 2 h of 16-bit samples at 16 kHz
 
 
 def from_pcm16(data: bytes | npt.NDArray[np.int16]) -> FloatArray:

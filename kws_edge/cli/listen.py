@@ -31,7 +31,7 @@ from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
-from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, PcmFormat
+from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
@@ -214,7 +214,7 @@ class _Input:
     def open(self, sample_rate: int, sinks: bool) -> AudioSource:
         source: AudioSource
         if _is_pipe(self.path):
-            raw = PcmFormat(self.rate or sample_rate, self.channels or 1)
+            raw = StreamFormat(self.rate or sample_rate, self.channels or 1)
             source = AudioPipe(self._stream(), sample_rate, raw, self.name)
         else:
             source = AudioFile(self.path, sample_rate)

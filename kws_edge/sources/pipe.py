@@ -58,7 +58,7 @@ AU_SAMPLES = {
 
 
 @dataclass(frozen=True)
-class PcmFormat:
+class StreamFormat:
     """How samples lie in a stream: ``sample_rate`` in Hz and ``channels``, each of ``bits``.
 
     ``subtype`` and ``endian`` are the names of libsndfile; ``data_bytes`` of samples come, as
@@ -115,12 +115,12 @@ class AudioPipe:
         self,
         stream: BinaryIO,
         sample_rate: int,
-        raw: PcmFormat | None = None,
+        raw: StreamFormat | None = None,
         name: str = "standard input",
     ) -> None:
         self._stream = stream
         self._rate = sample_rate
-        self._raw = raw or PcmFormat(sample_rate)
+        self._raw = raw or StreamFormat(sample_rate)
         self._name = name
         self._size = max(1, int(BLOCK_SECONDS * self._raw.sample_rate)) * self._raw.frame_bytes
 
@@ -131,32 +131,34 @@ class AudioPipe:
         Raises `DataError` for a format that cannot be read from a pipe, for samples that are
         NaN or far beyond full scale, and where raw PCM ends within a sample.
         """
-        pieces, data = self._pieces(), b""
+        chunks, data = self._chunks(), b""
         while True:
-            piece = next(pieces, None)
-            data += piece or b""
+            chunk = next(chunks, None)
+            data += chunk or b""
             try:
-                found = read_header(data, self._raw, ended=piece is None)
+                found = read_header(data, self._raw, ended=chunk is None)
             except DataError as error:
                 raise DataError(f"{self._name}: {error}") from error
             if found:
                 break
             yield Block(np.zeros(0, np.float32))
         format_, first = found
-        yield from self._samples(format_, data[first:], pieces)
+        yield from self._samples(format_, data[first:], chunks)
 
-    def _samples(self, format_: PcmFormat, data: bytes, pieces: Iterator[bytes]) -> Iterator[Block]:
+    def _samples(
+        self, format_: StreamFormat, data: bytes, chunks: Iterator[bytes]
+    ) -> Iterator[Block]:
         resampler, frame = Resampler(format_.sample_rate, self._rate), format_.frame_bytes
         left = format_.data_bytes
-        piece: bytes | None = b""
-        while piece is not None:
-            data += piece
+        chunk: bytes | None = b""
+        while chunk is not None:
+            data += chunk
             whole = int(min(len(data), left)) // frame * frame
             samples = format_.decode(data[:whole])
             check_range(samples, self._name)
             yield Block(resampler(to_mono(samples), False))
             data, left = data[whole:], left - whole
-            piece = next(pieces, None) if left >= frame else None
+            chunk = next(chunks, None) if left >= frame else None
         yield Block(resampler(np.zeros(0, np.float32), True))
         if data and format_ is self._raw:
             raise DataError(
@@ -164,7 +166,7 @@ class AudioPipe:
                 f" {format_.channels}"
             )
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[bytes]:
         """What is there, without waiting for a full block; nothing after `TICK_SECONDS`."""
         try:
             descriptor = self._stream.fileno()
@@ -182,7 +184,7 @@ class AudioPipe:
                 return
 
 
-def read_header(data: bytes, raw: PcmFormat, ended: bool) -> tuple[PcmFormat, int] | None:
+def read_header(data: bytes, raw: StreamFormat, ended: bool) -> tuple[StreamFormat, int] | None:
     """The format of a stream that begins with ``data``, and where its samples begin.
 
     ``raw`` where there is no header; None while more has to come to know it. Raises `DataError`
@@ -205,7 +207,7 @@ def read_header(data: bytes, raw: PcmFormat, ended: bool) -> tuple[PcmFormat, in
     return None
 
 
-def _wav_header(data: bytes) -> tuple[PcmFormat, int] | None:
+def _wav_header(data: bytes) -> tuple[StreamFormat, int] | None:
     if len(data) >= 12 and data[8:12] != b"WAVE":
         raise DataError(f"a RIFF file of kind {data[8:12]!r}, expected WAVE")
     place, described = 12, None
@@ -223,7 +225,7 @@ def _wav_header(data: bytes) -> tuple[PcmFormat, int] | None:
     return None
 
 
-def _wav_format(described: bytes, length: float) -> PcmFormat:
+def _wav_format(described: bytes, length: float) -> StreamFormat:
     """What the body of a chunk ``fmt`` says."""
     if len(described) < 16:
         raise DataError("a WAV header whose format is cut short")
@@ -235,10 +237,10 @@ def _wav_format(described: bytes, length: float) -> PcmFormat:
             f"is WAV with format {tag} of {bits} bits, which cannot be read from a pipe; name the"
             " file, or let the program write PCM"
         )
-    return PcmFormat(rate, channels, WAV_SAMPLES[tag, bits], bits, data_bytes=length)
+    return StreamFormat(rate, channels, WAV_SAMPLES[tag, bits], bits, data_bytes=length)
 
 
-def _au_header(data: bytes) -> tuple[PcmFormat, int] | None:
+def _au_header(data: bytes) -> tuple[StreamFormat, int] | None:
     if len(data) < 24:
         return None
     first, size, encoding, rate, channels = struct.unpack_from(">5I", data, 4)
@@ -248,4 +250,4 @@ def _au_header(data: bytes) -> tuple[PcmFormat, int] | None:
     length = size if 0 < size < OPEN_LENGTH else float("inf")
     if len(data) < first:
         return None
-    return PcmFormat(rate, channels, subtype, bits, "BIG", length), first
+    return StreamFormat(rate, channels, subtype, bits, "BIG", length), first

@@ -21,7 +21,7 @@ from kws_edge.audio.files import audio_files, one_window, read_audio, read_windo
 from kws_edge.errors import DataError, KwsEdgeError
 from kws_edge.sources.base import AudioFile
 from kws_edge.sources.pipe import REFUSED as REFUSED_IN_PIPES
-from kws_edge.sources.pipe import AudioPipe, PcmFormat
+from kws_edge.sources.pipe import AudioPipe, StreamFormat
 from kws_edge.types import FloatArray
 
 MIDDLE = slice(RATE // 4, RATE // 2)
@@ -77,7 +77,7 @@ def test_predict_goes_through_a_folder_of_everything(
     assert [line.split(": ")[1] for line in faults] == sorted(str(folder / n) for n in REFUSED)
 
 
-def test_an_hour_is_predicted_in_little_memory(tmp_path: Path, model_path: Path) -> None:
+def test_an_hour_is_predicted_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "hour.wav"
     sounds.WAV(path)
     size = 2 * RATE * 3600
@@ -85,7 +85,7 @@ def test_an_hour_is_predicted_in_little_memory(tmp_path: Path, model_path: Path)
     content[sounds.WAV_LENGTH : sounds.WAV_LENGTH + 4] = struct.pack("<I", size)
     path.write_bytes(content)
     os.truncate(path, 44 + size)  # zeros that take no room on the disk
-    command = [sys.executable, "-m", "kws_edge", "predict", path, "--model", model_path]
+    command = [sys.executable, "-m", "kws_edge", "predict", str(path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     output = process.stdout.read()
@@ -120,7 +120,7 @@ def test_the_loudest_window_is_the_same_in_any_blocks(
     assert np.array_equal(read_window(path, RATE, length), padded[start : start + length])
 
 
-def through_a_pipe(data: bytes, raw: PcmFormat | None = None) -> FloatArray:
+def through_a_pipe(data: bytes, raw: StreamFormat | None = None) -> FloatArray:
     pipe = AudioPipe(io.BytesIO(data), RATE, raw)
     return np.concatenate([block.samples for block in pipe.blocks()])
 
@@ -156,7 +156,7 @@ def test_a_stream_of_open_length_ends_with_the_pipe(tmp_path: Path) -> None:
 def test_raw_pcm_of_another_rate_and_more_channels(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     written("WAV", "PCM_16", 48000, 2)(path)
-    raw = PcmFormat(48000, 2)
+    raw = StreamFormat(48000, 2)
     assert np.array_equal(through_a_pipe(path.read_bytes()[44:], raw), read_audio(path, RATE))
     with pytest.raises(DataError, match="ends within a sample; expected 16-bit PCM, channels: 2"):
         through_a_pipe(b"\0\0\0\0\0\0", raw)

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +40,23 @@ def spoilt(value: float) -> Make:
     return floats(samples)
 
 
+def content(data: bytes) -> Make:
+    """A file of ``data``."""
+
+    def make(path: Path) -> None:
+        path.write_bytes(data)
+
+    return make
+
+
 def patched(make: Make, place: int, data: bytes) -> Make:
     """What ``make`` writes, with ``data`` at byte ``place``."""
 
     def write(path: Path) -> None:
         make(path)
-        content = bytearray(path.read_bytes())
-        content[place : place + len(data)] = data
-        path.write_bytes(content)
+        whole = bytearray(path.read_bytes())
+        whole[place : place + len(data)] = data
+        path.write_bytes(whole)
 
     return write
 
@@ -57,8 +66,8 @@ def cut(make: Make, keep: float) -> Make:
 
     def write(path: Path) -> None:
         make(path)
-        content = path.read_bytes()
-        path.write_bytes(content[: round(len(content) * keep)])
+        whole = path.read_bytes()
+        path.write_bytes(whole[: round(len(whole) * keep)])
 
     return write
 
@@ -120,20 +129,20 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "cut.flac": (cut(FLAC, 0.5), "breaks off"),
     "no_samples.wav": (floats(TONE[:0]), "holds no audio (0 samples)"),
     "no_file.wav": (lambda path: path.touch(), "not an audio file that can be read"),
-    "text.wav": (lambda path: path.write_text("no sound"), "not an audio file that can be read"),  # type: ignore[dict-item, return-value]
+    "text.wav": (content(b"no sound"), "not an audio file that can be read"),
 }
 
 # What lies in folders of clips and is none.
 PASSED_OVER: dict[str, Make] = {
-    "._pcm16.wav": lambda path: path.write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X"),  # type: ignore[dict-item, return-value]
-    ".DS_Store": lambda path: path.write_bytes(b"\0\0\0\1Bud1"),  # type: ignore[dict-item, return-value]
+    "._pcm16.wav": content(b"\0\5\x16\7\0\2\0\0Mac OS X"),
+    ".DS_Store": content(b"\0\0\0\1Bud1"),
     "folder.wav": Path.mkdir,
     "fifo.wav": os.mkfifo,
     "notes.txt": Path.touch,
 }
 
 
-def fill(folder: Path, *kinds: dict[str, tuple[Make, object]] | dict[str, Make]) -> Path:
+def fill(folder: Path, *kinds: Mapping[str, tuple[Make, object] | Make]) -> Path:
     """Write all files of ``kinds`` into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind in kinds:

@@ -11,7 +11,7 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
-from training.cli.options import Faults, data_option, root_option, split_lists_option
+from training.cli.options import FaultLog, data_option, root_option, split_lists_option
 from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import inspect, scan
 from training.data.sources import fetch as fetching
@@ -81,7 +81,7 @@ def index(data: Path, output: Path | None) -> int:
     A clip that cannot be read is reported and the others are counted; the exit code is then that
     of the last such fault.
     """
-    faults = Faults()
+    faults = FaultLog()
     recordings = inspect(scan(data), faults)
     by_label = collections.Counter(recording.clip.label for recording in recordings)
     for label, count in sorted(by_label.items()):
@@ -131,7 +131,7 @@ def check(
 ) -> int:
     """Fail (exit code 65) if a speaker or an identical recording is in two parts, or a clip
     cannot be read."""
-    faults = Faults()
+    faults = FaultLog()
     leaks = find_leaks(split_clips(scan(data), method, split_lists, seed), faults)
     if leaks:
         raise DataError(f"{data}: {leaks}")

@@ -13,7 +13,7 @@ from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.file import find_model, read_model
-from training.cli.options import Faults, data_option, split_lists_option
+from training.cli.options import FaultLog, data_option, split_lists_option
 from training.data.clips import Clip, scan
 from training.data.splits import PARTS, split_clips
 from training.evaluation.recordings.samples import (
@@ -88,7 +88,7 @@ def clips(
     """
     from training.evaluation.clip_report import evaluate, write_report
 
-    faults = Faults()
+    faults = FaultLog()
     for model in models:
         labels = read_model(model).manifest.labels
         found = [name for name in labels if is_keyword(name) or (data / name).is_dir()]
@@ -101,15 +101,19 @@ def clips(
             model, spoken, words, repetitions=repetitions, progress=_evaluating, report=faults
         )
         write_report(result, output)
-        latency = result["latency_ms"]
-        click.echo(
-            f"{result['model']}: {result['accuracy']:.2%}"
-            f" ({result['accuracy_lower']:.2%} to {result['accuracy_upper']:.2%}) of"
-            f" {result['clips']} clips of {words}; {_rejection(result)}features"
-            f" {latency['features']['median']:.2f} ms + model {latency['model']['median']:.2f} ms;"
-            f" {result['size_kb']:.1f} KB; {result['interpreter']}"
-        )
+        click.echo(_clips_line(result, words))
     return faults.exit_code
+
+
+def _clips_line(result: dict[str, Any], words: str) -> str:
+    latency = result["latency_ms"]
+    return (
+        f"{result['model']}: {result['accuracy']:.2%}"
+        f" ({result['accuracy_lower']:.2%} to {result['accuracy_upper']:.2%}) of"
+        f" {result['clips']} clips of {words}; {_rejection(result)}features"
+        f" {latency['features']['median']:.2f} ms + model {latency['model']['median']:.2f} ms;"
+        f" {result['size_kb']:.1f} KB; {result['interpreter']}"
+    )
 
 
 def _rejection(result: dict[str, Any]) -> str:
@@ -216,7 +220,7 @@ def recordings(folder: Path, model: str, reference: Path | None, output: Path | 
     from training.evaluation.recordings.verdict import check_recordings
     from training.evaluation.recordings.verdict_files import write_verdict
 
-    faults = Faults()
+    faults = FaultLog()
     path, usual = find_model(model), _reference(reference)
     verdict = check_recordings(folder, path, usual, progress=_measuring, report=faults)
     target = output or Path("evaluations") / f"recordings-check-{folder.resolve().name}"

@@ -9,7 +9,7 @@ from kws_edge.cli.options import PATH
 from kws_edge.errors import KwsEdgeError
 
 
-class Faults:
+class FaultLog:
     """Prints what is wrong with each clip of many, and keeps the exit code of the last."""
 
     exit_code = 0

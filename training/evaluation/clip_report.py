@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.detection.detector import is_keyword
-from kws_edge.errors import DataError, MissingFileError
+from kws_edge.errors import DataError, KwsEdgeError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
@@ -24,6 +24,7 @@ from training.stats import wilson_interval
 from training.train.run import machine
 
 Counts = npt.NDArray[np.int64]
+Report = Callable[[KwsEdgeError], None]
 
 
 def evaluate(
@@ -33,7 +34,7 @@ def evaluate(
     *,
     repetitions: int = 200,
     progress: Callable[[Sequence[Clip]], Any] = iter,
-    report: Callable[[DataError | MissingFileError], None] | None = None,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Accuracy with its 95 % interval, confusion, latency and size, ready for JSON.
 
@@ -43,22 +44,9 @@ def evaluate(
     """
     file = read_model(model)
     classifier, manifest = Classifier(file), file.manifest
-    front_end = FrontEnd(manifest.features)
-    rows: list[FloatArray] = []
-    spoken: list[str] = []
-    for clip in progress(clips):
-        try:
-            features = window_features(clip, front_end)
-        except (DataError, MissingFileError) as error:
-            if report is None:
-                raise
-            report(error)
-            continue
-        rows.append(classifier(features))
-        spoken.append(clip.label)
-    if not rows:
+    found, spoken = _posteriors(classifier, progress(clips), report)
+    if not spoken:
         raise DataError(f"{data}: none of {len(clips)} clips can be read")
-    found = np.stack(rows)
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
     confusion = confusion_of(found[known], np.array(targets))
@@ -80,6 +68,26 @@ def evaluate(
         "interpreter": interpreter_name(),
         "machine": machine(),
     }
+
+
+def _posteriors(
+    classifier: Classifier, clips: Iterable[Clip], report: Report | None
+) -> tuple[FloatArray, list[str]]:
+    """``[n, labels]`` and the labels of the clips that can be read."""
+    front_end = FrontEnd(classifier.manifest.features)
+    rows: list[FloatArray] = []
+    spoken: list[str] = []
+    for clip in clips:
+        try:
+            features = window_features(clip, front_end)
+        except (DataError, MissingFileError) as error:
+            if report is None:
+                raise
+            report(error)
+            continue
+        rows.append(classifier(features))
+        spoken.append(clip.label)
+    return np.array(rows, np.float32), spoken
 
 
 def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:
