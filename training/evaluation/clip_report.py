@@ -45,8 +45,6 @@ def evaluate(
     file = read_model(model)
     classifier, manifest = Classifier(file), file.manifest
     found, spoken = _posteriors(classifier, progress(clips), report)
-    if not spoken:
-        raise DataError(f"{data}: none of {len(clips)} clips can be read")
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
     confusion = confusion_of(found[known], np.array(targets))
@@ -87,7 +85,9 @@ def _posteriors(
             continue
         rows.append(classifier(features))
         spoken.append(clip.label)
-    return np.array(rows, np.float32), spoken
+    if not rows:
+        raise DataError("none of the clips can be read")
+    return np.stack(rows), spoken
 
 
 def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:
