@@ -13,6 +13,7 @@ import pytest
 import soundfile
 import sounds
 from conftest import Command
+from fuzz import audio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import PASSED_OVER, RATE, READ, REFUSED, TONE, fill, written
@@ -261,3 +262,10 @@ def test_file_names_that_are_no_text_do_not_end_a_batch(
     assert len(result.stdout.splitlines()) == 3
     assert "not an audio file" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_mutated_headers_do_no_harm() -> None:
+    """The first cases of the fuzz command, which runs as many as asked for."""
+    result = audio.run(150, 0)
+    assert result["cases"] == 150
+    assert [result[fault] for fault in ("tracebacks", "crashes", "hangs")] == [0, 0, 0]

@@ -61,7 +61,7 @@ def test_a_bad_clip_is_reported_and_the_rest_done(folder: Path, tmp_path: Path) 
     result = check_recordings(folder, "--output", tmp_path / "out")
     assert result.returncode == 65
     assert "bad.wav: not an audio file" in result.stderr
-    assert "nan.wav: holds samples that are not numbers" in result.stderr
+    assert "nan.wav: found a sample of nan" in result.stderr
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
     assert verdict["unreadable"] == ["yes/bad.wav", "yes/nan.wav"]
     assert verdict["clips"] == 5
