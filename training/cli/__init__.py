@@ -22,7 +22,6 @@ class TrainingCommands(LazyGroup):
         "release": "training.cli.release:release_command",
         "build": "training.cli.release:build_command",
         "experiment": "training.cli.experiment",
-        "upgrade": "training.cli.train:upgrade_command",
     }
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
