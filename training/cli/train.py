@@ -19,11 +19,7 @@ from training.train.run import RunLog
 @root_option
 @split_lists_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("saved_models"),
-    show_default=True,
-    help="Folder in which to create the run.",
+    "--output", type=PATH, default=Path("saved_models"), help="Folder in which to create the run."
 )
 @cache_option
 @click.option("--seed", type=int, help="Seed to use instead of the configuration's.")
@@ -70,14 +66,10 @@ def train_command(
     help="The run to start from.",
 )
 @click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")
-@click.option("--name", default="own", show_default=True, help="Name of the new model.")
+@click.option("--name", default="own", help="Name of the new model.")
 @root_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("saved_models"),
-    show_default=True,
-    help="Folder in which to create the run.",
+    "--output", type=PATH, default=Path("saved_models"), help="Folder in which to create the run."
 )
 @cache_option
 def adapt(
@@ -130,11 +122,7 @@ def adapt(
 @root_option
 @split_lists_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("tflite_models"),
-    show_default=True,
-    help="Folder for the model files.",
+    "--output", type=PATH, default=Path("tflite_models"), help="Folder for the model files."
 )
 @click.option("--check/--no-check", default=True, help="Compare with the trained network.")
 def export_command(
