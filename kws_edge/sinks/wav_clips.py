@@ -191,11 +191,6 @@ class ClipFolder:
         return entries
 
 
-def ring_for(config: WavClipsConfig, sample_rate: int) -> SampleBuffer:
-    """A ring that is long enough for a `WavClipSink`."""
-    return SampleBuffer(round(_needs(config).audio_seconds * sample_rate))
-
-
 def file_name(event: Event) -> str:
     """``20260131T235959.123Z-000042-yes.wav``: time, id and label, safe on any file system."""
     when = re.sub(r"[-:]", "", event.utc).replace("+0000", "Z")

@@ -4,7 +4,6 @@ import collections
 import csv
 import sys
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -115,12 +114,7 @@ def split(output: Path, data: Path, method: Method, split_lists: Path | None, se
 @method_option
 @split_lists_option
 @seed_option
-def check(
-    data: Path,
-    method: Literal["official", "lists", "random"],
-    split_lists: Path | None,
-    seed: int,
-) -> None:
+def check(data: Path, method: Method, split_lists: Path | None, seed: int) -> None:
     """Fail (exit code 65) if a speaker or an identical recording is in two parts."""
     leaks = find_leaks(split_clips(scan(data), method, split_lists, seed))
     if leaks:
