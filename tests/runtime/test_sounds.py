@@ -196,6 +196,7 @@ def test_samples_from_a_pipe_have_bounds_too(name: str, tmp_path: Path) -> None:
         through_a_pipe((tmp_path / name).read_bytes())
 
 
+@settings(deadline=None)
 @given(st.sampled_from(("WAV", "AU", "WAVEX")), st.binary(max_size=60), st.integers(0, 80))
 def test_no_header_in_a_pipe_does_more_than_refuse(kind: str, data: bytes, place: int) -> None:
     file = io.BytesIO()
