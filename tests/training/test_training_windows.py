@@ -16,7 +16,7 @@ from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import TrainingConfig, with_overrides
 from training.data.material import find_recordings, load_material
-from training.data.passes import AugmentedEpochs
+from training.data.passes import AugmentedEpochs, WindowPool
 from training.networks.network import network
 from training.train.run import WEIGHTS, write_run_files
 from training.train.train import load_teachers, train
@@ -96,6 +96,30 @@ def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
     quieter = config({"augmentation": {"rooms": 2, "gain_db": {"low": -60, "high": -50}}})
     AugmentedEpochs(quieter, found, "training", tmp_path).get(0, lines.append)
     assert len(lines) == 3  # other windows: drawn anew
+
+
+def test_fresh_windows_differ_from_epoch_to_epoch_and_are_not_kept(
+    data: Path, tmp_path: Path
+) -> None:
+    fresh = config({"schedule.passes": None})
+    epochs = AugmentedEpochs(fresh, find_recordings(fresh, data), "training", tmp_path)
+    assert epochs.passes == fresh.schedule.epochs
+    drawn = [epochs.get(number).features for number in (0, 0, 1, 2)]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[2], drawn[3])
+    assert not epochs.folder.exists()
+
+
+def test_worker_processes_draw_the_same_windows(data: Path, tmp_path: Path) -> None:
+    what = config()
+    making = what, find_recordings(what, data), "training", tmp_path
+    whole, parts = WindowPool(*making), WindowPool(*making, workers=2, chunk=7)
+    (alone,) = (chunk.result() for chunk in whole.start(1))
+    chunks = [chunk.result() for chunk in parts.start(1)]
+    assert len(chunks) > 2
+    assert np.array_equal(np.concatenate([chunk.features for chunk in chunks]), alone.features)
+    assert np.array_equal(np.concatenate([chunk.targets for chunk in chunks]), alone.targets)
 
 
 def kept_run(folder: Path, what: TrainingConfig, model: keras.Model | None = None) -> Path:

@@ -1,7 +1,7 @@
 """The recordings of a configuration, divided into training, validation and testing."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from training.data.loading import sizes_digest
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool
-from training.data.windows.placement import Words
+from training.data.windows.words import Words, load_words
 
 NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
 
@@ -106,19 +106,35 @@ def _check_words(config: TrainingConfig, data: Path, clips: dict[str, list[Clip]
             raise DataError(f"{data}: no clips of {', '.join(missing)} for {part}")
 
 
-def load_material(recordings: Recordings, part: str) -> SourcePool:
-    """The ``training`` or ``validation`` part in memory, about 32 KB a clip."""
+def load_material(
+    recordings: Recordings,
+    part: str,
+    word_weights: Mapping[str, float] | None = None,
+    cache: Path | None = None,
+) -> SourcePool:
+    """The ``training`` or ``validation`` part, about 32 KB a clip; with ``cache`` the words are
+    kept there, and mapped instead of read."""
     found: Part = getattr(recordings, part)
     noises = load_noises(recordings, part)
     rooms = dict.fromkeys(clip.path for clip in found.silence)
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
     return SourcePool(
-        Words(found.keywords),
-        Words(found.others, UNKNOWN),
+        load_words(found.keywords, cache),
+        load_words(found.others, cache, called=UNKNOWN, weights=word_weights),
         noises,
-        [_long_enough(read_audio(path, RATE)) for path in found.speech],
+        _running(found.speech, cache),
     )
+
+
+def _running(paths: Sequence[Path], cache: Path | None) -> Words:
+    speech = load_words([Clip(path, "", "") for path in paths], cache, measured=False)
+    for path, samples in zip(paths, speech.sample_counts(), strict=True):
+        if samples < RATE:
+            raise DataError(
+                f"{path}: running speech of {samples / RATE:.1f} s, expected 1 s or more"
+            )
+    return speech
 
 
 def load_noises(recordings: Recordings, part: str) -> list[FloatArray]:
@@ -172,12 +188,6 @@ def _part(config: TrainingConfig, part: str, clips: Sequence[Clip], speech: Sequ
             if (official_part(speaker_of(path)) == "validation") == (part == "validation")
         ),
     )
-
-
-def _long_enough(samples: FloatArray) -> FloatArray:
-    if len(samples) < RATE:
-        raise DataError(f"running speech of {len(samples) / RATE:.1f} s: expected at least 1 s")
-    return samples
 
 
 def clips_of_run(config: TrainingConfig, data: Path, split_lists: Path | None = None) -> Split:

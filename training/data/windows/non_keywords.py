@@ -9,11 +9,14 @@ from kws_edge.audio.files import PCM16_SCALE
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 from training.data.augmentation.noise import any_noise, at_level, clicks, crop, hum
-from training.data.windows.placement import Word, Words, add, fade, place_part, place_whole
+from training.data.windows.placement import add, fade, place_part, place_whole
+from training.data.windows.words import Word, Words, stretch_of
 
 SMALL_PART = 0.35  # of a keyword in a join
 
-Maker = Callable[[FloatArray, float, np.random.Generator], tuple[int, int]]
+# The word that it put on the window, and where that begins and ends.
+Placed = tuple[Word, tuple[int, int]]
+Maker = Callable[[FloatArray, float, np.random.Generator], Placed]
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,12 @@ class UnknownSpeech:
     keywords need nothing else.
     """
 
-    def __init__(
-        self, mix: UnknownMix, keywords: Words, others: Words, speech: list[FloatArray]
-    ) -> None:
+    def __init__(self, mix: UnknownMix, keywords: Words, others: Words, speech: Words) -> None:
         self._keywords, self._others, self._recordings = keywords, others, speech
         shares = {field.name: float(getattr(mix, field.name)) for field in fields(mix)}
         if not len(others):
             shares["words"] = shares["spliced"] = 0
-        if not speech:
+        if not len(speech):
             shares["speech"] = 0
         if not sum(shares.values()):
             shares["parts"] = 1
@@ -65,27 +66,22 @@ class UnknownSpeech:
 
     def draw(
         self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[str, tuple[int, int]]:
-        """Put one on ``window``, ``factor`` times as fast; its kind, and where it lies."""
+    ) -> tuple[str, Placed]:
+        """Put one on ``window``, ``factor`` times as fast; its kind, the word, and its place."""
         kind = str(random.choice(list(self._chances), p=list(self._chances.values())))
         return kind, self._makers[kind](window, factor, random)
 
-    def _words(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
+    def _words(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
         word = self._others.any(random).faster(factor)
-        if random.random() < 0.3:  # of a word that is never a keyword any part will do
-            return place_part(window, word, random)
-        return place_whole(window, word, random)
+        # of a word that is never a keyword any part will do
+        place = place_part if random.random() < 0.3 else place_whole
+        return word, place(window, word, random)
 
-    def _parts(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
-        return place_part(window, self._keywords.any(random).faster(factor), random)
+    def _parts(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
+        word = self._keywords.any(random).faster(factor)
+        return word, place_part(window, word, random)
 
-    def _spliced(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
+    def _spliced(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
         keyword, other = self._keywords.any(random), self._others.any(random)
         share = random.uniform(0.15, SMALL_PART)
         # the keyword is always the smaller part: half of "right" and the t of "cat" is "right"
@@ -93,22 +89,18 @@ class UnknownSpeech:
             segments = [_head(keyword, share), _tail(other, 1 - share)]
         else:
             segments = [_head(other, 1 - share), _tail(keyword, share)]
-        joined = np.concatenate([fade(piece) for piece in segments])
-        return place_whole(window, Word(joined, "", 0, len(joined)).faster(factor), random)
+        word = stretch_of(np.concatenate([fade(piece) for piece in segments])).faster(factor)
+        return word, place_whole(window, word, random)
 
-    def _backwards(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
-        return place_whole(window, self._keywords.any(random).backwards().faster(factor), random)
+    def _backwards(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
+        word = self._keywords.any(random).backwards().faster(factor)
+        return word, place_whole(window, word, random)
 
-    def _speech(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
-        recording = self._recordings[random.integers(len(self._recordings))]
-        stretch = crop(recording, round(len(window) * factor) + 1, random)
-        word = Word(stretch, "", 0, len(stretch)).faster(factor)
+    def _speech(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
+        recording = self._recordings[int(random.integers(len(self._recordings)))].samples
+        word = stretch_of(crop(recording, round(len(window) * factor) + 1, random)).faster(factor)
         add(window, word.samples, 0)
-        return 0, len(window)
+        return word, (0, len(window))
 
 
 def _head(word: Word, share: float) -> FloatArray:
