@@ -64,13 +64,15 @@ class DataConfig:
     ``words`` are the labels that the network learns, in the order of its outputs. With windows,
     clips of all other labels in ``sources`` are unknown words; without, they are ignored.
     ``noise`` and ``speech`` are folders of background noise and of running speech without
-    keywords, which only windows and augmentation use.
+    keywords, which only windows and augmentation use. ``mined`` are folders of stretches of such
+    speech on which a model fired (``python -m training mine``).
     """
 
     sources: tuple[SourceConfig, ...]
     words: tuple[str, ...] = MINI_SPEECH_COMMANDS
     noise: tuple[Path, ...] = ()
     speech: tuple[Path, ...] = ()
+    mined: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         faults = []

@@ -131,6 +131,7 @@ def maker(tmp_path: Path, config: WindowConfig, others: int = 4) -> WindowMaker:
         load_words([clip(tmp_path, "cat", n) for n in range(others)], called=UNKNOWN),
         [noise(3 * RATE)],
         load_words([clip(tmp_path, "speech")], measured=False),
+        load_words([clip(tmp_path, "mined")], measured=False),
     )
     return WindowMaker(config, material, Effects(PLAIN, material.noises), RATE)
 
@@ -183,9 +184,9 @@ def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
         assert np.array_equal(window, made.draw(item, random())[0])  # by its seed
 
 
-@pytest.mark.parametrize("kind", ["words", "parts", "spliced", "backwards", "speech"])
+@pytest.mark.parametrize("kind", ["words", "parts", "spliced", "backwards", "speech", "mined"])
 def test_every_kind_of_unknown_speech_can_be_had_alone(tmp_path: Path, kind: str) -> None:
-    shares = dict.fromkeys(("words", "parts", "spliced", "backwards", "speech"), 0.0)
+    shares = dict.fromkeys(vars(UnknownMix()), 0.0)
     made = maker(tmp_path, WindowConfig(unknown=UnknownMix(**{**shares, kind: 1.0})))
     drawn = [made.draw(UNKNOWN, random(seed)) for seed in range(20)]
     assert {found.split(",")[0] for _, _, found in drawn} == {kind}

@@ -61,12 +61,14 @@ class WindowConfig:
 
 @dataclass(frozen=True)
 class SourcePool:
-    """Words and recordings of one part of the data; ``speech`` holds no keyword."""
+    """Words and recordings of one part of the data; ``speech`` holds no keyword, nor do the
+    stretches of it that were ``mined``."""
 
     keywords: Words
     others: Words
     noises: Sequence[FloatArray]
     speech: Words
+    mined: Words = field(default_factory=lambda: load_words([]))
 
 
 class WindowMaker:
@@ -80,7 +82,7 @@ class WindowMaker:
         self._effects = effects
         self._samples = samples
         self._unknown = UnknownSpeech(
-            config.unknown, material.keywords, material.others, material.speech
+            config.unknown, material.keywords, material.others, material.speech, material.mined
         )
 
     def plan(self, random: np.random.Generator) -> list[int | str]:
@@ -112,7 +114,7 @@ class WindowMaker:
             word = self._material.keywords[int(item)].faster(self._effects.speed(random))
             begin, end = place_whole(window, word, random, self.config.max_onset_truncation)
             kind, label = "keyword", word.label
-        if kind not in ("speech", "parts") and random.random() >= self.config.alone_share:
+        if kind not in ("speech", "mined", "parts") and random.random() >= self.config.alone_share:
             kind += self._add_neighbours(window, begin, end, random)
         return self._effects.to_speech(window, word.level_dbfs, random), label, kind
 

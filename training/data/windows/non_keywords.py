@@ -1,5 +1,6 @@
 """Windows without a keyword: other speech, backgrounds, hum, knocks and near silence."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -25,7 +26,8 @@ class UnknownMix:
 
     ``words``: other words; ``parts`` of keywords; ``spliced``: a piece of a keyword and a piece
     of another word; ``backwards``: keywords from end to beginning (0 for keywords that then
-    sound like one of them, as "mom" does); ``speech``: stretches of running speech.
+    sound like one of them, as "mom" does); ``speech``: stretches of running speech; ``mined``:
+    such on which a model fired.
     """
 
     words: float = 4
@@ -33,6 +35,7 @@ class UnknownMix:
     spliced: float = 1.5
     backwards: float = 1
     speech: float = 2
+    mined: float = 2
 
     def __post_init__(self) -> None:
         if min(vars(self).values()) < 0 or not sum(vars(self).values()):
@@ -46,13 +49,15 @@ class UnknownSpeech:
     keywords need nothing else.
     """
 
-    def __init__(self, mix: UnknownMix, keywords: Words, others: Words, speech: Words) -> None:
-        self._keywords, self._others, self._recordings = keywords, others, speech
+    def __init__(
+        self, mix: UnknownMix, keywords: Words, others: Words, speech: Words, mined: Words
+    ) -> None:
+        self._keywords, self._others = keywords, others
         shares = {field.name: float(getattr(mix, field.name)) for field in fields(mix)}
         if not len(others):
             shares["words"] = shares["spliced"] = 0
-        if not len(speech):
-            shares["speech"] = 0
+        for kind, recordings in (("speech", speech), ("mined", mined)):
+            shares[kind] *= len(recordings) > 0
         if not sum(shares.values()):
             shares["parts"] = 1
         self._chances = {kind: share / sum(shares.values()) for kind, share in shares.items()}
@@ -61,7 +66,8 @@ class UnknownSpeech:
             "parts": self._parts,
             "spliced": self._spliced,
             "backwards": self._backwards,
-            "speech": self._speech,
+            "speech": functools.partial(_stretch, speech),
+            "mined": functools.partial(_stretch, mined),
         }
 
     def draw(
@@ -96,11 +102,14 @@ class UnknownSpeech:
         word = self._keywords.any(random).backwards().faster(factor)
         return word, place_whole(window, word, random)
 
-    def _speech(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
-        recording = self._recordings[int(random.integers(len(self._recordings)))].samples
-        word = stretch_of(crop(recording, round(len(window) * factor) + 1, random)).faster(factor)
-        add(window, word.samples, 0)
-        return word, (0, len(window))
+
+def _stretch(
+    recordings: Words, window: FloatArray, factor: float, random: np.random.Generator
+) -> Placed:
+    recording = recordings[int(random.integers(len(recordings)))].samples
+    word = stretch_of(crop(recording, round(len(window) * factor) + 1, random)).faster(factor)
+    add(window, word.samples, 0)
+    return word, (0, len(window))
 
 
 def _head(word: Word, share: float) -> FloatArray:
