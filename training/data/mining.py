@@ -97,8 +97,8 @@ def read_table(output: Path) -> list[FalseAccept]:
         return []
     with (output / TABLE).open(newline="") as file:
         return [
-            FalseAccept(**{**row, "time_s": float(row["time_s"]), "score": float(row["score"])})
-            for row in csv.DictReader(file)
+            FalseAccept(clip, source, float(time_s), word, float(score), model)
+            for clip, source, time_s, word, score, model in list(csv.reader(file))[1:]
         ]
 
 

@@ -119,17 +119,17 @@ class WindowPool:
         config, _, part, cache = self._making
         if self._maker is None:
             self._maker = window_maker(*self._making)  # this also fills the cache for the workers
-        plan = plan_of(self._maker, config, part, number)
-        if cache is None or len(plan) <= self._chunk:  # not worth a process
+        count = len(self._maker.plan(np.random.default_rng(0)))
+        if cache is None or count <= self._chunk:  # not worth a process
             done: Future[Examples] = Future()
-            done.set_result(draw(self._maker, config, plan))
+            done.set_result(draw(self._maker, config, plan_of(self._maker, config, part, number)))
             return [done]
         if self._pool is None:
             spawn = multiprocessing.get_context("spawn")  # a fork would copy JAX's threads' locks
             self._pool = ProcessPoolExecutor(self._workers, spawn, _begin_worker, self._making)
         return [
             self._pool.submit(_draw_chunk, number, start, start + self._chunk)
-            for start in range(0, len(plan), self._chunk)
+            for start in range(0, count, self._chunk)
         ]
 
 
@@ -146,7 +146,7 @@ def _begin_worker(
 
 def _draw_chunk(number: int, start: int, end: int) -> Examples:
     maker, config, part = _worker
-    return draw(maker, config, plan_of(maker, config, part, number)[start:end])
+    return draw(maker, config, plan_of(maker, config, part, number, slice(start, end)))
 
 
 def draw(maker: Maker, config: TrainingConfig, plan: "Plan") -> Examples:
@@ -185,11 +185,13 @@ def window_maker(
 Plan = list[tuple[int | str, np.random.Generator]]
 
 
-def plan_of(maker: Maker, config: TrainingConfig, part: str, number: int) -> Plan:
-    """The items of pass ``number``, each with the generator that its window is drawn by."""
+def plan_of(
+    maker: Maker, config: TrainingConfig, part: str, number: int, rows: slice = slice(None)
+) -> Plan:
+    """The items of pass ``number`` (those of ``rows``), each with the generator that draws it."""
     seed = [config.seed, number, part == "validation"]
-    items = maker.plan(np.random.default_rng(seed))
-    return [(item, np.random.default_rng([*seed, row])) for row, item in enumerate(items)]
+    items = list(enumerate(maker.plan(np.random.default_rng(seed))))[rows]
+    return [(item, np.random.default_rng([*seed, row])) for row, item in items]
 
 
 def _key(config: TrainingConfig, recordings: Recordings) -> str:
