@@ -35,7 +35,6 @@ def _number_or_off(
 @click.option(
     "--uri",
     default="tcp://127.0.0.1:10400",
-    show_default=True,
     help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
     " tcp://0.0.0.0:10400.",
 )
@@ -69,16 +68,9 @@ def _number_or_off(
     "languages",
     multiple=True,
     default=["en"],
-    show_default=True,
     help="Language of the keywords in the server's description. May be repeated.",
 )
-@click.option(
-    "--max-clients",
-    type=click.IntRange(min=1),
-    default=16,
-    show_default=True,
-    help="More are refused.",
-)
+@click.option("--max-clients", type=click.IntRange(min=1), default=16, help="More are refused.")
 @threads_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
 def command(
