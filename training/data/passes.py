@@ -10,6 +10,7 @@ import io
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -140,8 +141,16 @@ def _begin_worker(
     config: TrainingConfig, recordings: Recordings, part: str, cache: Path | None
 ) -> None:
     global _worker
+    threading.Thread(target=_end_with_the_training, daemon=True).start()
     os.nice(5)  # the training itself comes first
     _worker = window_maker(config, recordings, part, cache), config, part
+
+
+def _end_with_the_training() -> None:
+    """A killed training leaves no worker that goes on drawing."""
+    if training := multiprocessing.parent_process():
+        training.join()
+        os._exit(1)
 
 
 def _draw_chunk(number: int, start: int, end: int) -> Examples:
