@@ -4,9 +4,11 @@ import asyncio
 import importlib.util
 import logging
 import socket
+import sys
 
 import click
 
+from kws_edge.boundary import CleanFormatter
 from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
@@ -103,7 +105,9 @@ def command(
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
-    logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(CleanFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler], level="DEBUG" if verbose else "INFO", force=True)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
     config = _configured(classifier, overrides)
