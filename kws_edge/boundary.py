@@ -6,6 +6,7 @@ where a command prints a line, in events and answers where they are made.
 """
 
 import logging
+import os
 from ipaddress import ip_address
 
 JOINERS = "\u200c\u200d"  # zero-width, not printable to Python, but letters of Persian and Hindi
@@ -39,6 +40,12 @@ class CleanFormatter(logging.Formatter):
     def formatException(self, ei: object) -> str:  # noqa: N802 - as logging has it
         lines = super().formatException(ei).split("\n")  # type: ignore[arg-type]
         return "\n".join(f"  {printable(line)}" for line in lines)
+
+
+def os_reason(error: OSError) -> str:
+    """Why a system call failed, in the words of the system alone."""
+    number = error.errno or 0  # below 0 where a name is not known
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def is_loopback(host: str) -> bool:

@@ -95,7 +95,8 @@ def close_sinks(workers: Sequence[SinkWorker], timeout: float = CLOSE_SECONDS) -
     deadline = time.monotonic() + timeout
     for worker in workers:
         worker.finish()
-    return all([worker.ended(deadline - time.monotonic()) for worker in workers])
+    ended = [worker.ended(deadline - time.monotonic()) for worker in workers]  # each is waited for
+    return all(ended)
 
 
 class Sinks:
