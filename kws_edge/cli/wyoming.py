@@ -79,7 +79,12 @@ def _number_or_off(
     type=click.IntRange(min=1),
     default=16,
     show_default=True,
-    help="More are refused.",
+    help="More are refused, unless one was idle for 30 s: it loses its place.",
+)
+@click.option(
+    "--max-per-address",
+    type=click.IntRange(min=1),
+    help="Clients of one address of another machine.  [default: three quarters of --max-clients]",
 )
 @threads_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
@@ -89,6 +94,7 @@ def command(
     model: str,
     languages: tuple[str, ...],
     max_clients: int,
+    max_per_address: int | None,
     threads: int,
     verbose: bool,
     **overrides: str | float | None,
@@ -100,6 +106,7 @@ def command(
     """
     _need("wyoming", "wyoming")
     from kws_edge.wyoming.client import ClientSession
+    from kws_edge.wyoming.places import Places
     from kws_edge.wyoming.protocol import wake_info
     from kws_edge.wyoming.server import WyomingServer
 
@@ -114,7 +121,8 @@ def command(
     info = wake_info(classifier.manifest, languages)
     click.echo(_banner(classifier.manifest), err=True)
     server = WyomingServer(
-        lambda client: ClientSession(classifier, config, info, client), max_clients
+        lambda client: ClientSession(classifier, config, info, client),
+        Places(max_clients, max_per_address),
     )
     asyncio.run(server.run(endpoint, name))
 
