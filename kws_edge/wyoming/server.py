@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import logging
 import math
+import select
 import signal
 import socket
 import time
@@ -29,7 +30,7 @@ from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 10.0  # a client that reads nothing for so long is sent away
-FINISH_SECONDS = 2.0  # of work on a chunk for a client that sends no more
+FINISH_SECONDS = 2.0  # of work for a client that sends no more
 STOP_SECONDS = 0.5
 # a peer whose power was cut never says so: it is gone after 60 + 3 x 15 s
 KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
@@ -101,21 +102,17 @@ class WyomingServer:
 
     async def _serve(self, client: Client, writer: asyncio.StreamWriter) -> None:
         session, reader = self._make_session(client.name), EventReader(client.stream)
+        until = math.inf
         while event := await reader.read():
-            until = math.inf
-            for answer in session.handle(event):
+            # None: the others' turn, in a long chunk and after each event
+            for answer in itertools.chain(session.handle(event), [None]):
                 client.active_at = time.monotonic()
-                if answer:
-                    await _send(answer, writer)
-                else:
-                    await asyncio.sleep(0)  # in a long chunk, the others' turn
+                await (_send(answer, writer) if answer else asyncio.sleep(0))
                 # an end may be half of one: a client that sent all and reads its answers
-                if client.stream.at_eof():
-                    until = min(until, time.monotonic() + FINISH_SECONDS)
-                if writer.is_closing() or time.monotonic() > until:
+                if until == math.inf and _sends_no_more(writer):
+                    until = time.monotonic() + FINISH_SECONDS
+                if time.monotonic() > until:
                     raise ConnectionError("left; the rest of its audio is not worked off")
-            client.active_at = time.monotonic()
-            await asyncio.sleep(0)  # however much of this client is waiting
 
     async def _notify_manager(self) -> None:
         """Without clients, the progress to report is that this loop goes round."""
@@ -155,6 +152,15 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 def _log_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A fault of asyncio itself: one line, where its own handler writes a traceback."""
     log.error("%s", context.get("exception") or context["message"])
+
+
+def _sends_no_more(writer: asyncio.StreamWriter) -> bool:
+    """Whether the client closed its side, even if much that it sent before is still unread."""
+    if writer.is_closing():
+        return True
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def _peer(writer: asyncio.StreamWriter) -> tuple[str, int]:
