@@ -80,7 +80,8 @@ class PcmStream:
 
     def push(self, data: bytes) -> Iterator[FloatArray]:
         """``data`` as samples ``[n]``, float32 in [-1, 1), at most 0.1 s at a time."""
-        data = self._rest + data
+        if self._rest:  # a copy, of up to 4 MB
+            data = self._rest + data
         whole = len(data) - len(data) % self.format.frame
         self._rest = data[whole:]
         size = max(1, int(SLICE_SECONDS * self.format.rate)) * self.format.frame

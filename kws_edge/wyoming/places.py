@@ -14,7 +14,7 @@ from kws_edge.wyoming.protocol import ClientError
 IDLE_SECONDS = 30.0  # a client that sent no event for so long may lose its place
 ENTER_SECONDS = 1.0
 LOOK_SECONDS = 0.02
-MAX_WAITING = 500  # newcomers; each has an open socket, of which a process may have 1024
+MAX_WAITING = 250  # newcomers; each may have sent 128 KB, and a process may have 1024 sockets
 
 
 @dataclass(eq=False)
