@@ -14,6 +14,8 @@ from kws_edge import __version__
 from kws_edge.boundary import printable
 from kws_edge.errors import KwsEdgeError
 
+HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
+
 
 class LazyGroup(click.Group):
     """A group whose commands live in modules that are imported when they are called.
@@ -75,7 +77,7 @@ class Commands(LazyGroup):
     }
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=HELP)
 @click.version_option(__version__, prog_name="kws-edge")
 def main() -> None:
     """Spot spoken keywords on a live microphone, in files or in a pipe.

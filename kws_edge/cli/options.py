@@ -73,14 +73,9 @@ model_option = click.option(
     "--model",
     "-m",
     default="default",
-    show_default=True,
     help="A model file (.tflite), or a name from 'kws-edge models'.",
 )
 threads_option = click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Threads of the interpreter.",
+    "--threads", type=click.IntRange(min=1), default=1, help="Threads of the interpreter."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")

@@ -37,7 +37,6 @@ def _number_or_off(
 @click.option(
     "--uri",
     default="tcp://127.0.0.1:10400",
-    show_default=True,
     help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
     " tcp://0.0.0.0:10400.",
 )
@@ -71,14 +70,12 @@ def _number_or_off(
     "languages",
     multiple=True,
     default=["en"],
-    show_default=True,
     help="Language of the keywords in the server's description. May be repeated.",
 )
 @click.option(
     "--max-clients",
     type=click.IntRange(min=1),
     default=16,
-    show_default=True,
     help="More are refused, unless one was idle for 30 s: it loses its place.",
 )
 @click.option(

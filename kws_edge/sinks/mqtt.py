@@ -106,7 +106,7 @@ def _host_fault(host: str) -> str:
 
 
 def _can_publish(topic: str) -> bool:
-    """No wildcards; and what begins with ``$`` belongs to the broker, which drops it."""
+    """No wildcards. The broker reserves topics that begin with ``$`` and drops our messages."""
     size = len(topic.encode(errors="replace"))
     return 0 < size <= MAX_TEXT_BYTES and not set(topic) & set("#+\0") and topic[0] != "$"
 
@@ -114,12 +114,12 @@ def _can_publish(topic: str) -> bool:
 class MqttSink:
     """Keeps the newest ``keep`` events while the broker is away.
 
-    One event is on its way at a time, with QoS 1: the next follows when the broker has
-    acknowledged it, so that their order is kept over a reconnection. An event whose
-    acknowledgement was lost arrives twice, with the same ``id``.
+    One event is in flight at a time, with QoS 1: the next follows when the broker has
+    acknowledged it, so that a reconnection keeps their order. An event whose
+    acknowledgement is lost arrives twice, with the same ``id``.
 
-    paho's callbacks run in its own thread and under its locks: they only note what happened,
-    and a thread of our own publishes events.
+    paho calls back in its own thread and under its locks: the callbacks only record what
+    happened, and a thread of this sink publishes events.
     """
 
     name = "mqtt"
@@ -130,11 +130,11 @@ class MqttSink:
         self._where = f"{config.host}:{config.broker_port}"
         self._discovery = json.dumps(discovery_payload(config.topic, labels, model_name))
         self.dropped = self.handled = 0
-        self._changed = threading.Condition()  # and the lock of what follows
+        self._changed = threading.Condition()  # also the lock of the fields below
         self._outbox: deque[Event] = deque()
         self._sending = False
         self._acknowledged: set[int] = set()
-        self._births: set[int] = set()  # messages of a connection's start, on their way
+        self._births: set[int] = set()  # status and discovery messages in flight
         self._connected_at: float | None = None
         self._answered = False  # the broker has accepted or refused the present connection
         self._losses = 0  # connections in a row that did not last
@@ -152,7 +152,7 @@ class MqttSink:
         return len(self._outbox) + self._sending
 
     def open(self) -> None:
-        """Begin to connect; paho's thread retries."""
+        """Start to connect; paho's thread retries."""
         config = self._config
         if config.password_file and not config.tls and not is_loopback(config.host):
             log.warning("mqtt: the password goes to %s unencrypted; see mqtt.tls", self._where)
@@ -192,7 +192,7 @@ class MqttSink:
             self._changed.notify_all()
         if lost:
             log.warning("mqtt: %d events were not delivered", lost)
-        # It may be within a connection attempt, which has a timeout of its own.
+        # paho may be inside a connection attempt, which has its own timeout.
         stop = threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True)
         stop.start()
         stop.join(0.1)
@@ -210,7 +210,7 @@ class MqttSink:
                     return
                 event = self._outbox.popleft()
                 self._sending = True
-            # If the connection is lost now, paho keeps it and sends it after the next one.
+            # If the connection is lost now, paho keeps the event and sends it after reconnecting.
             sent = self._client.publish(self._topic("event"), event.to_json(), qos=1)
             self._wait_for(sent.mid)
             with self._changed:
@@ -220,7 +220,7 @@ class MqttSink:
                 self._changed.notify_all()
 
     def _wait_for(self, mid: int, timeout: float | None = None) -> None:
-        """Until the broker has acknowledged a message, or all is over."""
+        """Wait until the broker has acknowledged a message, or the sink ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._ending or mid in self._acknowledged, timeout)
             self._acknowledged.discard(mid)
@@ -238,7 +238,7 @@ class MqttSink:
             return
         log.info("mqtt: connected to %s", self._where)
         with self._changed:
-            # Those that a lost connection left unacknowledged paho sends again itself.
+            # paho itself resends those that a lost connection left unacknowledged.
             if not self._births:
                 self._births.add(
                     client.publish(self._topic("status"), ONLINE, qos=1, retain=True).mid
@@ -270,8 +270,8 @@ class MqttSink:
                 self._complain(f"the broker did not answer CONNECT ({reason})")
             return
         log.warning("mqtt: connection to %s lost (%s); events are kept", self._where, reason)
-        # paho begins again with the shortest delay after each success, so that two clients
-        # with one id would disconnect each other every second.
+        # paho returns to the shortest delay after each success. Two clients with one id
+        # would then disconnect each other every second.
         self._losses = self._losses + 1 if time.monotonic() - since < STEADY_SECONDS else 0
         least, most = RECONNECT_SECONDS
         client.reconnect_delay_set(min(least * 2**self._losses, most), most)
@@ -295,9 +295,9 @@ class MqttSink:
 def make_client(config: MqttConfig) -> Any:
     """A ``paho.mqtt.client.Client``, not connected.
 
-    Without ``client_id`` each process has its own: two with the same one would disconnect each
-    other for ever. Raises `ConfigError` for a password file or authority that cannot be used,
-    and where paho is not installed.
+    Without ``client_id`` each process makes its own: two clients with the same one would
+    disconnect each other forever. Raises `ConfigError` for a password file or authority that
+    cannot be used, and where paho is not installed.
     """
     paho = import_extra("paho.mqtt.client", "mqtt")
     if not hasattr(paho, "CallbackAPIVersion"):
