@@ -12,6 +12,7 @@ from typing import ClassVar, NoReturn
 import click
 
 from kws_edge import __version__
+from kws_edge.boundary import printable
 from kws_edge.errors import KwsEdgeError
 
 HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
@@ -56,7 +57,7 @@ def run(program: click.Command, name: str) -> NoReturn:
     except click.Abort:
         sys.exit(130)  # Ctrl-C, as the shell counts it
     except KwsEdgeError as error:
-        click.echo(f"{name}: {error}", err=True)
+        click.echo(f"{name}: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # the reader has gone, as with `| head`: not a fault, and nothing more can be said

@@ -13,6 +13,7 @@ class TrainingCommands(LazyGroup):
         "train": "training.cli.train:train_command",
         "adapt": "training.cli.train:adapt",
         "export": "training.cli.train:export_command",
+        "mine": "training.cli.mine",
         "evaluate": "training.cli.evaluate",
         "tune": "training.cli.tune",
         "release": "training.cli.release:release_command",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from kws_edge.boundary import printable
 from kws_edge.cli.options import PATH
 from kws_edge.errors import KwsEdgeError
 
@@ -15,7 +16,7 @@ class FaultLog:
     exit_code = 0
 
     def __call__(self, error: KwsEdgeError) -> None:
-        click.echo(f"python -m training: {error}", err=True)
+        click.echo(f"python -m training: {printable(str(error))}", err=True)
         self.exit_code = error.exit_code
 
 

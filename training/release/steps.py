@@ -99,7 +99,7 @@ def _data(space: Workspace) -> Paths:
 def _train_inputs(space: Workspace) -> dict[str, Any]:
     training = space.plan.training
     folders = [source.folder for source in training.data.sources]
-    folders += [*training.data.noise, *training.data.speech]
+    folders += [*training.data.noise, *training.data.speech, *training.data.mined]
     # a corrected attribution needs no new training: the release writes it
     document = as_document(dataclasses.replace(training, attribution=()))
     return {
