@@ -116,13 +116,13 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.learning_rate <= 0:
+        if not self.learning_rate > 0:  # nor nan, here and below
             faults.append(f"learning_rate: {self.learning_rate} is not above 0")
         if not 0 <= self.end_learning_rate <= self.learning_rate:
             faults.append(
                 f"end_learning_rate: {self.end_learning_rate} is not within 0 to learning_rate"
             )
-        if self.weight_decay < 0:
+        if not self.weight_decay >= 0:
             faults.append(f"weight_decay: {self.weight_decay} is below 0")
         if self.kind == "adam" and self.weight_decay:
             faults.append("weight_decay: adam has none, set it to 0 (or kind to adamw)")

@@ -4,6 +4,7 @@ Commands load when used; a `KwsEdgeError` becomes one line on stderr and an exit
 """
 
 import importlib
+import io
 import os
 import sys
 from typing import ClassVar, NoReturn
@@ -43,6 +44,10 @@ def run(program: click.Command, name: str) -> NoReturn:
     A `KwsEdgeError` is one line on stderr and its own exit code; a fault in the program
     itself keeps Python's traceback. What a command returns is the exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # a file name need not be UTF-8, nor does a terminal know all letters: neither ends a batch
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = program.main(prog_name=name, standalone_mode=False)
         sys.stdout.flush()

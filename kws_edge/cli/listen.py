@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
+from kws_edge.audio.files import RATES_HERTZ
 from kws_edge.boundary import CleanFormatter
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
@@ -19,7 +21,7 @@ from kws_edge.daemon.live_view import LiveView
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
-from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics
 from kws_edge.model.file import demo_recording
@@ -28,8 +30,9 @@ from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
-from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced, RawPcm
+from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
+from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
@@ -38,7 +41,23 @@ SPEED_WITH_SINKS = 4.0
 
 
 @click.command()
-@click.option("--input", "-i", "input_", help="A sound file, or - for raw 16-bit PCM on stdin.")
+@click.option(
+    "--input",
+    "-i",
+    "input_",
+    help="A sound file, or - for stdin: WAV or AU as it comes, or raw 16-bit PCM. A named pipe is"
+    " read as stdin is.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(*RATES_HERTZ),
+    help="Of raw PCM: samples a second.  [default: the model's, 16000]",
+)
+@click.option(
+    "--channels",
+    type=click.IntRange(1, MOST_CHANNELS),
+    help="Of raw PCM: channels, which are averaged.  [default: 1]",
+)
 @click.option("--demo", is_flag=True, help="The bundled recording, instead of a microphone.")
 @click.option(
     "--sinks",
@@ -59,6 +78,8 @@ SPEED_WITH_SINKS = 4.0
 @config_options
 def command(
     input_: str | None,
+    rate: int | None,
+    channels: int | None,
     demo: bool,
     sinks: bool,
     pace: str | None,
@@ -77,6 +98,8 @@ def command(
     loaded = loaded_config(config, given)
     if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
         raise click.UsageError("--input, --demo and --device exclude each other")
+    if (rate or channels) and not (input_ and _is_pipe(input_)):
+        raise click.UsageError("--rate and --channels describe raw PCM, with --input -")
     reload = lambda: loaded_config(config, given).config  # noqa: E731
     if demo:
         input_, pace = str(demo_recording()), pace or "real"
@@ -84,7 +107,8 @@ def command(
     if input_ is None:
         _listen_to_microphone(loaded.config, reload, wait=wait, plain=plain, as_json=as_json)
     else:
-        _listen_to_input(loaded.config, reload, input_, pace, sinks, labels, as_json)
+        source = _Input(input_, pace, rate, channels)
+        _listen_to_input(loaded.config, reload, source, sinks, labels, as_json)
 
 
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
@@ -107,8 +131,7 @@ def banner(source: str, manifest: Manifest) -> str:
 def _listen_to_input(
     config: Config,
     reload: Callable[[], Config],
-    input_: str,
-    pace: str | None,
+    input_: "_Input",
     sinks: bool,
     labels: Path | None,
     as_json: bool,
@@ -118,9 +141,8 @@ def _listen_to_input(
     found = _Found()
     observers = [] if spoken is None else [found]  # an endless stream would fill the memory
     spotter, manifest = make_spotter(config)
-    source = _source(input_, pace, spotter.features.sample_rate, sinks)
-    name = "standard input" if input_ == "-" else input_
-    announce = partial(click.echo, banner(name, manifest), err=True)
+    source = input_.open(spotter.features.sample_rate, sinks)
+    announce = partial(click.echo, banner(input_.name, manifest), err=True)
     if sinks:
         _log_to_stderr()
         context = _sink_context(config, manifest, Stdout(human=not as_json))
@@ -174,13 +196,43 @@ def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> 
     )
 
 
-def _source(input_: str, pace: str | None, sample_rate: int, sinks: bool) -> AudioSource:
-    source: AudioSource = (
-        RawPcm(sys.stdin.buffer, sample_rate) if input_ == "-" else AudioFile(input_, sample_rate)
-    )
-    if pace == "real":
-        return Paced(source, sample_rate)
-    return Paced(source, sample_rate, SPEED_WITH_SINKS) if sinks and pace is None else source
+def _is_pipe(input_: str) -> bool:
+    """Whether audio comes as it is made: stdin, a named pipe, a process substitution."""
+    return input_ == "-" or Path(input_).is_fifo()
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What --input names and how fast it is read; of raw PCM, rate in Hz and channels."""
+
+    path: str
+    pace: str | None
+    rate: int | None
+    channels: int | None
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.path == "-" else self.path
+
+    def open(self, sample_rate: int, sinks: bool) -> AudioSource:
+        source: AudioSource
+        if _is_pipe(self.path):
+            raw = StreamFormat(self.rate or sample_rate, self.channels or 1)
+            source = AudioPipe(self._stream(), sample_rate, raw, self.name)
+        else:
+            source = AudioFile(self.path, sample_rate)
+        if self.pace == "real":
+            return Paced(source, sample_rate)
+        unpaced = not sinks or self.pace is not None
+        return source if unpaced else Paced(source, sample_rate, SPEED_WITH_SINKS)
+
+    def _stream(self) -> BinaryIO:
+        if self.path == "-":
+            return sys.stdin.buffer
+        try:
+            return Path(self.path).open("rb")  # waits for a program that writes into it
+        except OSError as error:
+            raise MissingFileError(f"{self.path}: {error.strerror}") from error
 
 
 def _print_detections(
