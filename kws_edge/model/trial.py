@@ -45,7 +45,7 @@ def limited_trial(
 
     The limits hold for the rest of the process: SIGALRM ends it after ``seconds``.
     """
-    flatbuffer = _guarded(flatbuffer)
+    copies = [_guarded(flatbuffer, at_end) for at_end in (True, False)]
     _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 1)  # 0 would still start a handler such as systemd-coredump
@@ -53,7 +53,8 @@ def limited_trial(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.alarm(seconds)
     try:
-        _try(factory, flatbuffer, threads)
+        for copy, levels in zip(copies, ((0.0, 1.0, 100.0), (1.0,)), strict=True):
+            _try(factory, copy, threads, levels)
     except MemoryError:
         return f"it needs more than {memory_bytes >> 20} MiB"
     except Exception as error:  # whatever an interpreter makes of a damaged file
@@ -61,30 +62,31 @@ def limited_trial(
     return OK
 
 
-def _try(factory: Callable[..., Any], flatbuffer: bytes, threads: int) -> None:
-    """Run the network on zeros, noise and extremes, and again after a second load, since some
-    faults show in a used heap alone."""
+def _try(
+    factory: Callable[..., Any], flatbuffer: bytes, threads: int, levels: tuple[float, ...]
+) -> None:
+    """Run the network on noise of each of ``levels``."""
     import numpy as np
 
     random = np.random.default_rng(0)
-    for levels in ((0.0, 1.0, 100.0), (1.0,)):
-        interpreter = factory(model_content=flatbuffer, num_threads=threads)
-        interpreter.allocate_tensors()
-        for level in levels:
-            for detail in interpreter.get_input_details():
-                values = random.normal(0, 1, detail["shape"]) * level
-                if np.issubdtype(detail["dtype"], np.integer):
-                    bounds = np.iinfo(detail["dtype"])
-                    values = np.clip(values, bounds.min, bounds.max)
-                interpreter.set_tensor(detail["index"], values.astype(detail["dtype"]))
-            interpreter.invoke()
-            for detail in interpreter.get_output_details():
-                interpreter.get_tensor(detail["index"])
+    interpreter = factory(model_content=flatbuffer, num_threads=threads)
+    interpreter.allocate_tensors()
+    for level in levels:
+        for detail in interpreter.get_input_details():
+            values = random.normal(0, 1, detail["shape"]) * level
+            if np.issubdtype(detail["dtype"], np.integer):
+                bounds = np.iinfo(detail["dtype"])
+                values = np.clip(values, bounds.min, bounds.max)
+            interpreter.set_tensor(detail["index"], values.astype(detail["dtype"]))
+        interpreter.invoke()
+        for detail in interpreter.get_output_details():
+            interpreter.get_tensor(detail["index"])
 
 
-def _guarded(content: bytes) -> bytes:
-    """A copy of ``content`` with nothing readable around it, so that an offset out of the file
-    always ends the process, and not only where nothing happens to lie there.
+def _guarded(content: bytes, at_end: bool) -> bytes:
+    """A copy of ``content`` with nothing readable after it, or before it, as far as an offset
+    reaches, so that an offset out of the file always ends the process, and not only where nothing
+    happens to lie there.
 
     CPython lays out a bytes object as a header, its bytes and a NUL; the copy is never freed.
     Where there is no room for that (32 bits), ``content`` itself.
@@ -101,7 +103,8 @@ def _guarded(content: bytes) -> bytes:
     if start in (None, ctypes.c_size_t(-1).value):  # MAP_FAILED
         return content
     libc.mprotect(start + GUARD_BYTES, size, mmap.PROT_READ | mmap.PROT_WRITE)
-    place = start + GUARD_BYTES + (size - sys.getsizeof(content)) // 16 * 16  # malloc's alignment
+    free = (size - sys.getsizeof(content)) // 16 * 16  # the alignment of malloc
+    place = start + GUARD_BYTES + (free if at_end else 0)
     ctypes.memmove(place, id(content), sys.getsizeof(content))
     copy: bytes = ctypes.cast(place, ctypes.py_object).value
     return copy
