@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from kws_edge.boundary import JOINERS
 from kws_edge.config.schema import find_bounds_faults, parse, setting
 from kws_edge.detection.detector import DetectorConfig, is_keyword
 from kws_edge.errors import ValidationErrors
@@ -126,7 +127,6 @@ MAX_FIGURE = 10**12
 MAX_NETWORK_BYTES = 64 * 2**20
 MAX_LABEL_CHARACTERS = 100
 MAX_TEXT_CHARACTERS = 10_000
-JOINERS = "\u200c\u200d"  # zero-width, not printable to Python, but letters of Persian and Hindi
 
 
 @dataclass(frozen=True)
