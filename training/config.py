@@ -65,7 +65,7 @@ class DataConfig:
     clips of all other labels in ``sources`` are unknown words; without, they are ignored.
     ``noise`` and ``speech`` are folders of background noise and of running speech without
     keywords, which only windows and augmentation use. ``mined`` are folders of stretches of such
-    speech on which a model fired (``python -m training mine``).
+    speech that a model took for a keyword (``python -m training mine``).
     """
 
     sources: tuple[SourceConfig, ...]

@@ -137,7 +137,7 @@ class _Enough(Exception):  # noqa: N818 - it ends the search for errors
 
 
 class _Faults(list[str]):
-    """Faults found so far; `_Enough` ends the search at `MAX_FAULTS` of them."""
+    """The faults found so far; `_Enough` ends the search at `MAX_FAULTS` of them."""
 
     def append(self, fault: str) -> None:
         super().append(fault)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+import kws_edge.audio
+import training.data.windows
 from kws_edge.audio.files import audio_files, read_audio
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
 from training.config import SourceConfig, TrainingConfig
 from training.data.augmentation import RATE
 from training.data.clips import Clip, scan, speaker_of
-from training.data.loading import sizes_digest
+from training.data.loading import code_digest, sizes_digest
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool
@@ -122,16 +124,25 @@ def load_material(
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
     return SourcePool(
-        load_words(found.keywords, cache),
-        load_words(found.others, cache, called=UNKNOWN, weights=word_weights),
+        load_words(found.keywords, _kept(found.keywords, cache)),
+        load_words(found.others, _kept(found.others, cache), called=UNKNOWN, weights=word_weights),
         noises,
         _running(found.speech, cache),
         _running(found.mined, cache),
     )
 
 
+def _kept(clips: Sequence[Clip], cache: Path | None) -> Path | None:
+    """The folder in ``cache`` for the words of ``clips``, as the code of today measures them."""
+    if cache is None:
+        return None
+    code = code_digest(kws_edge.audio, training.data.windows).encode()
+    return cache / f"words-{sizes_digest(((clip.key, clip.path) for clip in clips), code)}"
+
+
 def _running(paths: Sequence[Path], cache: Path | None) -> Words:
-    speech = load_words([Clip(path, "", "") for path in paths], cache, measured=False)
+    clips = [Clip(path, "", "") for path in paths]
+    speech = load_words(clips, _kept(clips, cache), measured=False)
     for path, samples in zip(paths, speech.sample_counts(), strict=True):
         if samples < RATE:
             raise DataError(

@@ -27,7 +27,7 @@ class UnknownMix:
     ``words``: other words; ``parts`` of keywords; ``spliced``: a piece of a keyword and a piece
     of another word; ``backwards``: keywords from end to beginning (0 for keywords that then
     sound like one of them, as "mom" does); ``speech``: stretches of running speech; ``mined``:
-    such on which a model fired.
+    such that a model took for a keyword.
     """
 
     words: float = 4

@@ -1,6 +1,5 @@
 """Clips in memory for drawing: where the word of each lies and how loud it is."""
 
-import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kws_edge.audio
 from kws_edge.audio.files import from_pcm16, read_audio, to_pcm16
 from kws_edge.audio.level import LOWEST_DBFS, level_dbfs
 from kws_edge.audio.speech_level import measure_speech
@@ -19,7 +17,6 @@ from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.channel import change_speed
 from training.data.clips import Clip
-from training.data.loading import code_digest, fingerprint
 
 LONGEST = 4 * RATE  # of a clip: more is not a word
 
@@ -111,23 +108,21 @@ class Words(Sequence[Word]):
 
 def load_words(
     clips: Sequence[Clip],
-    cache: Path | None = None,
+    folder: Path | None = None,
     *,
     measured: bool = True,
     longest: int | None = LONGEST,
     **options: Any,
 ) -> Words:
-    """The words of ``clips``, kept in ``cache``; ``options`` go to `Words`.
+    """The words of ``clips``, kept in ``folder``, which is theirs; ``options`` go to `Words`.
 
     Read from there, they are mapped, not copied, so that several processes share them. Of a clip
     the first ``longest`` samples count; clips without samples are left out. Not ``measured``, a
     word is all of its clip.
     """
-    if cache is None or not clips:
+    if folder is None or not clips:
         arrays, kept = _read(clips, longest, measured)
         return Words(arrays, [clips[index].label for index in kept], **options)
-    settings = f"{fingerprint(clips)} {code_digest(kws_edge.audio)} {longest} {measured}"
-    folder = cache / f"words-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
     if not (folder / "kept.npy").exists():
         arrays, kept = _read(clips, longest, measured)
         folder.mkdir(parents=True, exist_ok=True)
