@@ -4,10 +4,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stderr, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -26,7 +26,7 @@ from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
-from kws_edge.sinks.stdout import human_line
+from kws_edge.sinks.stdout import human_line, write_all
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced, RawPcm
 from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
@@ -136,27 +136,37 @@ def _listen_to_microphone(
 ) -> None:
     """Listen until a signal; ``wait`` for a microphone that is not there yet.
 
-    On a terminal a live view, or lines where ``plain``, NO_COLOR or TERM=dumb ask for them;
-    elsewhere JSON lines.
+    On a terminal a live view, or lines where ``plain`` or TERM=dumb ask for them; elsewhere
+    JSON lines, unless ``plain``.
     """
-    _log_to_stderr()
     spotter, manifest = make_spotter(config)
     rate = spotter.features.sample_rate
     terminal = sys.stdout.isatty() and not as_json
-    view = terminal and not plain and _can_move_the_cursor()
-    observers = [LiveView(sys.stdout, manifest.labels, rate)] if view else []
-    context = _sink_context(config, manifest, None if view else Stdout(human=terminal))
-    daemon = Daemon(config, spotter, context, reload, observers)
-    with ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
+    if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
+        colour = not os.environ.get("NO_COLOR")
+        write = lambda text: write_all(1, text.encode(errors="replace"))  # noqa: E731
+        view = LiveView(write, manifest.labels, rate, colour)
+    else:
+        view = None
+    human = plain or terminal
+    context = _sink_context(config, manifest, None if view else Stdout(human=human))
+    with ExitStack() as stack:
+        if view:
+            if sys.stderr.isatty():  # else stderr goes elsewhere
+                stack.enter_context(redirect_stderr(cast(TextIO, view)))
+            stack.enter_context(view)
+        _log_to_stderr()
+        daemon = Daemon(config, spotter, context, reload, [view] if view else [])
+        if view:
+            view.on_closed = lambda: daemon.engine.stop("the terminal was closed")
+        microphone = stack.enter_context(
+            ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait)
+        )
         daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
 
 
 def _log_to_stderr() -> None:
     logging.basicConfig(format="kws-edge: %(message)s", level=logging.INFO, stream=sys.stderr)
-
-
-def _can_move_the_cursor() -> bool:
-    return "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:

@@ -45,7 +45,7 @@ class StdoutSink:
         if self._closed:
             return
         try:
-            _write_all(self._descriptor, f"{self._line(event)}\n".encode())
+            write_all(self._descriptor, f"{self._line(event)}\n".encode())
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
                 raise
@@ -75,9 +75,10 @@ def _description(event: Event) -> str:
     return f"stopped after {data['seconds']:g} s of audio{reason}"
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``, also to a pipe that another process made non-blocking."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # another process made the pipe non-blocking
+        except BlockingIOError:
             select.select([], [descriptor], [])
