@@ -36,7 +36,8 @@ from kws_edge.spotter import Decision, KeywordSpotter, load_model
 SPEED_WITH_SINKS = 4.0
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})
+@click.pass_context
 @click.option("--input", "-i", "input_", help="A sound file, or - for raw 16-bit PCM on stdin.")
 @click.option("--demo", is_flag=True, help="The bundled recording, instead of a microphone.")
 @click.option(
@@ -57,6 +58,8 @@ SPEED_WITH_SINKS = 4.0
 @json_option
 @config_options
 def command(
+    context: click.Context,
+    /,
     input_: str | None,
     demo: bool,
     sinks: bool,
@@ -68,11 +71,16 @@ def command(
     config: Path | None,
     **given: Any,
 ) -> None:
-    """Print each keyword as it is spotted: time in the stream, keyword, score.
+    """Spot keywords live, in a file or in a pipe.
+
+    Prints each as it is spotted: time in the stream, keyword, score.
 
     The default source is the microphone; the configured sinks get the same events. A file or a
     pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
+    if context.args:
+        file = context.args[0]
+        raise click.UsageError(f"unexpected argument {file!r}; a sound file: --input {file}")
     loaded = loaded_config(config, given)
     if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
         raise click.UsageError("--input, --demo and --device exclude each other")
@@ -128,7 +136,10 @@ def _listen_to_input(
         announce()
         _print_detections(source, spotter, observers, as_json)
     if spoken is not None:
-        click.echo(_comparison(found.detections, spoken, manifest.keywords), err=as_json)
+        # Ctrl-C: a word that was not played yet is none that was missed
+        seconds = spotter.samples_processed / spotter.features.sample_rate
+        played = [word for word in spoken if word.end <= seconds]
+        click.echo(_comparison(found.detections, played, manifest.keywords), err=as_json)
 
 
 def _listen_to_microphone(

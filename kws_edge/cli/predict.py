@@ -22,7 +22,9 @@ from kws_edge.model.file import find_model
 @threads_option
 @json_option
 def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) -> int:
-    """Name the most likely keyword of each of FILES (WAV, FLAC, OGG; folders are searched).
+    """Name the most likely keyword of each sound file.
+
+    FILES are WAV, FLAC or OGG; folders are searched.
 
     Models with these labels answer _unknown_ for another word and _silence_ for no word.
     Any sample rate and channel count works. In a file longer than the model's window the

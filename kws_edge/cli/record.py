@@ -92,7 +92,9 @@ def command(
     as_json: bool,
     **options: int,
 ) -> int:
-    """Record samples of LABELS for training: 1 s each, 16 kHz, the word in the middle.
+    """Record samples of words for training.
+
+    Of each of LABELS: 1 s each, 16 kHz, the word in the middle.
 
     Keys after each take: Enter keeps it, r records it again, p plays it, q quits. Takes that are
     clipped, silent, too quiet or noisy are refused with the reason. The same command goes on

@@ -1,8 +1,8 @@
 """The live view of `listen` on a terminal: level, scores, state of the microphone, detections.
 
-Some lines at the foot of the screen, redrawn in place; what else is written to the terminal goes
-through `LiveView.write` and scrolls above them. (rich would do part of this: importing it takes
-0.2 s on a laptop and about 1 s on a Raspberry Pi, and after a resize it leaves torn lines.)
+It draws on the terminal's alternate screen, whose lines no resize wraps anew; what else is written
+to the terminal goes through `LiveView.write`, shows below, and stays when the view has ended. (rich
+would do a part of this; its import takes 0.2 s on a laptop, several times that on a Raspberry Pi.)
 """
 
 import os
@@ -28,8 +28,9 @@ QUIETEST_DBFS = -80.0
 LOUD_DBFS = -3.0
 TOP = 3
 LAST = 5
-WAITING_LINES = 1000  # lines for above the view while the terminal takes none (Ctrl-S)
+LOG_LINES = 1000  # kept for the end
 CLOSE_SECONDS = 0.5
+BEGIN, END = "\033[?1049h", "\033[?1049l"  # the alternate screen
 
 Line = tuple[str, str | None]  # text, colour
 
@@ -45,16 +46,16 @@ class LiveView:
 
     def __init__(
         self,
-        write: Callable[[str], None],
+        write: Callable[[str], object],
         labels: Sequence[str],
         sample_rate: int,
         colour: bool = False,
-        size: Callable[[], os.terminal_size] = lambda: os.get_terminal_size(1),
+        size: Callable[[], os.terminal_size] | None = None,
     ) -> None:
         """``write`` puts text on the terminal; ``labels`` as the posteriors of decisions have
         them: keywords alone are shown. `on_closed` is called once, when the terminal is gone."""
         self.on_closed: Callable[[], None] = lambda: None
-        self._write, self._size, self._colour = write, size, colour
+        self._write, self._size, self._colour = write, size or _size_of_stdout, colour
         self._labels = labels
         self._keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
         self._rate = sample_rate
@@ -64,10 +65,9 @@ class LiveView:
         self._microphone: tuple[str, str, float] = ("not open yet", "", time.monotonic())
         self._last: deque[str] = deque(maxlen=LAST)
         self._found: Counter[str] = Counter()
-        self._above: deque[str] = deque(maxlen=WAITING_LINES)
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._partial = ""
-        self._drawn: list[Line] = []
-        self._drawn_for: os.terminal_size | None = None
+        self._drawn: tuple[str, os.terminal_size] | None = None
         self._ending, self._ended = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="live-view", daemon=True)
 
@@ -81,7 +81,7 @@ class LiveView:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave a summary and the lines written so far where the view was."""
+        """Leave the lines written so far, and a summary."""
         self._ending.set()
         self._thread.join(CLOSE_SECONDS)
 
@@ -107,12 +107,12 @@ class LiveView:
                 self._level, self._decision = QUIETEST_DBFS, None
 
     def write(self, text: str) -> int:
-        """Put lines above the view; never waits. A line is shown when it is complete."""
+        """Put lines below the view; never waits. A line is shown when it is complete."""
         if self._ended:
             self._write(text)
             return len(text)
         *lines, self._partial = (self._partial + text).split("\n")
-        self._above.extend(lines)
+        self._log.extend(lines)
         return len(text)
 
     def flush(self) -> None: ...
@@ -121,11 +121,15 @@ class LiveView:
         return True
 
     def draw(self) -> None:
-        """Write what is new. Raises `OSError` where the terminal is gone."""
+        """Write the screen, where it changed. Raises `OSError` where the terminal is gone."""
         size = self._size()
-        lines = self.lines(max(1, size.columns - 1))[: max(0, size.lines - 1)]
-        if self._above or (lines, size) != (self._drawn, self._drawn_for):
-            self._show(lines, size)
+        lines = self.lines(size.columns)[: size.lines]
+        room = size.lines - len(lines)
+        lines += [(_cut(line, size.columns), None) for line in list(self._log)[-room:] if room]
+        text = "\r\n".join(f"{self._style(*line)}\033[K" for line in lines)
+        if (text, size) != self._drawn:
+            self._write(f"\033[H{text}\033[J")
+            self._drawn = (text, size)
 
     def lines(self, columns: int) -> list[Line]:
         """The view, each line at most ``columns`` wide."""
@@ -154,26 +158,15 @@ class LiveView:
 
     def _run(self) -> None:
         try:
+            self._write(BEGIN)
             while not self._ending.wait(REDRAW_SECONDS):
                 self.draw()
-            self._above.extend(filter(None, [self._partial, self.summary()]))
-            self._show([], self._size())
+            kept = filter(None, [*self._log, self._partial, self.summary()])
+            self._write(END + "".join(f"{line}\n" for line in kept))
         except OSError:
             self.on_closed()
         finally:
             self._ended = True
-
-    def _show(self, lines: list[Line], size: os.terminal_size) -> None:
-        """Over the last view: lines for above, then ``lines``, then nothing.
-
-        After a resize the terminal has wrapped the old lines anew: count the rows they take.
-        """
-        rows = sum(max(1, -(-_cells(text) // size.columns)) for text, _ in self._drawn)
-        above = [self._above.popleft() for _ in range(len(self._above))]
-        text = [*above, *(self._style(*line) for line in lines)]
-        up = f"\033[{rows}A" if rows else ""
-        self._write(f"{up}\r" + "".join(f"{line}\033[K\n" for line in text) + "\033[J")
-        self._drawn, self._drawn_for = lines, size
 
     def _style(self, text: str, colour: str | None) -> str:
         return click.style(text, fg=colour) if self._colour and colour else text
@@ -197,6 +190,11 @@ class LiveView:
         if state == "silent":
             return "microphone silent: is it muted?", "red"
         return f"microphone {state if state == 'not open yet' else 'open'}", None
+
+
+def _size_of_stdout() -> os.terminal_size:
+    size = os.get_terminal_size(1)
+    return size if size.columns and size.lines else os.terminal_size((80, 24))  # not set: serial
 
 
 def _row(name: str, share: float, width: int, figure: str) -> str:

@@ -84,6 +84,7 @@ class Session:
         be written; what was kept before stays.
         """
         config = self._config
+        self._collection.check_writable(config.labels)
         for label in config.labels:
             self._collection.complete(label, config.speaker)
         for label, number in plan(self.have(), config.count, shuffled):

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class StdoutSink:
         if self._closed:
             return
         try:
-            write_all(self._descriptor, f"{self._line(event)}\n".encode())
+            self._write_line(f"{self._line(event)}\n".encode())
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
                 raise
@@ -54,6 +55,19 @@ class StdoutSink:
                 self._on_closed()
 
     def close(self) -> None: ...
+
+    def _write_line(self, line: bytes) -> None:
+        """All of a line or, where a file's disk is full, nothing of it."""
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            write_all(self._descriptor, line)
+            return
+        try:
+            write_all(self._descriptor, line)
+        except OSError:
+            os.ftruncate(self._descriptor, status.st_size)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+            raise
 
 
 def human_line(event: Event) -> str:
