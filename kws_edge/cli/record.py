@@ -27,7 +27,8 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
         try:
             if isinstance(value, tuple):
                 return tuple(dict.fromkeys(check_name(name, special) for name in value))
-            return check_name(value, special) if isinstance(value, str) else value
+            # a speaker: people write names with spaces
+            return check_name(value.replace(" ", "-")) if isinstance(value, str) else value
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 

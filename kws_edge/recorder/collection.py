@@ -102,16 +102,13 @@ class Entry:
 
 
 def check_name(name: str, special: tuple[str, ...] = ()) -> str:
-    """A label or speaker fit to name a folder or file, - for spaces: "Ann Müller" is Ann-Müller.
-
-    Raises `ValueError` with the reason.
-    """
-    name = "-".join(unicodedata.normalize("NFC", name).split(" "))
+    """A label or speaker fit to name a folder or file. Raises `ValueError` with the reason."""
+    name = unicodedata.normalize("NFC", name)
     if name in special or NAME.fullmatch(name):
         return name
     also = f"; or {' or '.join(special)}" if special else ""
     raise ValueError(
-        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64), a letter or"
+        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64, no spaces), a letter or"
         f" digit first{also}"
     )
 
