@@ -133,13 +133,11 @@ class Service:
 
 def _quoted(program: Path) -> str:
     """A program's path as ``ExecStart=`` reads it: in quotes, % doubled. systemd expands no
-    variable in a program's path, so that $ stays single."""
-    if "\n" in str(program):
-        raise ConfigError(
-            f"{str(program)!r}: systemd runs no program with a line break in its path"
-        )
-    text = str(program).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{text}"'
+    variable in it, so that $ stays single; some characters it refuses."""
+    if refused := set("\"'\\\n").intersection(str(program)):
+        listed = ", ".join(sorted(map(repr, refused)))
+        raise ConfigError(f"{str(program)!r}: systemd runs no program with {listed} in its path")
+    return '"' + str(program).replace("%", "%%") + '"'
 
 
 STATUS_SECONDS = 10.0

@@ -108,8 +108,8 @@ def check_name(name: str, special: tuple[str, ...] = ()) -> str:
         return name
     also = f"; or {' or '.join(special)}" if special else ""
     raise ValueError(
-        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64, no spaces), a letter or"
-        f" digit first{also}"
+        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64, no space), a letter"
+        f" or digit first{also}"
     )
 
 
