@@ -90,7 +90,7 @@ def listen(
 ) -> tuple[list[Detection], float]:
     """The detections, and the share of the stream in which the network rested."""
     spotter = KeywordSpotter.load(model)
-    spotter.reconfigure(dataclasses.replace(spotter.config, gate_dbfs=gate))
+    spotter.prepare(dataclasses.replace(spotter.config, gate_dbfs=gate))()
     found = list(spot(Samples(stream), spotter))
     return found, spotter.samples_idle / spotter.samples_processed
 

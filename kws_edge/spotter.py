@@ -136,10 +136,6 @@ class KeywordSpotter:
         settings = self._settings(config)
         return lambda: self._use(settings)
 
-    def reconfigure(self, config: DetectorConfig) -> None:
-        """Detect by other settings from now on, without losing audio. Raises as `prepare`."""
-        self.prepare(config)()
-
     def take_near_misses(self) -> list[NearMiss]:
         """Words nearly spotted since the last call; see `Detector`."""
         return self._detector.take_near_misses()

@@ -64,13 +64,15 @@ class DataConfig:
     ``words`` are the labels that the network learns, in the order of its outputs. With windows,
     clips of all other labels in ``sources`` are unknown words; without, they are ignored.
     ``noise`` and ``speech`` are folders of background noise and of running speech without
-    keywords, which only windows and augmentation use.
+    keywords, which only windows and augmentation use. ``mined`` are folders of stretches of such
+    speech on which a model fired (``python -m training mine``).
     """
 
     sources: tuple[SourceConfig, ...]
     words: tuple[str, ...] = MINI_SPEECH_COMMANDS
     noise: tuple[Path, ...] = ()
     speech: tuple[Path, ...] = ()
+    mined: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         faults = []
@@ -134,9 +136,10 @@ class ScheduleConfig:
 
     The learning rate rises over ``warmup_epochs`` (cosine decay only). ``averaging`` is the
     momentum of the running mean of the weights, which is what the run keeps; 0 for none.
-    ``passes`` different windows are drawn for each clip and used in turn; clips without
-    augmentation have one pass. ``seed`` draws weights and order (null: the configuration's
-    seed): another one trains another network on the same windows.
+    ``passes`` different windows are drawn for each clip, kept and used in turn (null: new ones are
+    drawn for every epoch and none are kept); clips without augmentation have one pass. ``seed``
+    draws weights and order (null: the configuration's seed): another one trains another network
+    on the same windows.
     """
 
     epochs: int = 60
@@ -144,14 +147,14 @@ class ScheduleConfig:
     warmup_epochs: float = 3
     averaging: float = 0.995
     label_smoothing: float = 0.05
-    passes: int = 20
+    passes: int | None = 20
     seed: int | None = None
 
     def __post_init__(self) -> None:
         faults = [
-            f"{name}: {getattr(self, name)} is not above 0"
+            f"{name}: {value} is not above 0"
             for name in ("epochs", "batch_size", "passes")
-            if getattr(self, name) <= 0
+            if (value := getattr(self, name)) is not None and value <= 0
         ]
         faults += [
             f"{name}: {getattr(self, name)} is not within 0 to below 1"

@@ -11,7 +11,10 @@ from typing import ClassVar, NoReturn
 import click
 
 from kws_edge import __version__
+from kws_edge.boundary import printable
 from kws_edge.errors import KwsEdgeError
+
+HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 class LazyGroup(click.Group):
@@ -49,7 +52,7 @@ def run(program: click.Command, name: str) -> NoReturn:
     except click.Abort:
         sys.exit(130)  # Ctrl-C, as the shell counts it
     except KwsEdgeError as error:
-        click.echo(f"{name}: {error}", err=True)
+        click.echo(f"{name}: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # the reader has gone, as with `| head`: not a fault, and nothing more can be said
@@ -74,7 +77,7 @@ class Commands(LazyGroup):
     }
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=HELP)
 @click.version_option(__version__, prog_name="kws-edge")
 def main() -> None:
     """Spot spoken keywords on a live microphone, in files or in a pipe.

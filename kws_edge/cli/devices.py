@@ -5,6 +5,7 @@ import json
 
 import click
 
+from kws_edge.boundary import printable
 from kws_edge.cli.options import json_option
 from kws_edge.errors import AudioDeviceError
 from kws_edge.sources.portaudio import Device, input_devices, working_formats
@@ -29,15 +30,17 @@ def command(as_json: bool) -> None:
         formats = working_formats(device)
         if as_json:
             document = {**dataclasses.asdict(device), "works": formats}
-            click.echo(json.dumps(document, ensure_ascii=False))
+            click.echo(json.dumps(document))
         else:
             mark = "*" if device.default else " "
-            click.echo(f"{mark} {device.index:3d}  {device.name}  ({_summary(device, formats)})")
+            click.echo(
+                f"{mark} {device.index:3d}  {printable(device.name)}  ({_summary(device, formats)})"
+            )
 
 
 def _summary(device: Device, formats: dict[int, list[int]]) -> str:
     if not formats:
-        return f"does not open: {device.fault() or 'no common sample rate works'}"
+        return f"does not open: {printable(device.fault() or 'no common sample rate works')}"
     by_channels: dict[str, list[str]] = {}
     for rate, channels in formats.items():
         by_channels.setdefault(_one_of(channels), []).append(f"{rate / 1000:g}")

@@ -11,6 +11,7 @@ from typing import Any, TextIO, cast
 
 import click
 
+from kws_edge.boundary import CleanFormatter
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
 from kws_edge.daemon.daemon import Daemon
@@ -177,7 +178,9 @@ def _listen_to_microphone(
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(format="kws-edge: %(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(CleanFormatter("kws-edge: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
 
 
 def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:

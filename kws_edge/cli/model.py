@@ -147,7 +147,6 @@ DESCRIPTIONS = {
     "--repetitions",
     type=click.IntRange(10, 100_000),
     default=200,
-    show_default=True,
     help="How often each part is timed.",
 )
 @json_option

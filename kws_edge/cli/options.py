@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kws_edge.boundary import printable
+
 if TYPE_CHECKING:  # commands about model files read no configuration, and need no YAML
     from kws_edge.config.settings import Loaded
 
@@ -60,7 +62,7 @@ def loaded_config(config: Path | None, given: dict[str, Any]) -> "Loaded":
 
     loaded = load_config(config, given_flags(given))
     for warning in loaded.warnings:
-        click.echo(f"kws-edge: {warning}", err=True)
+        click.echo(f"kws-edge: {printable(warning)}", err=True)
     return loaded
 
 
@@ -71,14 +73,9 @@ model_option = click.option(
     "--model",
     "-m",
     default="default",
-    show_default=True,
     help="A model file (.tflite), or a name from 'kws-edge models'.",
 )
 threads_option = click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Threads of the interpreter.",
+    "--threads", type=click.IntRange(min=1), default=1, help="Threads of the interpreter."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")

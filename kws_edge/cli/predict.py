@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio
+from kws_edge.boundary import printable
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.errors import KwsEdgeError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
@@ -41,7 +42,7 @@ def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) ->
                 raise path
             click.echo(_predict(path, classifier, front_end, as_json))
         except KwsEdgeError as error:
-            click.echo(f"kws-edge: {error}", err=True)
+            click.echo(f"kws-edge: {printable(str(error))}", err=True)
             code = error.exit_code
     return code
 
@@ -53,7 +54,7 @@ def _predict(path: Path, classifier: Classifier, front_end: FrontEnd, as_json: b
     labels = classifier.manifest.labels
     best = int(np.argmax(posteriors))
     if not as_json:
-        return f"{path}\t{labels[best]}\t{posteriors[best]:.3f}"
+        return f"{printable(str(path))}\t{labels[best]}\t{posteriors[best]:.3f}"
     by_label = dict(zip(labels, (round(float(p), 6) for p in posteriors), strict=True))
     result = {"path": str(path), "label": labels[best], "score": by_label[labels[best]]}
     return json.dumps({**result, "posteriors": by_label}, ensure_ascii=False)

@@ -42,32 +42,19 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
     "-n",
     type=click.IntRange(min=1),
     default=10,
-    show_default=True,
     help="Samples of each label in all; those there already count.",
 )
 @click.option("--speaker", "-s", callback=_names(), help="Who speaks.  [default: your user name]")
-@click.option(
-    "--output",
-    "-o",
-    type=PATH,
-    default="recordings",
-    show_default=True,
-    help="Folder of the samples.",
-)
+@click.option("--output", "-o", type=PATH, default="recordings", help="Folder of the samples.")
 @click.option("--device", "-d", help="Microphone: its index, name or part of it ('devices').")
 @click.option(
     "--seconds",
     type=click.FloatRange(1, 60),
     default=2.5,
-    show_default=True,
     help="Time to speak in; the second with the word is kept.",
 )
 @click.option(
-    "--countdown",
-    type=click.FloatRange(0, 60),
-    default=1.5,
-    show_default=True,
-    help="Seconds of countdown.",
+    "--countdown", type=click.FloatRange(0, 60), default=1.5, help="Seconds of countdown."
 )
 @click.option("--seed", type=int, help="Shuffle the labels always alike.")
 @click.option("--in-order", is_flag=True, help="Ask for the labels in turn, unshuffled.")
@@ -77,7 +64,6 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
     "--attempts",
     type=click.IntRange(min=1),
     default=5,
-    show_default=True,
     help="With --yes: give up after so many refused takes in a row.",
 )
 @json_option

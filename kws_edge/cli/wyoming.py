@@ -4,9 +4,11 @@ import asyncio
 import importlib.util
 import logging
 import socket
+import sys
 
 import click
 
+from kws_edge.boundary import CleanFormatter
 from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
@@ -35,7 +37,6 @@ def _number_or_off(
 @click.option(
     "--uri",
     default="tcp://127.0.0.1:10400",
-    show_default=True,
     help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
     " tcp://0.0.0.0:10400.",
 )
@@ -69,15 +70,18 @@ def _number_or_off(
     "languages",
     multiple=True,
     default=["en"],
-    show_default=True,
     help="Language of the keywords in the server's description. May be repeated.",
 )
 @click.option(
     "--max-clients",
     type=click.IntRange(min=1),
     default=16,
-    show_default=True,
-    help="More are refused.",
+    help="More are refused, unless one was idle for 30 s: it loses its place.",
+)
+@click.option(
+    "--max-per-address",
+    type=click.IntRange(min=1),
+    help="Clients of one address of another machine.  [default: three quarters of --max-clients]",
 )
 @threads_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
@@ -87,6 +91,7 @@ def command(
     model: str,
     languages: tuple[str, ...],
     max_clients: int,
+    max_per_address: int | None,
     threads: int,
     verbose: bool,
     **overrides: str | float | None,
@@ -98,19 +103,23 @@ def command(
     """
     _need("wyoming", "wyoming")
     from kws_edge.wyoming.client import ClientSession
+    from kws_edge.wyoming.places import Places
     from kws_edge.wyoming.protocol import wake_info
     from kws_edge.wyoming.server import WyomingServer
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
-    logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(CleanFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler], level="DEBUG" if verbose else "INFO", force=True)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
     config = _configured(classifier, overrides)
     info = wake_info(classifier.manifest, languages)
     click.echo(_banner(classifier.manifest), err=True)
     server = WyomingServer(
-        lambda client: ClientSession(classifier, config, info, client), max_clients
+        lambda client: ClientSession(classifier, config, info, client),
+        Places(max_clients, max_per_address),
     )
     asyncio.run(server.run(endpoint, name))
 

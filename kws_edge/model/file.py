@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from kws_edge.boundary import printable
 from kws_edge.errors import MissingFileError, ModelError, ValidationErrors
 from kws_edge.model.manifest import Manifest
 
@@ -72,7 +73,7 @@ def _message(faults: tuple[str, ...]) -> str:
     shown = [fault[:MAX_FAULT_CHARACTERS] for fault in faults[:MAX_FAULTS]]
     if len(faults) > MAX_FAULTS:
         shown.append(f"and {len(faults) - MAX_FAULTS} more")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in "; ".join(shown))
+    return printable("; ".join(shown))
 
 
 def _read(path: Path) -> bytes:

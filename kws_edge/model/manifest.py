@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from kws_edge.boundary import JOINERS
 from kws_edge.config.schema import parse
 from kws_edge.detection.detector import DetectorConfig, is_keyword
 from kws_edge.errors import ValidationErrors
@@ -121,7 +122,6 @@ SCHEMA_VERSION = 1
 MAX_LABELS = 1000
 MAX_LABEL_CHARACTERS = 100
 MAX_TEXT_CHARACTERS = 10_000
-JOINERS = "\u200c\u200d"  # zero-width, not printable to Python, but letters of Persian and Hindi
 
 
 @dataclass(frozen=True)

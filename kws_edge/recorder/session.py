@@ -1,4 +1,4 @@
-"""A guided session: prompt, take, judge, ask, keep; until each label has its number."""
+"""A guided session: prompt, record, judge, ask and keep, until each label has enough samples."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ OPENINGS = 3  # of the microphone for one take
 
 @dataclass(frozen=True)
 class SessionConfig:
-    """``count`` samples in all for each label of ``speaker``, those there before included.
+    """``count`` samples in all for each label of ``speaker``, earlier ones included.
 
     ``accept``: keep good takes without asking, and give up after ``attempts`` refused ones in
     a row.
@@ -36,7 +36,7 @@ class SessionConfig:
 
 @dataclass(frozen=True)
 class AudioIO:
-    """The way to a microphone (opened for each take alone) and to a loudspeaker."""
+    """Opens a microphone (once for each take) and plays on a loudspeaker."""
 
     microphone: Callable[[], AbstractContextManager[AudioSource]]
     device: str | None
@@ -46,10 +46,10 @@ class AudioIO:
 def plan(
     have: Mapping[str, int], count: int, shuffled: random.Random | None = None
 ) -> list[tuple[str, int]]:
-    """What to ask for: label and number, 1 to ``count``.
+    """The prompts: label and number, 1 to ``count``.
 
-    In rounds, so that a session that is broken off leaves as many of each, and who is behind
-    comes first; shuffled within a round, so that no word is said as in a list.
+    They come in rounds, so that a session that ends early leaves about as many samples of each
+    label. Each round is shuffled, because people read a list with a different intonation.
     """
     prompts = []
     for number in range(1, count + 1):
@@ -72,16 +72,16 @@ class Session:
         self._screen = screen
 
     def have(self) -> dict[str, int]:
-        """How many samples of the speaker are there, by label."""
+        """The number of samples that the speaker has, by label."""
         speaker = self._config.speaker
         return {x: len(self._collection.samples(x, speaker)) for x in self._config.labels}
 
     def run(self, kept: Callable[[Entry], None], shuffled: random.Random | None = None) -> None:
         """Record what is missing; ``kept`` is called with each sample.
 
-        Returns when done or at the user's wish. Raises `AudioDeviceError` where the microphone
-        fails, `DataError` where too many takes are refused, `KwsEdgeError` where a file cannot
-        be written; what was kept before stays.
+        Returns when all are recorded or the user quits. Raises `AudioDeviceError` where the
+        microphone fails, `DataError` where too many takes are refused, `KwsEdgeError` where a file
+        cannot be written; samples kept before stay.
         """
         config = self._config
         self._collection.check_writable(config.labels)
@@ -106,7 +106,7 @@ class Session:
         return take
 
     def _record(self) -> tuple[FloatArray, int]:
-        """A microphone that opens and then stalls, as on a busy machine, gets another chance."""
+        """Record once; reopen a microphone that stalls after opening, as on a busy machine."""
         for left in reversed(range(OPENINGS)):
             self._screen.ready()
             with self._audio.microphone() as source:

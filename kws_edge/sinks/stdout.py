@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kws_edge.boundary import printable
 from kws_edge.events import Event
 
 
@@ -72,7 +73,7 @@ class StdoutSink:
 
 def human_line(event: Event) -> str:
     """Time in the stream and what happened."""
-    return f"{event.time_s:8.2f} s  {_description(event)}"
+    return printable(f"{event.time_s:8.2f} s  {_description(event)}")
 
 
 def _description(event: Event) -> str:

@@ -22,7 +22,7 @@ from kws_edge.types import FloatArray
 
 AFTER = 0.25  # share of the clip that lies after the decision
 BEHIND_SECONDS = 10.0  # how far saving may fall behind the audio
-PATIENCE_SECONDS = 1.0  # for audio after the decision that is late, or that never comes
+PATIENCE_SECONDS = 1.0  # wait for audio after the decision that is late or never comes
 PRIVATE = 0o600  # people's voices: for the owner alone
 MANIFEST = "manifest.jsonl"
 
@@ -69,7 +69,7 @@ class WavClipsConfig:
 class WavClipSink:
     """Saves ``seconds`` of the stream for each detection and near miss.
 
-    The decision falls at three quarters of them, so that the word lies in the middle.
+    The decision lies at three quarters of the clip, so that the word lies in its middle.
     """
 
     name = "clips"
@@ -210,11 +210,6 @@ class ClipFolder:
             if isinstance(entry, dict) and "file" in entry:
                 entries.append(entry)
         return entries
-
-
-def ring_for(config: WavClipsConfig, sample_rate: int) -> SampleBuffer:
-    """A ring that is long enough for a `WavClipSink`."""
-    return SampleBuffer(round(_needs(config).audio_seconds * sample_rate))
 
 
 def file_name(event: Event) -> str:

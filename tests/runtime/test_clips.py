@@ -13,11 +13,13 @@ from sink_parts import wait_for
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import read_audio
+from kws_edge.config.config import Config
 from kws_edge.detection.detector import Detection, NearMiss
 from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.wav_clips import WavClipsConfig, WavClipSink, file_name, ring_for
+from kws_edge.sinks.build import recent_audio
+from kws_edge.sinks.wav_clips import WavClipsConfig, WavClipSink, file_name
 from kws_edge.types import FloatArray
 
 RATE = 16000
@@ -34,7 +36,9 @@ class Recording:
     def __init__(self, folder: Path, seconds: float = 10.0, **settings: object) -> None:
         self.folder = folder
         self.config = WavClipsConfig(folder, **settings)  # type: ignore[arg-type]
-        self.ring = ring_for(self.config, RATE)
+        ring = recent_audio(Config(sinks={"clips": self.config}), RATE)
+        assert ring
+        self.ring = ring
         self.ring.push(stream(seconds))
         self.factory = EventFactory(RATE)
         self.worker = SinkWorker(WavClipSink(self.config, self.ring, RATE))

@@ -87,7 +87,7 @@ def test_a_gate_that_is_lowered_hears_what_it_had_passed_over(
     for step in word:
         spotter.push(step.audio)
     assert all(decision.idle for decision in decisions)
-    spotter.reconfigure(DetectorConfig(gate_dbfs=-70))
+    spotter.prepare(DetectorConfig(gate_dbfs=-70))()
     spotter.push(background("zeros", 1600))
     assert not decisions[-1].idle
     assert decisions[-1].sample == found.decisions[-1].sample + 1600

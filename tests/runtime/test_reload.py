@@ -65,7 +65,7 @@ def without_reloads() -> list[tuple[str, int, float]]:
     )
     config = DetectorConfig(**{**vars(spotter.base_config), "threshold": 0.7, "thresholds": {}})
     witness = Witness()
-    spotter.reconfigure(config)
+    spotter.prepare(config)()
     for _ in Engine(spotter, observers=[witness]).run(Samples(read_audio(demo_recording(), 16000))):
         pass
     return detections(witness)

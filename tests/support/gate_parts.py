@@ -88,7 +88,7 @@ def run(classifier: Classifier, steps: list[Step], gate: bool, block: int = 1600
         if step.skip:
             spotter.skip(step.skip)
         if step.settings:
-            spotter.reconfigure(DetectorConfig(**step.settings, gate_dbfs=base.gate_dbfs))  # type: ignore[arg-type]
+            spotter.prepare(DetectorConfig(**step.settings, gate_dbfs=base.gate_dbfs))()  # type: ignore[arg-type]
         if step.choose:
             spotter.set_active_keywords(step.choose)
     return result

@@ -15,11 +15,11 @@ from kws_edge.config.config import Config
 from kws_edge.errors import ConfigError
 from kws_edge.events import EventFactory
 from kws_edge.metrics import Metrics
-from kws_edge.sinks.build import SinkContext, Sinks, Stdout, build_sinks, close_sinks
+from kws_edge.sinks.build import SinkContext, Sinks, Stdout, build_sinks, close_sinks, recent_audio
 from kws_edge.sinks.command import CommandConfig
 from kws_edge.sinks.mqtt import MqttConfig
 from kws_edge.sinks.prometheus import MetricsConfig
-from kws_edge.sinks.wav_clips import WavClipsConfig, ring_for
+from kws_edge.sinks.wav_clips import WavClipsConfig
 
 LABELS = ("yes", "no", "_unknown_", "_silence_")
 
@@ -54,7 +54,8 @@ def test_all_of_them_and_a_reload(tmp_path: Path) -> None:
             "metrics": MetricsConfig(port=port),
         }
     )
-    ring = ring_for(clips, 16000)
+    ring = recent_audio(config, 16000)
+    assert ring
     ring.skip(5 * 16000)
     metrics = Metrics("mfcc-int8", LABELS)
     parts = around(ring=ring, metrics=metrics, stdout=Stdout(writing))

@@ -196,9 +196,9 @@ def test_mixup_blends_examples_with_their_targets() -> None:
 def test_the_same_seed_gives_the_same_sound() -> None:
     config = AugmentationConfig(rooms=3, room_share=1, noise_share=1, codec_share=1, tilt_share=1)
     effects = [Effects(config, [noise(3 * RATE)], seed=4) for _ in range(2)]
-    one, two = (each.to_speech(burst(), generator(7)) for each in effects)
+    one, two = (each.to_speech(burst(), -9, generator(7)) for each in effects)
     assert np.array_equal(one, two)
-    assert not np.array_equal(one, effects[0].to_speech(burst(), generator(8)))
+    assert not np.array_equal(one, effects[0].to_speech(burst(), -9, generator(8)))
     assert one.dtype == np.float32
     assert np.abs(one).max() <= 1
 
@@ -214,5 +214,5 @@ def test_gains_cover_the_range() -> None:
         clip_share=0,
     )
     effects = Effects(config, [])
-    levels = [speech_level(effects.to_speech(burst(), generator(seed))) for seed in range(60)]
+    levels = [speech_level(effects.to_speech(burst(), -9, generator(seed))) for seed in range(60)]
     assert max(levels) - min(levels) > 30

@@ -94,6 +94,18 @@ def test_levels_gaps_and_margins(data: Path) -> None:
     assert level_dbfs(stream.samples[: round(0.2 * RATE)]) == -np.inf
 
 
+def test_a_room_lets_words_ring_on_and_keeps_their_places(data: Path) -> None:
+    usual = {"gap_seconds": [1, 1], "margin_ms": 0, "speech_dbfs": [-20, -20], "scene_seconds": 2}
+    dry, wet = (made(data, rooms=share, **usual) for share in (0, 1))
+    assert wet.words == dry.words
+    assert len(wet.samples) == len(dry.samples)
+    for word in dry.words[:-1]:
+        after = slice(round((word.end + 0.02) * RATE), round((word.end + 0.1) * RATE))
+        assert level_dbfs(dry.samples[after]) < -90
+        assert -80 < level_dbfs(wet.samples[after]) < -20
+    assert level_dbfs(wet.samples) == pytest.approx(level_dbfs(dry.samples), abs=0.2)
+
+
 @given(snr=st.sampled_from([0.0, 10.0, 25.0]), level=st.floats(-45, -15), seed=st.integers(0, 9))
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

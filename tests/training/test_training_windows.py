@@ -2,21 +2,23 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from window_world import CONFIG, PITCHES, RATE, run_training, write_recordings
+from window_world import CONFIG, PITCHES, RATE, ROOT, run_training, write_recordings
 
 from kws_edge.config.schema import parse
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from training.config import TrainingConfig, with_overrides
 from training.data.material import find_recordings, load_material
-from training.data.passes import AugmentedEpochs
+from training.data.passes import AugmentedEpochs, WindowPool
 from training.networks.network import network
 from training.train.run import WEIGHTS, write_run_files
 from training.train.train import load_teachers, train
@@ -96,6 +98,74 @@ def test_a_pass_is_drawn_once(data: Path, tmp_path: Path) -> None:
     quieter = config({"augmentation": {"rooms": 2, "gain_db": {"low": -60, "high": -50}}})
     AugmentedEpochs(quieter, found, "training", tmp_path).get(0, lines.append)
     assert len(lines) == 3  # other windows: drawn anew
+
+
+def test_fresh_windows_differ_from_epoch_to_epoch_and_are_not_kept(
+    data: Path, tmp_path: Path
+) -> None:
+    fresh = config({"schedule.passes": None})
+    epochs = AugmentedEpochs(fresh, find_recordings(fresh, data), "training", tmp_path)
+    assert epochs.passes == fresh.schedule.epochs
+    drawn = [epochs.get(number).features for number in (0, 0, 1, 2)]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[2], drawn[3])
+    assert not epochs.folder.exists()
+
+
+def test_worker_processes_draw_the_same_windows(data: Path, tmp_path: Path) -> None:
+    what = config()
+    making = what, find_recordings(what, data), "training", tmp_path
+    whole, parts = WindowPool(*making), WindowPool(*making, workers=2, chunk=7)
+    (alone,) = (chunk.result() for chunk in whole.start(1))
+    chunks = [chunk.result() for chunk in parts.start(1)]
+    assert len(chunks) > 2
+    assert np.array_equal(np.concatenate([chunk.features for chunk in chunks]), alone.features)
+    assert np.array_equal(np.concatenate([chunk.targets for chunk in chunks]), alone.targets)
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_training_that_is_killed(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    program = f"""
+import multiprocessing
+from pathlib import Path
+from kws_edge.config.yaml_file import load
+from training.config import TrainingConfig
+from training.data.material import find_recordings
+from training.data.passes import WindowPool
+
+if __name__ == "__main__":
+    config = load(Path({str(tmp_path / "config.json")!r}), TrainingConfig)
+    recordings = find_recordings(config, Path({str(data)!r}))
+    pool = WindowPool(config, recordings, "training", Path({str(tmp_path)!r}), 2, chunk=2)
+    pool.start(0)[0].result()
+    drawing = [pool.start(number) for number in range(1, 200)]
+    print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+    drawing[-1][-1].result()
+"""
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, env=environment
+    ) as running:
+        assert running.stdout
+        workers = running.stdout.readline().decode().split()
+        assert len(workers) == 2
+        running.kill()
+    end = time.monotonic() + 20
+    while any(map(_alive, workers)):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def _alive(pid: str) -> bool:
+    """A process that runs, not one that ended and waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def kept_run(folder: Path, what: TrainingConfig, model: keras.Model | None = None) -> Path:

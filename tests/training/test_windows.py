@@ -16,14 +16,8 @@ from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool, WindowConfig, WindowMaker
 from training.data.windows.non_keywords import KINDS, UnknownMix, draw_silence
-from training.data.windows.placement import (
-    Word,
-    Words,
-    add_after,
-    add_before,
-    place_part,
-    place_whole,
-)
+from training.data.windows.placement import add_after, add_before, place_part, place_whole
+from training.data.windows.words import Word, load_words
 
 SPEECH = 6000  # samples of the word in `clip`
 PLAIN = AugmentationConfig(
@@ -51,7 +45,7 @@ def word(length: int = SPEECH, margin: int = 2000, label: str = "yes") -> Word:
     """Ones where the word is and nothing around it: what is added shows where it went."""
     samples = np.zeros(length + 2 * margin, np.float32)
     samples[margin : margin + length] = 1
-    return Word(samples, label, margin, margin + length)
+    return Word(samples, label, margin, margin + length, 0.0)
 
 
 def random(seed: int = 0) -> np.random.Generator:
@@ -59,7 +53,7 @@ def random(seed: int = 0) -> np.random.Generator:
 
 
 def test_words_are_found_in_their_clips(tmp_path: Path) -> None:
-    words = Words([clip(tmp_path, "yes"), clip(tmp_path, "no", 1)])
+    words = load_words([clip(tmp_path, "yes"), clip(tmp_path, "no", 1)])
     assert [w.label for w in words] == ["yes", "no"]
     for found in words:
         assert found.first == pytest.approx(5000, abs=330)  # a frame of 20 ms
@@ -133,10 +127,11 @@ def test_every_kind_of_silence_comes() -> None:
 
 def maker(tmp_path: Path, config: WindowConfig, others: int = 4) -> WindowMaker:
     material = SourcePool(
-        Words([clip(tmp_path, label, n) for n in range(8) for label in ("yes", "no")]),
-        Words([clip(tmp_path, "cat", n) for n in range(others)], UNKNOWN),
+        load_words([clip(tmp_path, label, n) for n in range(8) for label in ("yes", "no")]),
+        load_words([clip(tmp_path, "cat", n) for n in range(others)], called=UNKNOWN),
         [noise(3 * RATE)],
-        [noise(3 * RATE)],
+        load_words([clip(tmp_path, "speech")], measured=False),
+        load_words([clip(tmp_path, "mined")], measured=False),
     )
     return WindowMaker(config, material, Effects(PLAIN, material.noises), RATE)
 
@@ -149,6 +144,36 @@ def test_an_epoch_has_each_keyword_once_and_the_shares_asked_for(tmp_path: Path)
     assert plan[:16] != list(range(16))
 
 
+def test_words_come_evenly_however_many_clips_they_have(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "yes", n) for n in range(9)] + [clip(tmp_path, "no", n) for n in (0, 1)]
+    nothing = load_words([])
+    material = SourcePool(load_words(clips), nothing, [], nothing)
+    made = WindowMaker(WindowConfig(), material, Effects(PLAIN, []), RATE)
+    drawn = [int(item) for item in made.plan(random()) if isinstance(item, int)]
+    assert sorted(drawn.count(index) for index in range(9)) == [0, 0, 0] + [1] * 6  # of yes
+    assert drawn.count(9) + drawn.count(10) == 6
+    labels = collections.Counter(material.keywords.any(random(n)).label for n in range(400))
+    assert 160 < labels["no"] < 240
+
+
+def test_weights_say_which_other_words_come(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, label) for label in ("cat", "off", "on")]
+    words = load_words(clips, weights={"off": 6, "on": 0})
+    drawn = collections.Counter(words.any(random(n)).label for n in range(400))
+    assert 300 < drawn["off"] < 385
+    assert "on" not in drawn
+
+
+def test_words_that_were_kept_are_the_same(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, "yes"), clip(tmp_path, "no", 1)]
+    fresh = load_words(clips)
+    for words in (load_words(clips, tmp_path / "cache"), load_words(clips, tmp_path / "cache")):
+        for one, other in zip(fresh, words, strict=True):
+            assert np.array_equal(one.samples, other.samples)
+            assert (one.label, one.first, one.last) == (other.label, other.first, other.last)
+            assert one.level_dbfs == other.level_dbfs
+
+
 def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
     made = maker(tmp_path, WindowConfig())
     for item, label in ((0, "yes"), (1, "no"), (UNKNOWN, UNKNOWN), (SILENCE, SILENCE)):
@@ -159,9 +184,9 @@ def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
         assert np.array_equal(window, made.draw(item, random())[0])  # by its seed
 
 
-@pytest.mark.parametrize("kind", ["words", "parts", "spliced", "backwards", "speech"])
+@pytest.mark.parametrize("kind", ["words", "parts", "spliced", "backwards", "speech", "mined"])
 def test_every_kind_of_unknown_speech_can_be_had_alone(tmp_path: Path, kind: str) -> None:
-    shares = dict.fromkeys(("words", "parts", "spliced", "backwards", "speech"), 0.0)
+    shares = dict.fromkeys(vars(UnknownMix()), 0.0)
     made = maker(tmp_path, WindowConfig(unknown=UnknownMix(**{**shares, kind: 1.0})))
     drawn = [made.draw(UNKNOWN, random(seed)) for seed in range(20)]
     assert {found.split(",")[0] for _, _, found in drawn} == {kind}

@@ -4,7 +4,6 @@ import collections
 import csv
 import sys
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -24,16 +23,14 @@ method_option = click.option(
     "--method",
     type=click.Choice(["official", "lists", "random"]),
     default="official",
-    show_default=True,
     help="By the official speaker hash, by given lists, or at random.",
 )
-seed_option = click.option("--seed", default=0, show_default=True, help="Seed of a random split.")
+seed_option = click.option("--seed", default=0, help="Seed of a random split.")
 without_option = click.option(
     "--word",
     "words",
     multiple=True,
     default=(*MINI_SPEECH_COMMANDS, "know", "knows"),
-    show_default=True,
     help="A word that the speech must not contain; may be repeated.",
 )
 
@@ -46,7 +43,7 @@ def command() -> None:
 @command.command()
 @click.argument("folder", type=PATH, default=Path("data"))
 @click.option("--archive", type=PATH, help="The zip, if you have it already.")
-@click.option("--url", default=fetching.URL, show_default=True, help="Address of the zip.")
+@click.option("--url", default=fetching.URL, help="Address of the zip.")
 @click.option(
     "--sha256", default=fetching.SHA256, help="SHA-256 of the zip; empty to skip the check."
 )
@@ -117,12 +114,7 @@ def split(output: Path, data: Path, method: Method, split_lists: Path | None, se
 @method_option
 @split_lists_option
 @seed_option
-def check(
-    data: Path,
-    method: Literal["official", "lists", "random"],
-    split_lists: Path | None,
-    seed: int,
-) -> None:
+def check(data: Path, method: Method, split_lists: Path | None, seed: int) -> None:
     """Fail (exit code 65) if a speaker or an identical recording is in two parts."""
     leaks = find_leaks(split_clips(scan(data), method, split_lists, seed))
     if leaks:
@@ -136,7 +128,6 @@ def check(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
     default=40,
-    show_default=True,
     help="Length of all recordings together.",
 )
 @click.option(
@@ -144,17 +135,15 @@ def check(
     "words",
     multiple=True,
     default=MINI_SPEECH_COMMANDS,
-    show_default=True,
     help="A word that the speech must not contain; may be repeated.",
 )
 @click.option(
     "--dictionary",
     type=PATH,
     default=synthesis.DICTIONARY,
-    show_default=True,
     help="List of words to draw from, one a line.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of texts and voices.")
+@click.option("--seed", default=0, help="Seed of texts and voices.")
 @click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
 def synthesize(
     output: Path,
@@ -172,10 +161,8 @@ def synthesize(
 @command.command()
 @click.argument("output", type=PATH)
 @click.argument("words", nargs=-1, required=True)
-@click.option(
-    "--count", type=click.IntRange(1), default=100, show_default=True, help="Takes of each word."
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of texts and voices.")
+@click.option("--count", type=click.IntRange(1), default=100, help="Takes of each word.")
+@click.option("--seed", default=0, help="Seed of texts and voices.")
 @click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
 def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Part | None) -> None:
     """Let espeak-ng's and flite's voices say WORDS, into OUTPUT/<word>/."""
@@ -191,15 +178,10 @@ def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Par
     "--texts",
     type=PATH,
     default=Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz"),
-    show_default=True,
     help="Texts of the prompts.",
 )
 @click.option(
-    "--least-seconds",
-    type=click.FloatRange(0),
-    default=0,
-    show_default=True,
-    help="Leave out shorter recordings.",
+    "--least-seconds", type=click.FloatRange(0), default=0, help="Leave out shorter recordings."
 )
 def prompts(
     output: Path,
@@ -219,11 +201,9 @@ def prompts(
 
 @command.command()
 @click.argument("output", type=PATH)
-@click.option(
-    "--archive", type=PATH, default=ARCHIVE, show_default=True, help="The game's one file."
-)
+@click.option("--archive", type=PATH, default=ARCHIVE, help="The game's one file.")
 @without_option
-@click.option("--seed", default=0, show_default=True, help="Seed of the added upper bands.")
+@click.option("--seed", default=0, help="Seed of the added upper bands.")
 def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> None:
     """Make running speech without keywords in OUTPUT, from what actors say in Flight of the Amazon
     Queen, a game that Debian has."""
@@ -236,13 +216,7 @@ def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> 
 @command.command()
 @click.argument("configs", nargs=-1, required=True, type=PATH)
 @root_option
-@click.option(
-    "--output",
-    type=PATH,
-    default=Path("streams"),
-    show_default=True,
-    help="Folder for the streams.",
-)
+@click.option("--output", type=PATH, default=Path("streams"), help="Folder for the streams.")
 def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
     """Compose the streams that CONFIGS (YAML) describe.
 
@@ -267,16 +241,8 @@ def streams(configs: tuple[Path, ...], data: Path, output: Path) -> None:
 @command.command()
 @click.argument("config", type=PATH)
 @root_option
-@click.option(
-    "--output",
-    type=PATH,
-    default=Path("preview"),
-    show_default=True,
-    help="Folder for the windows.",
-)
-@click.option(
-    "--count", type=click.IntRange(1, 400), default=32, show_default=True, help="Number of windows."
-)
+@click.option("--output", type=PATH, default=Path("preview"), help="Folder for the windows.")
+@click.option("--count", type=click.IntRange(1, 400), default=32, help="Number of windows.")
 def preview(config: Path, data: Path, output: Path, count: int) -> None:
     """Write training windows of CONFIG (YAML), made of validation clips, as WAV files and one
     picture."""

@@ -37,7 +37,6 @@ def command() -> None:
     "--split",
     type=click.Choice(["official", "lists"]),
     default="official",
-    show_default=True,
     help="How the clips are divided into parts.",
 )
 @split_lists_option
@@ -45,7 +44,6 @@ def command() -> None:
     "--part",
     type=click.Choice(["all", *PARTS]),
     default="all",
-    show_default=True,
     help="The part of the data to evaluate.",
 )
 @click.option("--describe", help="The data in words, for the report.  [default: folder and part]")
@@ -56,16 +54,9 @@ def command() -> None:
     "--repetitions",
     type=click.IntRange(min=10),
     default=200,
-    show_default=True,
     help="Repetitions of each latency measurement.",
 )
-@click.option(
-    "--output",
-    type=PATH,
-    default=Path("evaluations"),
-    show_default=True,
-    help="Folder for the reports.",
-)
+@click.option("--output", type=PATH, default=Path("evaluations"), help="Folder for the reports.")
 def clips(
     models: tuple[Path, ...],
     data: Path,
@@ -125,13 +116,7 @@ def _rejection(result: dict[str, Any]) -> str:
 @click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
 @click.option("--name", help="Name of the report.  [default: that of the first stream]")
 @click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
-@click.option(
-    "--output",
-    type=PATH,
-    default=Path("evaluations"),
-    show_default=True,
-    help="Folder for the report.",
-)
+@click.option("--output", type=PATH, default=Path("evaluations"), help="Folder for the report.")
 def stream(
     model: str,
     streams: tuple[Path, ...],
@@ -243,7 +228,8 @@ def _reference(path: Path | None) -> Reference:
     "--output",
     type=PATH,
     default=BUNDLED_REFERENCE,
-    help="File to write.  [default: the one in use]",
+    show_default="the one in use",
+    help="File to write.",
 )
 def reference(data: Path, output: Path) -> None:
     """Measure the validation clips of --data, as 'evaluate recordings' does.

@@ -35,7 +35,6 @@ def command() -> None:
     "--plan",
     type=click.Choice(["all", "given", "search"]),
     default="all",
-    show_default=True,
     help="Bases, variants and factors, or the searches, or first these and then those.",
 )
 @click.option("--group", "groups", multiple=True, help="Only this group; may be repeated.")
@@ -132,18 +131,10 @@ def evaluate(study: Path, data: Path, split_lists: Path | None, test_set: Path) 
 @command.command()
 @study_argument
 @click.option(
-    "--rounds",
-    type=click.IntRange(1),
-    default=40,
-    show_default=True,
-    help="Over all models, in an order drawn anew.",
+    "--rounds", type=click.IntRange(1), default=40, help="Over all models, in an order drawn anew."
 )
 @click.option(
-    "--calls",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    help="Decisions counted in each turn of a model.",
+    "--calls", type=click.IntRange(1), default=5, help="Decisions counted in each turn of a model."
 )
 def time(study: Path, rounds: int, calls: int) -> None:
     """Time a decision of every converted model of STUDY: features, network and both.

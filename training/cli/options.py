@@ -37,6 +37,5 @@ cache_option = click.option(
     "--cache",
     type=PATH,
     default=Path(".cache/features"),
-    show_default=True,
     help="Folder for the features of clips and of drawn windows.",
 )

@@ -14,11 +14,7 @@ from kws_edge.errors import ConfigError, ValidationErrors
 @click.argument("reports", nargs=-1, type=PATH)
 @click.option("--name", help="The released model's name.  [default: the model's]")
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("models"),
-    show_default=True,
-    help="Folder in which to create NAME/.",
+    "--output", type=PATH, default=Path("models"), help="Folder in which to create NAME/."
 )
 @click.option(
     "--about",
@@ -89,7 +85,6 @@ STEP_NAMES = ("data", "train", "export", "streams", "tune", "evaluate", "release
     "last",
     type=click.Choice(STEP_NAMES),
     default=STEP_NAMES[-1],
-    show_default=True,
     help="Stop after this step. With the same --from, it runs alone.",
 )
 def build_command(model: Path, data: Path, work: Path | None, first: str | None, last: str) -> None:

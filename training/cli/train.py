@@ -1,4 +1,4 @@
-"""``train``, ``adapt``, ``export`` and ``upgrade``: the commands about runs."""
+"""``train``, ``adapt`` and ``export``: the commands about runs."""
 
 import dataclasses
 from pathlib import Path
@@ -19,11 +19,7 @@ from training.train.run import RunLog
 @root_option
 @split_lists_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("saved_models"),
-    show_default=True,
-    help="Folder in which to create the run.",
+    "--output", type=PATH, default=Path("saved_models"), help="Folder in which to create the run."
 )
 @cache_option
 @click.option("--seed", type=int, help="Seed to use instead of the configuration's.")
@@ -70,14 +66,10 @@ def train_command(
     help="The run to start from.",
 )
 @click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")
-@click.option("--name", default="own", show_default=True, help="Name of the new model.")
+@click.option("--name", default="own", help="Name of the new model.")
 @root_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("saved_models"),
-    show_default=True,
-    help="Folder in which to create the run.",
+    "--output", type=PATH, default=Path("saved_models"), help="Folder in which to create the run."
 )
 @cache_option
 def adapt(
@@ -130,11 +122,7 @@ def adapt(
 @root_option
 @split_lists_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("tflite_models"),
-    show_default=True,
-    help="Folder for the model files.",
+    "--output", type=PATH, default=Path("tflite_models"), help="Folder for the model files."
 )
 @click.option("--check/--no-check", default=True, help="Compare with the trained network.")
 def export_command(
@@ -175,24 +163,3 @@ def export_command(
                 failed.append(result)
     if failed:
         raise ModelError(f"{len(failed)} checks failed: the models differ from the trained network")
-
-
-@click.command("upgrade")
-@click.argument("runs", nargs=-1, required=True, type=PATH)
-@click.option(
-    "--folder",
-    default="mini_speech_commands",
-    show_default=True,
-    help="Folder of labels, below --data, of a run of the old 'train', which did not record it.",
-)
-def upgrade_command(runs: tuple[Path, ...], folder: str) -> None:
-    """Rewrite the configuration of RUNS in the present form, with the settings that they were
-    trained with. The weights stay as they are."""
-    from training.train.old_runs import upgrade
-
-    for run in runs:
-        config = upgrade(run, folder)
-        click.echo(
-            f"{run}: {config.network.architecture}, {config.schedule.epochs} epochs, batches of"
-            f" {config.schedule.batch_size}"
-        )

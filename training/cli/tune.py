@@ -37,22 +37,13 @@ MS = click.FloatRange(min=0)
     "--false-accepts-per-hour",
     type=RATE,
     default=0.5,
-    show_default=True,
     help="Most false accepts per hour at the model's default operating point.",
 )
 @click.option(
-    "--quiet",
-    type=RATE,
-    default=0.1,
-    show_default=True,
-    help="Most false accepts per hour of the preset 'quiet'.",
+    "--quiet", type=RATE, default=0.1, help="Most false accepts per hour of the preset 'quiet'."
 )
 @click.option(
-    "--eager",
-    type=RATE,
-    default=5.0,
-    show_default=True,
-    help="Most false accepts per hour of the preset 'eager'.",
+    "--eager", type=RATE, default=5.0, help="Most false accepts per hour of the preset 'eager'."
 )
 @click.option(
     "--smoothing-ms", type=MS, multiple=True, help="Values to try.  [default: 100 to 500]"
@@ -64,7 +55,6 @@ MS = click.FloatRange(min=0)
     "--cache",
     type=PATH,
     default=Path(".cache/posteriors"),
-    show_default=True,
     help="Folder for the posteriors of the network.",
 )
 @click.option("--output", type=PATH, help="Folder for the results.  [default: tuning/<model>]")

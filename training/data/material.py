@@ -1,7 +1,7 @@
 """The recordings of a configuration, divided into training, validation and testing."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,20 +17,21 @@ from training.data.loading import sizes_digest
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool
-from training.data.windows.placement import Words
+from training.data.windows.words import Words, load_words
 
 NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
 
 
 @dataclass(frozen=True)
 class Part:
-    """The clips of one part of the data, and the files of running speech; ``silence`` are the
-    clips of ``_silence_``, of a room, and ``others`` have those of ``_unknown_`` too."""
+    """The clips of one part of the data, and files of running speech, some ``mined`` from it;
+    ``silence`` are clips of ``_silence_``, of a room; ``others`` have those of ``_unknown_``."""
 
     keywords: tuple[Clip, ...]
     others: tuple[Clip, ...] = ()
     silence: tuple[Clip, ...] = ()
     speech: tuple[Path, ...] = ()
+    mined: tuple[Path, ...] = ()
 
     def named(self) -> tuple[Clip, ...]:
         """The clips of words and of others, these with the label ``_unknown_``."""
@@ -53,7 +54,7 @@ class Recordings:
         paths: list[Path] = []
         for part in (self.training, self.validation):
             paths += [clip.path for clip in (*part.keywords, *part.others, *part.silence)]
-            paths += [*part.speech, *self.noise]
+            paths += [*part.speech, *part.mined, *self.noise]
         return sizes_digest((f"{path.parent.name}/{path.name}", path) for path in paths)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -82,10 +83,11 @@ def find_recordings(
             clips[part] += split.part(part) * (source.repeat if part == "training" else 1)
     _check_words(config, data, clips)
     windows = config.windows is not None
-    speech = [
-        path for folder in config.data.speech if windows for path in audio_files(data / folder)
+    running = [
+        [path for folder in folders if windows for path in audio_files(data / folder)]
+        for folders in (config.data.speech, config.data.mined)
     ]
-    parts = {part: _part(config, part, found, speech) for part, found in clips.items()}
+    parts = {part: _part(config, part, found, *running) for part, found in clips.items()}
     noise = () if config.plain_clips else config.data.noise
     files = [path for folder in noise for path in audio_files(data / folder)]
     return Recordings(parts["training"], parts["validation"], parts["testing"], tuple(files))
@@ -106,19 +108,36 @@ def _check_words(config: TrainingConfig, data: Path, clips: dict[str, list[Clip]
             raise DataError(f"{data}: no clips of {', '.join(missing)} for {part}")
 
 
-def load_material(recordings: Recordings, part: str) -> SourcePool:
-    """The ``training`` or ``validation`` part in memory, about 32 KB a clip."""
+def load_material(
+    recordings: Recordings,
+    part: str,
+    word_weights: Mapping[str, float] | None = None,
+    cache: Path | None = None,
+) -> SourcePool:
+    """The ``training`` or ``validation`` part, about 32 KB a clip; with ``cache`` the words are
+    kept there, and mapped instead of read."""
     found: Part = getattr(recordings, part)
     noises = load_noises(recordings, part)
     rooms = dict.fromkeys(clip.path for clip in found.silence)
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
     return SourcePool(
-        Words(found.keywords),
-        Words(found.others, UNKNOWN),
+        load_words(found.keywords, cache),
+        load_words(found.others, cache, called=UNKNOWN, weights=word_weights),
         noises,
-        [_long_enough(read_audio(path, RATE)) for path in found.speech],
+        _running(found.speech, cache),
+        _running(found.mined, cache),
     )
+
+
+def _running(paths: Sequence[Path], cache: Path | None) -> Words:
+    speech = load_words([Clip(path, "", "") for path in paths], cache, measured=False)
+    for path, samples in zip(paths, speech.sample_counts(), strict=True):
+        if samples < RATE:
+            raise DataError(
+                f"{path}: running speech of {samples / RATE:.1f} s, expected 1 s or more"
+            )
+    return speech
 
 
 def load_noises(recordings: Recordings, part: str) -> list[FloatArray]:
@@ -153,31 +172,37 @@ def _by_takes(clips: Sequence[Clip]) -> Split:
     return Split(tuple(training), tuple(validation), ())
 
 
-def _part(config: TrainingConfig, part: str, clips: Sequence[Clip], speech: Sequence[Path]) -> Part:
+def _part(
+    config: TrainingConfig,
+    part: str,
+    clips: Sequence[Clip],
+    speech: Sequence[Path],
+    mined: Sequence[Path],
+) -> Part:
     words = config.data.words
     keywords = tuple(clip for clip in clips if clip.label in words)
     if config.windows is None:
         return Part(keywords)
     spoken = [clip for clip in clips if clip.label == UNKNOWN or clip.label[0] != "_"]
-    if part == "testing":  # recordings of running speech have two parts
-        speech = ()
     return Part(
         keywords=keywords,
         others=tuple(clip for clip in spoken if clip.label not in words),
         silence=tuple(clip for clip in clips if clip.label == SILENCE),
-        speech=tuple(
-            path
-            for path in speech
-            # a voice in the training part must not be in the validation part
-            if (official_part(speaker_of(path)) == "validation") == (part == "validation")
-        ),
+        speech=_by_voice(part, speech),
+        mined=_by_voice(part, mined),
     )
 
 
-def _long_enough(samples: FloatArray) -> FloatArray:
-    if len(samples) < RATE:
-        raise DataError(f"running speech of {len(samples) / RATE:.1f} s: expected at least 1 s")
-    return samples
+def _by_voice(part: str, recordings: Sequence[Path]) -> tuple[Path, ...]:
+    """Those of ``part``: a voice in the training part must not be in the validation part."""
+    if part == "testing":  # running speech has two parts
+        return ()
+    validation = part == "validation"
+    return tuple(
+        path
+        for path in recordings
+        if (official_part(speaker_of(path)) == "validation") == validation
+    )
 
 
 def clips_of_run(config: TrainingConfig, data: Path, split_lists: Path | None = None) -> Split:

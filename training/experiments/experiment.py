@@ -103,7 +103,6 @@ class Group:
 
     name: str
     title: str = ""
-    base_title: str = "base"
     comparison: str = ""
     change: Overrides = field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)

@@ -1,7 +1,6 @@
 """What an experiment found: the best, its gain, what matters, what it costs."""
 
 import itertools
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -242,24 +241,11 @@ def steps(found: Sequence[Model], noise: SeedNoise) -> list[Difference | None]:
 @dataclass(frozen=True)
 class QuantizationLoss:
     """A quantization against float32 over the configurations that have both: ``accuracies`` are
-    differences on the ``part`` that was read, by run; medians of the shares of size and time.
-    """
+    differences on the ``part`` that was read, by run."""
 
     quantization: str
     part: str
     accuracies: dict[str, float]
-    size: float
-    time: float | None
-    differing: int  # models that give other posteriors than the quantization should
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.accuracies.values())
-
-    @property
-    def worst(self) -> str:
-        """The key of the run that loses most."""
-        return min(self.accuracies, key=lambda key: self.accuracies[key])
 
 
 def quantization_losses(study: Study) -> list[QuantizationLoss]:
@@ -271,22 +257,8 @@ def quantization_losses(study: Study) -> list[QuantizationLoss]:
 
 def _loss(name: str, runs: list[TrialRun]) -> QuantizationLoss:
     tested = all(run.test(name) and run.test() for run in runs)
-    part = "test" if tested else "validation"
     column = "test_accuracy" if tested else "model_validation_accuracy"
-
-    def shares(column: str) -> list[float]:
-        pairs = [(r.models[name].number(column), r.models["float32"].number(column)) for r in runs]
-        return [own / full for own, full in pairs if own is not None and full]
-
-    times = shares("model_median_ms")
-    return QuantizationLoss(
-        quantization=name,
-        part=part,
-        accuracies={
-            run.key: run.models[name].need(column) - run.models["float32"].need(column)
-            for run in runs
-        },
-        size=statistics.median(shares("size_kb")),
-        time=statistics.median(times) if times else None,
-        differing=sum(run.models[name]["agrees"] == "false" for run in runs),
-    )
+    accuracies = {
+        run.key: run.models[name].need(column) - run.models["float32"].need(column) for run in runs
+    }
+    return QuantizationLoss(name, "test" if tested else "validation", accuracies)

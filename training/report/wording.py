@@ -48,12 +48,6 @@ def interval(score: TrialScore | None) -> str:
     return f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}" if ends else ""
 
 
-def scored(score: TrialScore) -> str:
-    """``93.8 % (91.9 to 95.2)``."""
-    ends = interval(score)
-    return f"{percent(score.value)} ({ends})" if ends else percent(score.value)
-
-
 def gained(difference: Difference) -> str:
     """``+1.7 points (-0.2 to +3.6)``."""
     text = f"{points(difference.value)} points"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from kws_edge.config.yaml_file import load, read_yaml
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError, DataError, MissingFileError
 from training.config import TrainingConfig, as_document
 from training.data.windows import UNKNOWN
@@ -46,7 +46,6 @@ class TrainingResult:
 
 CONFIG, METRICS, WEIGHTS = "config.yaml", "metrics.json", "network.weights.h5"
 CALIBRATION, SAVED_MODEL = "calibration.npy", "saved_model.pb"
-OLD_RECIPE = "recipe.yaml"  # beside config.yaml in runs made before TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -126,23 +125,12 @@ class Run:
 def load_run(folder: Path) -> Run:
     """The run in ``folder``.
 
-    Raises `MissingFileError` where ``folder`` is no run, and `ConfigError` for a run in the form
-    that was used before `TrainingConfig`.
+    Raises `MissingFileError` where ``folder`` is no run, and `ConfigError` for a bad configuration.
     """
-    if not (folder / CONFIG).exists():
-        raise MissingFileError(f"{folder / CONFIG}: no such file; expected a run of 'train'")
-    if is_old(folder):
-        raise ConfigError(
-            f"{folder}: a run in an old form; convert it with: python -m training upgrade {folder}"
-        )
-    if not (folder / WEIGHTS).exists():
-        raise MissingFileError(f"{folder / WEIGHTS}: no such file; expected a run of 'train'")
+    for path in (folder / CONFIG, folder / WEIGHTS):
+        if not path.exists():
+            raise MissingFileError(f"{path}: no such file; expected a run of 'train'")
     return Run(folder, load(folder / CONFIG, TrainingConfig))
-
-
-def is_old(folder: Path) -> bool:
-    """Whether the run in ``folder`` was made before `TrainingConfig`."""
-    return (folder / OLD_RECIPE).exists() or "architecture" in (read_yaml(folder / CONFIG) or ())
 
 
 def write_run_files(

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import scipy.fft
 import soundfile
 
 from kws_edge.audio.files import resample
@@ -20,7 +21,9 @@ def change_speed(samples: FloatArray, factor: float) -> FloatArray:
     differs from another.
     """
     positions = np.arange(0, len(samples) - 1, factor)
-    return np.interp(positions, np.arange(len(samples)), samples).astype(np.float32)
+    before = positions.astype(np.intp)
+    share = (positions - before).astype(np.float32)
+    return samples[before] + (samples[before + 1] - samples[before]) * share
 
 
 # Container and encoding, by the name of the codec, as libsndfile has them.
@@ -35,10 +38,11 @@ TELEPHONE = 8000  # Hz
 
 def tilt(samples: FloatArray, random: np.random.Generator) -> FloatArray:
     """Another microphone: a response that is a smooth random curve within about 6 dB."""
-    spectrum = np.fft.rfft(samples)
+    spectrum = scipy.fft.rfft(samples)
     knots = random.normal(scale=3.0, size=8)  # dB, evenly spaced in frequency
-    curve = np.interp(np.linspace(0, 7, len(spectrum)), np.arange(8), knots)
-    return np.fft.irfft(spectrum * 10 ** (curve / 20), len(samples)).astype(np.float32)
+    curve = np.interp(np.linspace(0, 7, len(spectrum)), np.arange(8), knots).astype(np.float32)
+    tilted: FloatArray = scipy.fft.irfft(spectrum * np.float32(10) ** (curve / 20), len(samples))
+    return tilted
 
 
 def narrow(samples: FloatArray, random: np.random.Generator) -> FloatArray:

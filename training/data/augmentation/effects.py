@@ -14,7 +14,6 @@ from training.data.augmentation.noise import (
     any_noise,
     clip_at,
     random_gain,
-    speech_level,
     to_steps,
 )
 from training.data.augmentation.room import load_rooms, reverberate, rooms
@@ -91,15 +90,17 @@ class Effects:
         """How many times as fast the next clip is to be."""
         return random.uniform(1 - self.config.speed, 1 + self.config.speed)
 
-    def to_speech(self, samples: FloatArray, random: np.random.Generator) -> FloatArray:
-        """``samples [n]`` with speech in them as a microphone may record it, ``[n]``."""
+    def to_speech(
+        self, samples: FloatArray, level_dbfs: float, random: np.random.Generator
+    ) -> FloatArray:
+        """``samples [n]``, with speech of ``level_dbfs`` in them, as a microphone may record it."""
         c = self.config
         if random.random() < c.room_share:
             samples = reverberate(samples, self._rooms[random.integers(len(self._rooms))])
         if random.random() < c.noise_share:
             noise = any_noise(len(samples), self.noises, random)
             snr = random.uniform(*c.snr_db.pair)
-            samples = add_noise(samples, speech_level(samples), noise, snr)
+            samples = add_noise(samples, level_dbfs, noise, snr)
         return self.to_sound(samples, random)
 
     def to_sound(self, samples: FloatArray, random: np.random.Generator) -> FloatArray:

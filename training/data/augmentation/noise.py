@@ -1,8 +1,10 @@
 """Levels, and sounds that are no speech: recorded backgrounds and noises made by formula."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import scipy.fft
 
 from kws_edge.audio.files import PCM16_SCALE, from_pcm16, to_pcm16
 from kws_edge.audio.speech_level import measure_speech
@@ -63,10 +65,10 @@ def add_noise(
 
 def coloured(samples: int, random: np.random.Generator) -> FloatArray:
     """Noise whose spectrum falls by 0 to 12 dB an octave (white to steeper than brown), peak 1."""
-    spectrum = np.fft.rfft(random.normal(size=samples))
-    frequency = np.maximum(np.fft.rfftfreq(samples), 1 / samples)
-    slope = random.uniform(0, 2)  # of the amplitude: 1 is 6 dB an octave
-    return _peak_1(np.fft.irfft(spectrum * (frequency * samples) ** -slope, samples))
+    spectrum = scipy.fft.rfft(random.standard_normal(samples, np.float32))
+    order = np.maximum(np.arange(len(spectrum), dtype=np.float32), 1)
+    slope = np.float32(random.uniform(0, 2))  # of the amplitude: 1 is 6 dB an octave
+    return _peak_1(scipy.fft.irfft(spectrum * order**-slope, samples))
 
 
 def hum(samples: int, random: np.random.Generator) -> FloatArray:
@@ -105,5 +107,5 @@ def any_noise(
     return first
 
 
-def _peak_1(samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> FloatArray:
+def _peak_1(samples: np.ndarray[tuple[int, ...], np.dtype[np.floating[Any]]]) -> FloatArray:
     return (samples / max(float(np.abs(samples).max()), 1e-9)).astype(np.float32)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy.fft
 
 from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, read_audio
 from kws_edge.errors import DataError
@@ -90,10 +91,10 @@ def _from_direct_sound(path: Path) -> FloatArray:
 def reverberate(samples: FloatArray, response: FloatArray) -> FloatArray:
     """``samples [n]`` in a room, ``[n]``, with as much energy as before."""
     length = 1 << (len(samples) + len(response) - 2).bit_length()
-    spectrum = np.fft.rfft(samples, length) * np.fft.rfft(response, length)
-    wet = np.fft.irfft(spectrum, length)[: len(samples)]
-    energy = max(float(np.sum(wet**2)), 1e-12)
-    return (wet * np.sqrt(float(np.sum(samples**2)) / energy)).astype(np.float32)
+    spectrum = scipy.fft.rfft(samples, length) * scipy.fft.rfft(response, length)
+    wet: FloatArray = scipy.fft.irfft(spectrum, length)[: len(samples)]
+    energy = max(float(wet @ wet), 1e-12)
+    return wet * np.float32(np.sqrt(float(samples @ samples) / energy))
 
 
 def rooms(

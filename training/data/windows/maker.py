@@ -5,23 +5,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kws_edge.audio.files import from_pcm16, one_window, read_audio, to_pcm16
+from kws_edge.audio.files import one_window
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.config import FeatureConfig
 from kws_edge.types import FloatArray
-from training.data.augmentation.channel import change_speed
 from training.data.augmentation.effects import Effects
 from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
 from training.data.windows.non_keywords import UnknownMix, UnknownSpeech, draw_silence
-from training.data.windows.placement import Word, Words, add_after, add_before, place_whole
+from training.data.windows.placement import add_after, add_before, place_whole
+from training.data.windows.words import Word, Words, load_words
 
 
 @dataclass(frozen=True)
 class WindowConfig:
     """What an epoch is made of.
 
-    Each keyword clip comes once; ``unknown_share`` and ``silence_share`` are of all windows.
+    There are as many keywords as clips of them, each word as often as the others (clips of a word
+    with fewer come more than once); ``unknown_share`` and ``silence_share`` are of all windows.
+    ``word_weights`` says how often the label of another word comes, relative to 1: words that
+    sound like a keyword are worth more.
     ``alone_share`` of the keywords stand by themselves, as clips do; the others have
     neighbours, as in a stream. A window may have lost up to the share ``max_onset_truncation`` of
     the beginning of a keyword's speech.
@@ -31,6 +34,7 @@ class WindowConfig:
     silence_share: float = 0.07
     alone_share: float = 0.4
     max_onset_truncation: float = 0.0
+    word_weights: dict[str, float] = field(default_factory=dict)
     unknown: UnknownMix = field(default_factory=UnknownMix)
 
     def __post_init__(self) -> None:
@@ -38,6 +42,11 @@ class WindowConfig:
             f"{name}: {getattr(self, name)} is not within 0 to 1"
             for name in ("unknown_share", "silence_share", "alone_share")
             if not 0 <= getattr(self, name) <= 1
+        ]
+        faults += [
+            f"word_weights.{word}: {weight} is below 0"
+            for word, weight in self.word_weights.items()
+            if weight < 0
         ]
         if not 0 <= self.max_onset_truncation < 1 - LARGEST_PART:
             faults.append(
@@ -52,12 +61,14 @@ class WindowConfig:
 
 @dataclass(frozen=True)
 class SourcePool:
-    """Words and recordings of one part of the data; ``speech`` holds no keyword."""
+    """Words and recordings of one part of the data; ``speech`` holds no keyword, nor do the
+    stretches of it that were ``mined``."""
 
     keywords: Words
     others: Words
-    noises: list[FloatArray]
-    speech: list[FloatArray]
+    noises: Sequence[FloatArray]
+    speech: Words
+    mined: Words = field(default_factory=lambda: load_words([]))
 
 
 class WindowMaker:
@@ -71,14 +82,18 @@ class WindowMaker:
         self._effects = effects
         self._samples = samples
         self._unknown = UnknownSpeech(
-            config.unknown, material.keywords, material.others, material.speech
+            config.unknown, material.keywords, material.others, material.speech, material.mined
         )
 
     def plan(self, random: np.random.Generator) -> list[int | str]:
         """One epoch in random order: numbers of keyword clips, and what else is to be drawn."""
         c, count = self.config, len(self._material.keywords)
         total = count / (1 - c.unknown_share - c.silence_share)
-        items: list[int | str] = list(range(count))
+        items: list[int | str] = []
+        for clips in self._material.keywords.by_label.values():
+            rounds = -(-count // (len(self._material.keywords.by_label) * len(clips)))
+            drawn = np.concatenate([random.permutation(clips) for _ in range(rounds)])
+            items += drawn[: round(count / len(self._material.keywords.by_label))].tolist()
         items += [UNKNOWN] * round(total * c.unknown_share)
         items += [SILENCE] * round(total * c.silence_share)
         order = random.permutation(len(items))
@@ -93,15 +108,15 @@ class WindowMaker:
             return window, SILENCE, kind
         window = np.zeros(self._samples, np.float32)
         if item == UNKNOWN:
-            kind, (begin, end) = self._unknown.draw(window, self._effects.speed(random), random)
-            label = UNKNOWN
+            kind, placed = self._unknown.draw(window, self._effects.speed(random), random)
+            (word, (begin, end)), label = placed, UNKNOWN
         else:
             word = self._material.keywords[int(item)].faster(self._effects.speed(random))
             begin, end = place_whole(window, word, random, self.config.max_onset_truncation)
             kind, label = "keyword", word.label
-        if kind not in ("speech", "parts") and random.random() >= self.config.alone_share:
+        if kind not in ("speech", "mined", "parts") and random.random() >= self.config.alone_share:
             kind += self._add_neighbours(window, begin, end, random)
-        return self._effects.to_speech(window, random), label, kind
+        return self._effects.to_speech(window, word.level_dbfs, random), label, kind
 
     def _add_neighbours(
         self, window: FloatArray, begin: int, end: int, random: np.random.Generator
@@ -127,17 +142,14 @@ class ClipMaker:
 
     def __init__(self, clips: Sequence[Clip], effects: Effects, features: FeatureConfig) -> None:
         self._effects, self._samples = effects, features.window_samples
-        self._clips = [
-            (to_pcm16(read_audio(clip.path, features.sample_rate)), clip.label) for clip in clips
-        ]
+        self._words = load_words(clips, longest=None)
 
     def plan(self, random: np.random.Generator) -> list[int | str]:
         """The numbers of all clips in random order."""
-        return [int(number) for number in random.permutation(len(self._clips))]
+        return [int(number) for number in random.permutation(len(self._words))]
 
     def draw(self, item: int | str, random: np.random.Generator) -> tuple[FloatArray, str, str]:
         """The window ``[samples]`` of an item of a plan, its label and its kind."""
-        samples, label = self._clips[int(item)]
-        spoken = change_speed(from_pcm16(samples), self._effects.speed(random))
-        window = one_window(spoken, self._samples)
-        return self._effects.to_speech(window, random), label, "clip"
+        word = self._words[int(item)].faster(self._effects.speed(random))
+        window = one_window(word.samples, self._samples)
+        return self._effects.to_speech(window, word.level_dbfs, random), word.label, "clip"

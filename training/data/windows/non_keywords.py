@@ -1,5 +1,6 @@
 """Windows without a keyword: other speech, backgrounds, hum, knocks and near silence."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -9,11 +10,14 @@ from kws_edge.audio.files import PCM16_SCALE
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 from training.data.augmentation.noise import any_noise, at_level, clicks, crop, hum
-from training.data.windows.placement import Word, Words, add, fade, place_part, place_whole
+from training.data.windows.placement import add, fade, place_part, place_whole
+from training.data.windows.words import Word, Words, stretch_of
 
 SMALL_PART = 0.35  # of a keyword in a join
 
-Maker = Callable[[FloatArray, float, np.random.Generator], tuple[int, int]]
+# The word that it put on the window, and where that begins and ends.
+Placed = tuple[Word, tuple[int, int]]
+Maker = Callable[[FloatArray, float, np.random.Generator], Placed]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class UnknownMix:
 
     ``words``: other words; ``parts`` of keywords; ``spliced``: a piece of a keyword and a piece
     of another word; ``backwards``: keywords from end to beginning (0 for keywords that then
-    sound like one of them, as "mom" does); ``speech``: stretches of running speech.
+    sound like one of them, as "mom" does); ``speech``: stretches of running speech; ``mined``:
+    such on which a model fired.
     """
 
     words: float = 4
@@ -30,6 +35,7 @@ class UnknownMix:
     spliced: float = 1.5
     backwards: float = 1
     speech: float = 2
+    mined: float = 2
 
     def __post_init__(self) -> None:
         if min(vars(self).values()) < 0 or not sum(vars(self).values()):
@@ -44,14 +50,14 @@ class UnknownSpeech:
     """
 
     def __init__(
-        self, mix: UnknownMix, keywords: Words, others: Words, speech: list[FloatArray]
+        self, mix: UnknownMix, keywords: Words, others: Words, speech: Words, mined: Words
     ) -> None:
-        self._keywords, self._others, self._recordings = keywords, others, speech
+        self._keywords, self._others = keywords, others
         shares = {field.name: float(getattr(mix, field.name)) for field in fields(mix)}
         if not len(others):
             shares["words"] = shares["spliced"] = 0
-        if not speech:
-            shares["speech"] = 0
+        for kind, recordings in (("speech", speech), ("mined", mined)):
+            shares[kind] *= len(recordings) > 0
         if not sum(shares.values()):
             shares["parts"] = 1
         self._chances = {kind: share / sum(shares.values()) for kind, share in shares.items()}
@@ -60,32 +66,28 @@ class UnknownSpeech:
             "parts": self._parts,
             "spliced": self._spliced,
             "backwards": self._backwards,
-            "speech": self._speech,
+            "speech": functools.partial(_stretch, speech),
+            "mined": functools.partial(_stretch, mined),
         }
 
     def draw(
         self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[str, tuple[int, int]]:
-        """Put one on ``window``, ``factor`` times as fast; its kind, and where it lies."""
+    ) -> tuple[str, Placed]:
+        """Put one on ``window``, ``factor`` times as fast; its kind, the word, and its place."""
         kind = str(random.choice(list(self._chances), p=list(self._chances.values())))
         return kind, self._makers[kind](window, factor, random)
 
-    def _words(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
+    def _words(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
         word = self._others.any(random).faster(factor)
-        if random.random() < 0.3:  # of a word that is never a keyword any part will do
-            return place_part(window, word, random)
-        return place_whole(window, word, random)
+        # of a word that is never a keyword any part will do
+        place = place_part if random.random() < 0.3 else place_whole
+        return word, place(window, word, random)
 
-    def _parts(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
-        return place_part(window, self._keywords.any(random).faster(factor), random)
+    def _parts(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
+        word = self._keywords.any(random).faster(factor)
+        return word, place_part(window, word, random)
 
-    def _spliced(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
+    def _spliced(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
         keyword, other = self._keywords.any(random), self._others.any(random)
         share = random.uniform(0.15, SMALL_PART)
         # the keyword is always the smaller part: half of "right" and the t of "cat" is "right"
@@ -93,22 +95,21 @@ class UnknownSpeech:
             segments = [_head(keyword, share), _tail(other, 1 - share)]
         else:
             segments = [_head(other, 1 - share), _tail(keyword, share)]
-        joined = np.concatenate([fade(piece) for piece in segments])
-        return place_whole(window, Word(joined, "", 0, len(joined)).faster(factor), random)
+        word = stretch_of(np.concatenate([fade(piece) for piece in segments])).faster(factor)
+        return word, place_whole(window, word, random)
 
-    def _backwards(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
-        return place_whole(window, self._keywords.any(random).backwards().faster(factor), random)
+    def _backwards(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
+        word = self._keywords.any(random).backwards().faster(factor)
+        return word, place_whole(window, word, random)
 
-    def _speech(
-        self, window: FloatArray, factor: float, random: np.random.Generator
-    ) -> tuple[int, int]:
-        recording = self._recordings[random.integers(len(self._recordings))]
-        stretch = crop(recording, round(len(window) * factor) + 1, random)
-        word = Word(stretch, "", 0, len(stretch)).faster(factor)
-        add(window, word.samples, 0)
-        return 0, len(window)
+
+def _stretch(
+    recordings: Words, window: FloatArray, factor: float, random: np.random.Generator
+) -> Placed:
+    recording = recordings[int(random.integers(len(recordings)))].samples
+    word = stretch_of(crop(recording, round(len(window) * factor) + 1, random)).faster(factor)
+    add(window, word.samples, 0)
+    return word, (0, len(window))
 
 
 def _head(word: Word, share: float) -> FloatArray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.recordings.verdict import in_unit
-from training.plots import draw_confusion
+from training.plots import draw_confusion, figure, save
 
 MOST_CLIPS = 40  # in the table; the JSON has all
 SHOWN = (
@@ -26,8 +26,6 @@ RIGHT, WRONG, USUAL = "#2b6ca3", "#c8442c", "#d9d9d9"
 
 def write_verdict(verdict: dict[str, Any], folder: Path) -> list[Path]:
     """``verdict.md``, ``verdict.json``, ``confusion.png`` and ``measures.png`` in ``folder``."""
-    from training.evaluation.recordings.verdict_files import draw_measures
-
     folder.mkdir(parents=True, exist_ok=True)
     paths = [
         folder / name for name in ("verdict.md", "verdict.json", "confusion.png", "measures.png")
@@ -159,10 +157,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[st
 def draw_measures(verdict: dict[str, Any], path: Path) -> None:
     """A row a measure: grey from the 5th to the 95th percentile of the reference, a line at its
     median; dots are clips, the misrecognised ones red and above."""
-    from matplotlib.figure import Figure  # not pyplot: it would look for a display
-
-    figure = Figure(figsize=(7.5, 0.8 * len(SHOWN)), layout="constrained")
-    all_axes = figure.subplots(len(SHOWN), 1)
+    made, all_axes = figure(7.5, 0.8 * len(SHOWN), nrows=len(SHOWN))
     for name, axes in zip(SHOWN, all_axes, strict=True):
         about = verdict["measures"][name]
         scale = 100 if about["unit"].startswith("%") else 1
@@ -175,12 +170,12 @@ def draw_measures(verdict: dict[str, Any], path: Path) -> None:
         axes.spines[["top", "left", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
         axes.set_title(f"{about['title']}, {about['unit']}", fontsize=9, loc="left", pad=2)
-    figure.suptitle(
+    made.suptitle(
         f"{verdict['folder']}: recognised (blue) and misrecognised (red) clips;"
         " grey: 90 % of the reference",
         fontsize=9,
     )
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    save(made, path)
 
 
 def _dots(axes: Any, name: str, scale: float, samples: list[dict[str, Any]]) -> None:

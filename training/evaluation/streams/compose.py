@@ -13,6 +13,7 @@ from kws_edge.detection.scoring import SpokenWord, read_label_track
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
+from training.data.augmentation.room import random_room, reverberate
 from training.data.clips import Clip, scan
 from training.data.splits import split_clips
 from training.evaluation.streams.stream_config import (
@@ -138,12 +139,15 @@ def compose(config: StreamConfig, data: Path) -> Stream:
     starts, length = _places(segments, config, rng)
     levels = _scene_levels(config, length, rng)
     samples = _background(config, data, length, levels, rng)
+    rooms = _scene_rooms(config, len(levels))
     words = []
     for segment, start in zip(segments, starts, strict=True):
-        level = levels[_scene(config, start)]
-        samples[start : start + len(segment.samples)] += segment.samples * _gain(
-            segment.power, level
-        )
+        scene = _scene(config, start)
+        spoken = segment.samples * _gain(segment.power, levels[scene])
+        if (room := rooms[scene]) is not None:
+            tail = min(len(room), length - start - len(spoken))
+            spoken = reverberate(np.pad(spoken, (0, tail)), room)
+        samples[start : start + len(spoken)] += spoken
         times = (start + segment.start) / RATE, (start + segment.end) / RATE
         words.append(SpokenWord(*times, segment.label))
     return Stream(samples, tuple(words))
@@ -178,6 +182,12 @@ def _scene_levels(
         return [None] * scenes
     least, most = config.speech_dbfs
     return [float(level) for level in rng.uniform(least, most, scenes)]
+
+
+def _scene_rooms(config: StreamConfig, scenes: int) -> list[FloatArray | None]:
+    """The impulse response of each scene; None: as recorded."""
+    rng = np.random.default_rng([config.seed, scenes])  # the words are those of a stream without
+    return [random_room(rng) if rng.random() < config.rooms else None for _ in range(scenes)]
 
 
 def _gain(power: float, level_dbfs: float | None) -> np.float32:

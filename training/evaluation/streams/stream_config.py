@@ -76,6 +76,7 @@ class StreamConfig:
     - ``speech_dbfs``: least and most level of the speech, one level per scene; without it the
       level stays as recorded.
     - ``scene_seconds``: how long speech level and noise stay the same.
+    - ``rooms``: share (0 to 1) of the scenes whose speech reverberates, each in a room of its own.
     - ``floor_dbfs``: level of white noise in the whole stream; without it digital silence.
     - ``least_seconds``: the least length; the end is without words if needed.
     """
@@ -90,6 +91,7 @@ class StreamConfig:
     back_to_back: float = 0.0
     speech_dbfs: tuple[float, ...] | None = None
     scene_seconds: float = 20.0
+    rooms: float = 0.0
     floor_dbfs: float | None = None
     least_seconds: float = 0.0
 
@@ -106,8 +108,11 @@ class StreamConfig:
             faults.append(f"seed: {self.seed} is below 0")
         if min(self.gap_seconds, default=0.0) < 0:
             faults.append(f"gap_seconds: {min(self.gap_seconds)} is below 0")
-        if not 0 <= self.back_to_back <= 1:
-            faults.append(f"back_to_back: {self.back_to_back} is not within 0 to 1")
+        faults += [
+            f"{name}: {getattr(self, name)} is not within 0 to 1"
+            for name in ("back_to_back", "rooms")
+            if not 0 <= getattr(self, name) <= 1
+        ]
         if self.margin_ms is not None and self.margin_ms < 0:
             faults.append(f"margin_ms: {self.margin_ms} is below 0")
         if self.scene_seconds <= 0:

@@ -2,16 +2,13 @@
 
 import csv
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import yaml
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from kws_edge.config.schema import parse
 from kws_edge.detection.detector import DetectorConfig
@@ -20,6 +17,7 @@ from training.evaluation.card_sections import TUNING_REPORT
 from training.evaluation.tuning.per_keyword_thresholds import FEWEST
 from training.evaluation.tuning.sweep import TUNED, SweepRow
 from training.evaluation.tuning.tune import Choice, Tuning, operating_point
+from training.plots import figure, save
 from training.stats import poisson_interval, wilson_interval
 
 COLOURS = {"default": "#d55e00", "quiet": "#0072b2", "eager": "#007a5a"}  # Okabe and Ito
@@ -56,7 +54,7 @@ def write_tuning(tuning: Tuning, folder: Path) -> list[str]:
     comment = "".join(f"# {text}\n" for text in lines)
     (folder / "detector.yaml").write_text(comment + yaml.safe_dump(document, sort_keys=False))
     _write_curve(tuning, folder / "det.csv")
-    (folder / "det.svg").write_bytes(draw_det(tuning, report["points"]))
+    draw_det(tuning, report["points"], folder / "det.svg")
     return lines
 
 
@@ -147,12 +145,8 @@ def _columns(row: SweepRow, spoken: int, hours: float) -> list[float | int | str
     ]
 
 
-# the same figures give the same bytes, and a page's own fonts draw the texts
-STYLE: Any = {"svg.hashsalt": "kws-edge", "svg.fonttype": "none", "font.size": 9}
-
-
-def draw_det(tuning: Tuning, points: dict[str, Any]) -> bytes:
-    """An SVG: a line for each smoothing time at the default's other times, over the thresholds,
+def draw_det(tuning: Tuning, points: dict[str, Any], path: Path) -> None:
+    """A line for each smoothing time at the default's other times, over the thresholds,
     and the operating points with their 95 % intervals.
 
     The axis of false accepts is logarithmic, with a linear part at 0. A setting without a miss
@@ -166,31 +160,27 @@ def draw_det(tuning: Tuning, points: dict[str, Any]) -> bytes:
         if (row.config.refractory_ms, row.config.repeat_ms)
         == (chosen.refractory_ms, chosen.repeat_ms)
     ]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 4.8), layout="constrained")
-        axes = figure.add_subplot()
-        _draw_lines(axes, rows, spoken, hours)
-        for name, point in points.items():
-            _draw_point(axes, name, point, 50 / spoken)
-        axes.set_xscale("symlog", linthresh=1 / hours, linscale=0.4)
-        axes.set_xlim(left=-0.15 / hours)
-        axes.set_yscale("log")
-        axes.set_ylim(35 / spoken, 105)
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel("false accepts per hour")
-        axes.set_ylabel("false reject rate (%)")
-        axes.grid(alpha=0.3)
-        repeat = "" if chosen.repeat_ms == "off" else f", repeat {chosen.repeat_ms:g} ms"
-        axes.set_title(
-            f"{tuning.file.manifest.name}: {spoken} keywords, {hours:.2f} h of negatives;"
-            f" refractory {chosen.refractory_ms:g} ms{repeat}",
-            fontsize=9,
-        )
-        axes.legend(title="operating point, or smoothing of a line", fontsize=8, title_fontsize=8)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="svg", metadata={"Date": None})
-    return picture.getvalue()
+    made, axes = figure(7, 4.8)
+    _draw_lines(axes, rows, spoken, hours)
+    for name, point in points.items():
+        _draw_point(axes, name, point, 50 / spoken)
+    axes.set_xscale("symlog", linthresh=1 / hours, linscale=0.4)
+    axes.set_xlim(left=-0.15 / hours)
+    axes.set_yscale("log")
+    axes.set_ylim(35 / spoken, 105)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("false accepts per hour")
+    axes.set_ylabel("false reject rate (%)")
+    axes.grid(alpha=0.3)
+    repeat = "" if chosen.repeat_ms == "off" else f", repeat {chosen.repeat_ms:g} ms"
+    axes.set_title(
+        f"{tuning.file.manifest.name}: {spoken} keywords, {hours:.2f} h of negatives;"
+        f" refractory {chosen.refractory_ms:g} ms{repeat}",
+        fontsize=9,
+    )
+    axes.legend(title="operating point, or smoothing of a line", fontsize=8, title_fontsize=8)
+    save(made, path)
 
 
 def _draw_lines(axes: Axes, rows: Sequence[SweepRow], spoken: int, hours: float) -> None:
