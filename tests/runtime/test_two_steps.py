@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from conftest import noise
 
-from kws_edge.daemon import systemd
 from kws_edge.daemon.systemd import Service
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.files import append_line, private_folder
@@ -141,7 +140,7 @@ def test_no_unit_stays_where_no_manager_takes_it(
     systemctl = tmp_path / "systemctl"
     systemctl.write_text("#!/bin/sh\necho Failed to connect to bus: No medium found >&2\nexit 1\n")
     systemctl.chmod(0o755)
-    monkeypatch.setattr(systemd.shutil, "which", lambda _: str(systemctl))
+    monkeypatch.setattr("shutil.which", lambda _: str(systemctl))
     monkeypatch.setattr(Service, "_program", lambda _: Path("/opt/kws-edge"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     service = Service(user=True)
