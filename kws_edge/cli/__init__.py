@@ -94,4 +94,7 @@ def main() -> None:
 
 def entry_point() -> None:
     """Entry point of the console script."""
+    from kws_edge.cli.library_noise import capture_library_noise
+
+    capture_library_noise()
     run(main, "kws-edge")

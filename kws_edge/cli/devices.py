@@ -14,7 +14,9 @@ from kws_edge.sources.portaudio import Device, input_devices, working_formats
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """List the input devices and what works with them; the default one is marked with *.
+    """List the input devices and what works with them.
+
+    The default one is marked with *.
 
     16, 44.1 and 48 kHz are tried with one, two and all channels. 'listen' makes 16 kHz mono
     of whatever works.

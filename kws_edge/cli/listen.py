@@ -4,11 +4,11 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import click
 
@@ -29,7 +29,7 @@ from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
-from kws_edge.sinks.stdout import human_line
+from kws_edge.sinks.stdout import human_line, write_all
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
@@ -40,7 +40,8 @@ from kws_edge.spotter import Decision, KeywordSpotter, load_model
 SPEED_WITH_SINKS = 4.0
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})
+@click.pass_context
 @click.option(
     "--input",
     "-i",
@@ -77,6 +78,8 @@ SPEED_WITH_SINKS = 4.0
 @json_option
 @config_options
 def command(
+    context: click.Context,
+    /,
     input_: str | None,
     rate: int | None,
     channels: int | None,
@@ -90,11 +93,16 @@ def command(
     config: Path | None,
     **given: Any,
 ) -> None:
-    """Print each keyword as it is spotted: time in the stream, keyword, score.
+    """Spot keywords live, in a file or in a pipe.
+
+    Prints each as it is spotted: time in the stream, keyword, score.
 
     The default source is the microphone; the configured sinks get the same events. A file or a
     pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
+    if context.args:
+        file = context.args[0]
+        raise click.UsageError(f"unexpected argument {file!r}; a sound file: --input {file}")
     loaded = loaded_config(config, given)
     if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
         raise click.UsageError("--input, --demo and --device exclude each other")
@@ -151,7 +159,10 @@ def _listen_to_input(
         announce()
         _print_detections(source, spotter, observers, as_json)
     if spoken is not None:
-        click.echo(_comparison(found.detections, spoken, manifest.keywords), err=as_json)
+        # Ctrl-C: a word that was not played yet is none that was missed
+        seconds = spotter.samples_processed / spotter.features.sample_rate
+        played = [word for word in spoken if word.end <= seconds]
+        click.echo(_comparison(found.detections, played, manifest.keywords), err=as_json)
 
 
 def _listen_to_microphone(
@@ -159,18 +170,32 @@ def _listen_to_microphone(
 ) -> None:
     """Listen until a signal; ``wait`` for a microphone that is not there yet.
 
-    On a terminal a live view, or lines where ``plain``, NO_COLOR or TERM=dumb ask for them;
-    elsewhere JSON lines.
+    On a terminal a live view, or lines where ``plain`` or TERM=dumb ask for them; elsewhere
+    JSON lines, unless ``plain``.
     """
-    _log_to_stderr()
     spotter, manifest = make_spotter(config)
     rate = spotter.features.sample_rate
     terminal = sys.stdout.isatty() and not as_json
-    view = terminal and not plain and _can_move_the_cursor()
-    observers = [LiveView(sys.stdout, manifest.labels, rate)] if view else []
-    context = _sink_context(config, manifest, None if view else Stdout(human=terminal))
-    daemon = Daemon(config, spotter, context, reload, observers)
-    with ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
+    if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
+        colour = not os.environ.get("NO_COLOR")
+        write = lambda text: write_all(1, text.encode(errors="replace"))  # noqa: E731
+        view = LiveView(write, manifest.labels, rate, colour)
+    else:
+        view = None
+    human = plain or terminal
+    context = _sink_context(config, manifest, None if view else Stdout(human=human))
+    with ExitStack() as stack:
+        if view:
+            if sys.stderr.isatty():  # else stderr goes elsewhere
+                stack.enter_context(redirect_stderr(cast(TextIO, view)))
+            stack.enter_context(view)
+        _log_to_stderr()
+        daemon = Daemon(config, spotter, context, reload, [view] if view else [])
+        if view:
+            view.on_closed = lambda: daemon.engine.stop("the terminal was closed")
+        microphone = stack.enter_context(
+            ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait)
+        )
         daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
 
 
@@ -178,10 +203,6 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(CleanFormatter("kws-edge: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-
-
-def _can_move_the_cursor() -> bool:
-    return "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:

@@ -96,7 +96,7 @@ def command(
     verbose: bool,
     **overrides: str | float | None,
 ) -> None:
-    """Spot keywords in audio that clients send by the Wyoming protocol.
+    """Spot keywords for clients of the Wyoming protocol.
 
     Home Assistant and its satellites use it for their wake words. One line on stderr for
     each detection and each fault; SIGTERM or Ctrl-C ends.

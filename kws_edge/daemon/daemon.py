@@ -78,7 +78,8 @@ class Daemon:
         """Report a change of the microphone's state; called between two blocks."""
         self._microphone = state
         if state != "open":
-            log.warning("microphone %s: %s", state, reason)
+            said = "no longer silent" if state == "sound" else state
+            log.warning("microphone %s: %s", said, reason)
         self.engine.emit("microphone", state=state, reason=reason)
 
     def reload(self) -> None:

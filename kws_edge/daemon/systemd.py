@@ -16,9 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.errors import ConfigError, KwsEdgeError
+from kws_edge.files import write_atomically
 from kws_edge.model.file import folder
 
 UNIT = "kws-edge.service"
+NO_BUS = (
+    "; this login has no session of its own (as after su or sudo): log in as the user, or"
+    " run 'loginctl enable-linger USER' as root and set XDG_RUNTIME_DIR=/run/user/UID"
+)
 PLACEHOLDER = "@KWS_EDGE@"
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome hides
 
@@ -40,7 +45,7 @@ class Service:
     def unit(self, program: Path) -> str:
         """The unit file for the ``kws-edge`` at ``program``."""
         template = folder("systemd") / ("user" if self.user else ".") / UNIT
-        return template.read_text().replace(PLACEHOLDER, str(program))
+        return template.read_text().replace(PLACEHOLDER, _quoted(program))
 
     def install(self, start: bool = True) -> list[str]:
         """Write the unit, enable it and start it; what was done, in words.
@@ -48,15 +53,23 @@ class Service:
         Raises `ConfigError` where the program lies where the service could not see it, and
         `KwsEdgeError` where the unit cannot be written or systemd refuses.
         """
-        program = self._program()
+        unit = self.unit(self._program())
+        before = self.path.read_bytes() if self.path.exists() else None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(self.unit(program))
+            write_atomically(self.path, unit.encode())
         except OSError as error:
             advice = "" if self.user else " (as root, or --user for your own service)"
             raise KwsEdgeError(f"{self.path}: {error.strerror}{advice}") from error
         done = [f"wrote {self.path}"]
-        done.append(self._systemctl("daemon-reload"))
+        try:
+            done.append(self._systemctl("daemon-reload"))
+        except KwsEdgeError:  # no manager took the unit over: leave what was there
+            if before is None:
+                self.path.unlink()
+            else:
+                write_atomically(self.path, before)
+            raise
         if start:
             done.append(self._systemctl("enable", "--now", UNIT))
         return done
@@ -91,7 +104,7 @@ class Service:
         """The ``kws-edge`` of this Python, as systemd is to run it."""
         program = Path(sys.executable).parent / "kws-edge"
         if not program.exists():
-            raise ConfigError(f"{program}: not there; install the package: pip install .")
+            raise ConfigError(f"{program}: not there; run 'pip install .' in the checkout")
         if not self.user and any(program.is_relative_to(home) for home in HOMES):
             raise ConfigError(
                 f"{program}: a service of the system does not see home folders; install into"
@@ -104,7 +117,8 @@ class Service:
         result = self._run(*arguments)
         if result.returncode:
             lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
-            raise KwsEdgeError(f"systemctl {' '.join(arguments)}: {lines[-1]}")
+            remedy = NO_BUS if self.user and "connect to bus" in lines[-1] else ""
+            raise KwsEdgeError(f"systemctl {' '.join(arguments)}: {lines[-1]}{remedy}")
         return f"systemctl {' '.join(arguments)}"
 
     def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -115,6 +129,15 @@ class Service:
         return subprocess.run(
             [program, *scope, *arguments], capture_output=True, text=True, check=False
         )
+
+
+def _quoted(program: Path) -> str:
+    """A program's path as ``ExecStart=`` reads it: in quotes, % doubled. systemd expands no
+    variable in it, so that $ stays single; some characters it refuses."""
+    if refused := set("\"'\\\n").intersection(str(program)):
+        listed = ", ".join(sorted(map(repr, refused)))
+        raise ConfigError(f"{str(program)!r}: systemd runs no program with {listed} in its path")
+    return '"' + str(program).replace("%", "%%") + '"'
 
 
 STATUS_SECONDS = 10.0

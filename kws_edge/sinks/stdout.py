@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class StdoutSink:
         if self._closed:
             return
         try:
-            _write_all(self._descriptor, f"{self._line(event)}\n".encode())
+            self._write_line(f"{self._line(event)}\n".encode())
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
                 raise
@@ -55,6 +56,19 @@ class StdoutSink:
                 self._on_closed()
 
     def close(self) -> None: ...
+
+    def _write_line(self, line: bytes) -> None:
+        """All of a line or, where a file's disk is full, nothing of it."""
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            write_all(self._descriptor, line)
+            return
+        try:
+            write_all(self._descriptor, line)
+        except OSError:
+            os.ftruncate(self._descriptor, status.st_size)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+            raise
 
 
 def human_line(event: Event) -> str:
@@ -76,9 +90,10 @@ def _description(event: Event) -> str:
     return f"stopped after {data['seconds']:g} s of audio{reason}"
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``, also to a pipe that another process made non-blocking."""
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # another process made the pipe non-blocking
+        except BlockingIOError:
             select.select([], [descriptor], [])

@@ -234,8 +234,8 @@ def cannot_open(wanted: int | str | None, reason: Any) -> AudioDeviceError:
     """The error for a device that does not open, with what to do about it."""
     name = "the default microphone" if wanted is None else f"microphone {wanted!r}"
     return AudioDeviceError(
-        f"cannot open {name} ({' '.join(str(reason).split())}); 'kws-edge devices' lists what"
-        " there is, and 'kws-edge listen --demo' needs none"
+        f"cannot open {name} ({' '.join(str(reason).split())})",
+        "'kws-edge devices' lists what there is, and 'kws-edge listen --demo' needs none",
     )
 
 

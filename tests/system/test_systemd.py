@@ -12,6 +12,7 @@ from conftest import ROOT, Command
 from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.daemon.systemd import Service
+from kws_edge.errors import ConfigError
 
 pytestmark = pytest.mark.xdist_group("sound")
 
@@ -32,9 +33,12 @@ def program(tmp_path: Path) -> Path:
 
 @needs_analyze
 @pytest.mark.parametrize("user", [False, True])
+@pytest.mark.parametrize("folder", ["plain", "with spaces, 100 %h and $HOME"])
 def test_systemd_has_nothing_to_say_about_the_units(
-    user: bool, program: Path, tmp_path: Path
+    user: bool, folder: str, program: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / folder).mkdir()
+    program = program.rename(tmp_path / folder / "kws-edge")  # verify looks for it
     unit = tmp_path / "kws-edge.service"
     unit.write_text(Service(user).unit(program))
     scope = ["--user"] if user else []
@@ -49,6 +53,12 @@ def test_systemd_has_nothing_to_say_about_the_units(
     assert result.returncode == 0
     ours = [line for line in result.stderr.splitlines() if "kws-edge" in line]
     assert ours == []  # verify returns 0 on unknown keys, but names them
+
+
+@pytest.mark.parametrize("folder", ['"quoted"', "it's", "back\\slash", "line\nbreak"])
+def test_a_path_that_systemd_refuses_is_refused_before(folder: str) -> None:
+    with pytest.raises(ConfigError, match="systemd runs no program with"):
+        Service(user=True).unit(Path("/opt") / folder / "kws-edge")
 
 
 @needs_analyze
