@@ -67,12 +67,18 @@ def setting(
     **info: Any,
 ) -> Any:
     """A dataclass field with a `FieldInfo`; without ``default`` and ``factory`` it is required."""
-    metadata = {_KEY: FieldInfo(doc, **info)}
+    metadata = described(doc, **info)
     if factory is not dataclasses.MISSING:
         return dataclasses.field(default_factory=factory, metadata=metadata)
     if default is not dataclasses.MISSING:
         return dataclasses.field(default=default, metadata=metadata)
     return dataclasses.field(metadata=metadata)
+
+
+def described(doc: str, **info: Any) -> dict[str, FieldInfo]:
+    """The metadata of a field with a `FieldInfo`, for a required one among others: checkers of
+    types take the result of `setting` for a default."""
+    return {_KEY: FieldInfo(doc, **info)}
 
 
 def field_info(field: "dataclasses.Field[Any]") -> FieldInfo:

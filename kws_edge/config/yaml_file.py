@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self.values += 1
         if self.values > MAX_VALUES:
-            raise _too_many(self.peek_event().start_mark)
+            raise _too_many(self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         if node is not None and not _tag_fits(node):
             problem = "a tag (!!...) does not fit its value"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.boundary import JOINERS
-from kws_edge.config.schema import find_bounds_faults, parse, setting
+from kws_edge.config.schema import described, find_bounds_faults, parse, setting
 from kws_edge.detection.detector import DetectorConfig, is_keyword
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.front_end import FeatureConfig
@@ -28,8 +28,8 @@ class TensorSpec:
     Raises `ValidationErrors` for sizes and scales that no keyword model has.
     """
 
-    shape: tuple[int, ...] = setting(
-        doc="Sizes of the dimensions.", minimum=1, maximum=MAX_TENSOR_VALUES
+    shape: tuple[int, ...] = field(
+        metadata=described(doc="Sizes of the dimensions.", minimum=1, maximum=MAX_TENSOR_VALUES)
     )
     dtype: Literal["float32", "int8"]
     scale: float = setting(0.0, doc="Of one step.", minimum=0, maximum=LARGEST_SCALE)
@@ -64,8 +64,8 @@ class TensorSpec:
         return (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
 
-def _number(doc: str) -> Any:
-    return setting(doc=doc, minimum=0, maximum=MAX_TENSORS)
+def _number(doc: str) -> dict[str, Any]:
+    return described(doc=doc, minimum=0, maximum=MAX_TENSORS)
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class State:
     ``spec`` says, so that nothing is quantised again between calls.
     """
 
-    input: int = _number("Of the input.")
-    output: int = _number("Of the output.")
+    input: int = field(metadata=_number("Of the input."))
+    output: int = field(metadata=_number("Of the output."))
     spec: TensorSpec
 
 
@@ -88,11 +88,13 @@ class StreamingTensors:
     ``input`` and ``output`` are the numbers of the features and of the posteriors.
     """
 
-    chunk_frames: int = setting(
-        doc="Frames in a call.", unit="frames", minimum=1, maximum=MAX_TENSOR_VALUES
+    chunk_frames: int = field(
+        metadata=described(
+            doc="Frames in a call.", unit="frames", minimum=1, maximum=MAX_TENSOR_VALUES
+        )
     )
-    input: int = _number("Of the features.")
-    output: int = _number("Of the posteriors.")
+    input: int = field(metadata=_number("Of the features."))
+    output: int = field(metadata=_number("Of the posteriors."))
     states: tuple[State, ...]
 
     def __post_init__(self) -> None:
@@ -133,7 +135,11 @@ MAX_TEXT_CHARACTERS = 10_000
 class Flatbuffer:
     """The network itself: the first ``size`` bytes of the file and their SHA-256."""
 
-    size: int = setting(doc="Of the network.", unit="bytes", minimum=0, maximum=MAX_NETWORK_BYTES)
+    size: int = field(
+        metadata=described(
+            doc="Of the network.", unit="bytes", minimum=0, maximum=MAX_NETWORK_BYTES
+        )
+    )
     sha256: str
     quantization: Literal["float32", "float16", "dynamic", "int8"]
 
@@ -142,12 +148,14 @@ class Flatbuffer:
 class Probe:
     """Expected posteriors for the signal of `kws_edge.model.probe`, and how far off is allowed."""
 
-    posteriors: tuple[float, ...] = setting(doc="By label.", minimum=-0.001, maximum=1.001)
-    tolerance: float = setting(doc="Of each posterior.", minimum=0, maximum=1)
+    posteriors: tuple[float, ...] = field(
+        metadata=described(doc="By label.", minimum=-0.001, maximum=1.001)
+    )
+    tolerance: float = field(metadata=described(doc="Of each posterior.", minimum=0, maximum=1))
 
 
-def _figure(doc: str) -> Any:
-    return setting(doc=doc, minimum=-MAX_FIGURE, maximum=MAX_FIGURE)
+def _figure(doc: str) -> dict[str, Any]:
+    return described(doc=doc, minimum=-MAX_FIGURE, maximum=MAX_FIGURE)
 
 
 @dataclass(frozen=True)
@@ -155,10 +163,12 @@ class Measurement:
     """One figure: what, how much, on how many clips of what data; interval of 95 %."""
 
     name: str
-    value: float = _figure("What was measured.")
-    lower: float = _figure("Lower end of the interval.")
-    upper: float = _figure("Upper end of the interval.")
-    count: int = setting(doc="How many clips.", unit="clips", minimum=0, maximum=MAX_FIGURE)
+    value: float = field(metadata=_figure("What was measured."))
+    lower: float = field(metadata=_figure("Lower end of the interval."))
+    upper: float = field(metadata=_figure("Upper end of the interval."))
+    count: int = field(
+        metadata=described(doc="How many clips.", unit="clips", minimum=0, maximum=MAX_FIGURE)
+    )
     data: str
 
 
@@ -171,7 +181,9 @@ class Manifest:
     Raises `ValidationErrors` with every fault.
     """
 
-    schema_version: int = setting(doc="Of this schema.", minimum=0, maximum=MAX_FIGURE)
+    schema_version: int = field(
+        metadata=described(doc="Of this schema.", minimum=0, maximum=MAX_FIGURE)
+    )
     name: str
     run_id: str
     git_commit: str
