@@ -3,6 +3,7 @@
 Commands load when used; a `KwsEdgeError` becomes one line on stderr and an exit code.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -10,8 +11,19 @@ from typing import ClassVar, NoReturn
 
 import click
 
-from kws_edge import __version__
+from kws_edge import __version__, process
 from kws_edge.errors import KwsEdgeError
+
+# Exit codes by what became of standard output: EPIPE is the reader of `| head`, EIO the terminal
+# that was closed, neither a fault; a full disk is one.
+OUTPUT_CODES: dict[int | None, int] = {
+    errno.EPIPE: 0,
+    errno.EIO: 0,
+    errno.ENOSPC: 74,
+    errno.EDQUOT: 74,
+    errno.EFBIG: 74,
+}
+STAYING = ("listen", "wyoming")  # commands that end by a signal
 
 
 class LazyGroup(click.Group):
@@ -49,13 +61,26 @@ def run(program: click.Command, name: str) -> NoReturn:
     except click.Abort:
         sys.exit(130)  # Ctrl-C, as the shell counts it
     except KwsEdgeError as error:
-        click.echo(f"{name}: {error}", err=True)
+        process.complain(f"{name}: {error}")
+        _notify_manager(error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # the reader has gone, as with `| head`: not a fault, and nothing more can be said
+    except OSError as error:
+        if error.filename is not None or error.errno not in OUTPUT_CODES:
+            raise
+        # nothing more can be written: the buffer's rest must not be tried again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        if code := OUTPUT_CODES[error.errno]:
+            process.complain(f"{name}: standard output: {error.strerror}")
+        sys.exit(code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _notify_manager(error: KwsEdgeError) -> None:
+    """`service status` shows it."""
+    if "NOTIFY_SOCKET" in os.environ:
+        from kws_edge.daemon.systemd import sd_notify
+
+        sd_notify(f"STATUS={' '.join(str(error).split())[:1000]}")
 
 
 class Commands(LazyGroup):
@@ -86,4 +111,8 @@ def main() -> None:
 
 def entry_point() -> None:
     """Entry point of the console script."""
-    run(main, "kws-edge")
+    process.take_over(stays=sys.argv[1:2] in ([name] for name in STAYING))
+    try:
+        run(main, "kws-edge")
+    except SystemExit as end:
+        process.leave(end.code if isinstance(end.code, int) else 0)

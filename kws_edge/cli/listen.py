@@ -1,6 +1,5 @@
 """``listen``: detections from the microphone, a file or a pipe."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from kws_edge.cli.options import PATH, config_options, json_option, loaded_confi
 from kws_edge.config.config import Config
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.daemon.live_view import LiveView
+from kws_edge.daemon.systemd import is_main_process
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
@@ -24,6 +24,7 @@ from kws_edge.metrics import Metrics
 from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.process import log_to_stderr, process_signals
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
@@ -34,6 +35,7 @@ from kws_edge.spotter import Decision, KeywordSpotter, load_model
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
 # drops events. A pipe from a microphone never reaches this speed.
 SPEED_WITH_SINKS = 4.0
+LOG_LINE = "kws-edge: %(message)s"
 
 
 @click.command()
@@ -53,6 +55,11 @@ SPEED_WITH_SINKS = 4.0
 )
 @click.option("--labels", type=PATH, help="Label track of the input; at the end, compare with it.")
 @click.option("--wait", is_flag=True, help="Wait for a microphone that is not there yet.")
+@click.option(
+    "--reload-on-hangup",
+    is_flag=True,
+    help="SIGHUP reads the configuration again, as under systemd; else it ends the program.",
+)
 @click.option("--plain", is_flag=True, help="Lines, not a live view, on a terminal too.")
 @json_option
 @config_options
@@ -64,6 +71,7 @@ def command(
     labels: Path | None,
     wait: bool,
     plain: bool,
+    reload_on_hangup: bool,
     as_json: bool,
     config: Path | None,
     **given: Any,
@@ -73,6 +81,7 @@ def command(
     The default source is the microphone; the configured sinks get the same events. A file or a
     pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
+    process_signals().on_hangup(reload_on_hangup or is_main_process())
     loaded = loaded_config(config, given)
     if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
         raise click.UsageError("--input, --demo and --device exclude each other")
@@ -119,13 +128,13 @@ def _listen_to_input(
     spotter, manifest = make_spotter(config)
     source = _source(input_, pace, spotter.features.sample_rate, sinks)
     name = "standard input" if input_ == "-" else input_
-    announce = partial(click.echo, banner(name, manifest), err=True)
     if sinks:
-        _log_to_stderr()
+        announce = partial(log_to_stderr(LOG_LINE).write, banner(name, manifest))
         context = _sink_context(config, manifest, Stdout(human=not as_json))
-        Daemon(config, spotter, context, reload, observers).run(source, announce)
+        daemon = Daemon(config, spotter, context, reload, observers)
+        daemon.run(source, announce, process_signals())
     else:
-        announce()
+        click.echo(banner(name, manifest), err=True)
         _print_detections(source, spotter, observers, as_json)
     if spoken is not None:
         click.echo(_comparison(found.detections, spoken, manifest.keywords), err=as_json)
@@ -139,20 +148,26 @@ def _listen_to_microphone(
     On a terminal a live view, or lines where ``plain``, NO_COLOR or TERM=dumb ask for them;
     elsewhere JSON lines.
     """
-    _log_to_stderr()
+    log, signals = log_to_stderr(LOG_LINE), process_signals()
     spotter, manifest = make_spotter(config)
+    if signals.stopped_by:
+        return
     rate = spotter.features.sample_rate
     terminal = sys.stdout.isatty() and not as_json
     view = terminal and not plain and _can_move_the_cursor()
-    observers = [LiveView(sys.stdout, manifest.labels, rate)] if view else []
+    live = LiveView(sys.stdout, manifest.labels, rate)
     context = _sink_context(config, manifest, None if view else Stdout(human=terminal))
-    daemon = Daemon(config, spotter, context, reload, observers)
-    with ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
-        daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(format="kws-edge: %(message)s", level=logging.INFO, stream=sys.stderr)
+    daemon = Daemon(config, spotter, context, reload, [live] if view else [])
+    live.on_closed = partial(daemon.engine.stop, "the terminal was closed")
+    microphone = ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait)
+    signals.when_stopped(daemon.engine.stop)
+    signals.when_stopped(lambda _: microphone.close())
+    try:
+        with microphone:
+            announce = partial(log.write, banner("the microphone", manifest))
+            daemon.run(microphone, announce, signals)
+    finally:
+        daemon.sinks.close()  # where the microphone did not open
 
 
 def _can_move_the_cursor() -> bool:
@@ -185,7 +200,7 @@ def _print_detections(
 ) -> None:
     """To the end of the source or Ctrl-C. A slow reader slows it down and loses nothing."""
     engine = Engine(spotter, observers=[_Printer(as_json), *observers])
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), process_signals() as signals, signals.interruptible():
         for _ in engine.run(source):
             pass
 

@@ -16,6 +16,7 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import find_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.process import log_to_stderr
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.wyoming.endpoint import Endpoint
 
@@ -103,12 +104,12 @@ def command(
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
-    logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
+    log = log_to_stderr("%(message)s", logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
     config = _configured(classifier, overrides)
     info = wake_info(classifier.manifest, languages)
-    click.echo(_banner(classifier.manifest), err=True)
+    log.write(_banner(classifier.manifest))
     server = WyomingServer(
         lambda client: ClientSession(classifier, config, info, client), max_clients
     )

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from kws_edge.audio.level import level_dbfs
@@ -24,6 +24,7 @@ class LiveView:
     def __init__(self, stream: TextIO, labels: Sequence[str], sample_rate: int) -> None:
         """``labels`` as the posteriors of decisions have them; keywords alone are shown."""
         self._stream = stream
+        self.on_closed: Callable[[], object] = lambda: None  # the terminal has gone
         self._labels = labels
         self._keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
         self._rate = sample_rate
@@ -69,8 +70,11 @@ class LiveView:
             *self._last,
         ]
         up = f"\033[{self._lines}A" if self._lines else ""
-        self._stream.write(up + "".join(f"\r\033[K{line}\n" for line in lines))
-        self._stream.flush()
+        try:
+            self._stream.write(up + "".join(f"\r\033[K{line}\n" for line in lines))
+            self._stream.flush()
+        except OSError:
+            self.on_closed()
         self._lines = len(lines)
 
 

@@ -177,6 +177,13 @@ def sd_notify(state: str) -> bool:
     return True
 
 
+def is_main_process() -> bool:
+    """Whether a service manager started this process itself, and no shell or terminal within a
+    service did, whose variables it inherited."""
+    started = os.environ.get("SYSTEMD_EXEC_PID", str(os.getpid()))  # systemd 248 and later
+    return bool(os.environ.get("NOTIFY_SOCKET")) and started == str(os.getpid())
+
+
 def watchdog_interval() -> float | None:
     """Seconds within which each ``WATCHDOG=1`` has to come; None where none is expected."""
     if os.environ.get("WATCHDOG_PID") not in (None, "", str(os.getpid())):

@@ -1,12 +1,11 @@
 """Events on stdout: JSON lines for programs, a short line each for people."""
 
 import errno
-import os
-import select
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from kws_edge.events import Event
+from kws_edge.process import write_all
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class StdoutSink:
         if self._closed:
             return
         try:
-            _write_all(self._descriptor, f"{self._line(event)}\n".encode())
+            write_all(self._descriptor, f"{self._line(event)}\n".encode())
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
                 raise
@@ -73,11 +72,3 @@ def _description(event: Event) -> str:
     if event.type == "dropped":
         return f"{data['samples']} samples of audio lost{reason}"
     return f"stopped after {data['seconds']:g} s of audio{reason}"
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # another process made the pipe non-blocking
-            select.select([], [descriptor], [])

@@ -8,7 +8,6 @@ connection and is one line in the log.
 import asyncio
 import itertools
 import logging
-import signal
 import socket
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from wyoming.event import Event, async_write_event
 
 from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 from kws_edge.errors import ConfigError
+from kws_edge.process import Signals, process_signals
 from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
 from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader
@@ -44,9 +44,16 @@ class WyomingServer:
 
         Raises `AddressError`, and `ConfigError` for what nobody could reach announced.
         """
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signals = process_signals()
+        with signals:
+            signals.on_hangup(reload=False)
+            await self._serve_until(signals, endpoint, announced_as)
+
+    async def _serve_until(
+        self, signals: Signals, endpoint: Endpoint, announced_as: str | None
+    ) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        signals.when_stopped(lambda _: loop.is_closed() or loop.call_soon_threadsafe(stop.set))
         server = await endpoint.serve(self._connected, MAX_HEADER)
         helpers = [asyncio.create_task(self._notify_manager())]
         try:
