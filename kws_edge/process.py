@@ -173,7 +173,8 @@ def process_signals() -> Signals:
 def log_to_stderr(line_format: str, level: int = logging.INFO) -> StderrLog:
     """Send the log to stderr without waiting for its reader."""
     global _log
-    _log = StderrLog()
+    # a copy: sounddevice points descriptor 2 at /dev/null while PortAudio starts
+    _log = StderrLog(os.dup(2))
     logging.basicConfig(format=line_format, level=level, handlers=[_log], force=True)
     return _log
 
