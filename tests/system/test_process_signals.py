@@ -61,9 +61,9 @@ def test_ready_while_it_searches_for_a_microphone(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(PATIENCE)
-        nowhere = {"ALSA_CONFIG_PATH": "/dev/null", "PULSE_SERVER": "unix:/nonexistent"}
-        environment = {**os.environ, **nowhere, "NOTIFY_SOCKET": str(tmp_path / "notify")}
-        process = started(["--wait", "--json"], stdout=subprocess.DEVNULL, env=environment)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        arguments = ["--wait", "--json", "--device", "no-such-microphone"]
+        process = started(arguments, stdout=subprocess.DEVNULL, env=environment)
         message = manager.recv(4096).decode()
         process.terminate()
         process.communicate(timeout=PATIENCE)
