@@ -1,6 +1,5 @@
 """``listen``: detections from the microphone, a file or a pipe."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -13,11 +12,11 @@ from typing import Any, BinaryIO, TextIO, cast
 import click
 
 from kws_edge.audio.files import RATES_HERTZ
-from kws_edge.boundary import CleanFormatter
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.daemon.live_view import LiveView
+from kws_edge.daemon.systemd import is_main_process
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
@@ -27,9 +26,10 @@ from kws_edge.metrics import Metrics
 from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.process import log_to_stderr, process_signals, write_all
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
-from kws_edge.sinks.stdout import human_line, write_all
+from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
@@ -38,6 +38,7 @@ from kws_edge.spotter import Decision, KeywordSpotter, load_model
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
 # drops events. A pipe from a microphone never reaches this speed.
 SPEED_WITH_SINKS = 4.0
+LOG_LINE = "kws-edge: %(message)s"
 
 
 @click.command(context_settings={"allow_extra_args": True})
@@ -74,6 +75,11 @@ SPEED_WITH_SINKS = 4.0
 )
 @click.option("--labels", type=PATH, help="Label track of the input; at the end, compare with it.")
 @click.option("--wait", is_flag=True, help="Wait for a microphone that is not there yet.")
+@click.option(
+    "--reload-on-hangup",
+    is_flag=True,
+    help="SIGHUP reads the configuration again, as under systemd; else it ends the program.",
+)
 @click.option("--plain", is_flag=True, help="Lines, not a live view, on a terminal too.")
 @json_option
 @config_options
@@ -89,6 +95,7 @@ def command(
     labels: Path | None,
     wait: bool,
     plain: bool,
+    reload_on_hangup: bool,
     as_json: bool,
     config: Path | None,
     **given: Any,
@@ -100,6 +107,7 @@ def command(
     The default source is the microphone; the configured sinks get the same events. A file or a
     pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
+    process_signals().on_hangup(reload_on_hangup or is_main_process())
     if context.args:
         file = context.args[0]
         raise click.UsageError(f"unexpected argument {file!r}; a sound file: --input {file}")
@@ -150,13 +158,13 @@ def _listen_to_input(
     observers = [] if spoken is None else [found]  # an endless stream would fill the memory
     spotter, manifest = make_spotter(config)
     source = input_.open(spotter.features.sample_rate, sinks)
-    announce = partial(click.echo, banner(input_.name, manifest), err=True)
     if sinks:
-        _log_to_stderr()
+        announce = partial(log_to_stderr(LOG_LINE).write, banner(input_.name, manifest))
         context = _sink_context(config, manifest, Stdout(human=not as_json))
-        Daemon(config, spotter, context, reload, observers).run(source, announce)
+        daemon = Daemon(config, spotter, context, reload, observers)
+        daemon.run(source, announce, process_signals())
     else:
-        announce()
+        click.echo(banner(input_.name, manifest), err=True)
         _print_detections(source, spotter, observers, as_json)
     if spoken is not None:
         # Ctrl-C: a word that was not played yet is none that was missed
@@ -173,7 +181,10 @@ def _listen_to_microphone(
     On a terminal a live view, or lines where ``plain`` or TERM=dumb ask for them; elsewhere
     JSON lines, unless ``plain``.
     """
+    log, signals = log_to_stderr(LOG_LINE), process_signals()
     spotter, manifest = make_spotter(config)
+    if signals.stopped_by:
+        return
     rate = spotter.features.sample_rate
     terminal = sys.stdout.isatty() and not as_json
     if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
@@ -185,24 +196,20 @@ def _listen_to_microphone(
     human = plain or terminal
     context = _sink_context(config, manifest, None if view else Stdout(human=human))
     with ExitStack() as stack:
-        if view:
-            if sys.stderr.isatty():  # else stderr goes elsewhere
-                stack.enter_context(redirect_stderr(cast(TextIO, view)))
-            stack.enter_context(view)
-        _log_to_stderr()
         daemon = Daemon(config, spotter, context, reload, [view] if view else [])
+        stack.callback(daemon.sinks.close)  # where the microphone did not open
         if view:
             view.on_closed = lambda: daemon.engine.stop("the terminal was closed")
-        microphone = stack.enter_context(
-            ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait)
-        )
-        daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(CleanFormatter("kws-edge: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
+            if sys.stderr.isatty():  # else stderr goes elsewhere
+                stack.enter_context(redirect_stderr(cast(TextIO, view)))
+                stack.enter_context(log.diverted(view.write))
+            stack.enter_context(view)
+        microphone = ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait)
+        signals.when_stopped(daemon.engine.stop)
+        signals.when_stopped(lambda _: microphone.close())
+        stack.enter_context(microphone)
+        announce = partial(log.write, banner("the microphone", manifest))
+        daemon.run(microphone, announce, signals)
 
 
 def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:
@@ -261,7 +268,7 @@ def _print_detections(
 ) -> None:
     """To the end of the source or Ctrl-C. A slow reader slows it down and loses nothing."""
     engine = Engine(spotter, observers=[_Printer(as_json), *observers])
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), process_signals() as signals, signals.interruptible():
         for _ in engine.run(source):
             pass
 

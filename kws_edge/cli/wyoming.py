@@ -4,11 +4,9 @@ import asyncio
 import importlib.util
 import logging
 import socket
-import sys
 
 import click
 
-from kws_edge.boundary import CleanFormatter
 from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
@@ -18,6 +16,7 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import find_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.process import log_to_stderr
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.wyoming.endpoint import Endpoint
 
@@ -109,14 +108,12 @@ def command(
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(CleanFormatter("%(message)s"))
-    logging.basicConfig(handlers=[handler], level="DEBUG" if verbose else "INFO", force=True)
+    log = log_to_stderr("%(message)s", logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
     config = _configured(classifier, overrides)
     info = wake_info(classifier.manifest, languages)
-    click.echo(_banner(classifier.manifest), err=True)
+    log.write(_banner(classifier.manifest))
     server = WyomingServer(
         lambda client: ClientSession(classifier, config, info, client),
         Places(max_clients, max_per_address),

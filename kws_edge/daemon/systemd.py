@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,23 +47,27 @@ class Service:
         template = folder("systemd") / ("user" if self.user else ".") / UNIT
         return template.read_text().replace(PLACEHOLDER, _quoted(program))
 
-    def install(self, start: bool = True) -> list[str]:
-        """Write the unit, enable it and start it; what was done, in words.
+    def install(self, start: bool = True) -> Iterator[str]:
+        """Check the configuration, write the unit, enable it and start it; what is done, in words,
+        as it is done.
 
-        Raises `ConfigError` where the program lies where the service could not see it, and
-        `KwsEdgeError` where the unit cannot be written or systemd refuses.
+        Raises `ConfigError` where the configuration has a fault, or the program lies where the
+        service could not see it, and `KwsEdgeError` where the unit cannot be written or systemd
+        refuses.
         """
-        unit = self.unit(self._program())
+        program = self._program()
+        unit = self.unit(program)
         before = self.path.read_bytes() if self.path.exists() else None
+        yield self._checked_configuration(program)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.path, unit.encode())
         except OSError as error:
             advice = "" if self.user else " (as root, or --user for your own service)"
             raise KwsEdgeError(f"{self.path}: {error.strerror}{advice}") from error
-        done = [f"wrote {self.path}"]
+        yield f"wrote {self.path}"
         try:
-            done.append(self._systemctl("daemon-reload"))
+            yield self._systemctl("daemon-reload")
         except KwsEdgeError:  # no manager took the unit over: leave what was there
             if before is None:
                 self.path.unlink()
@@ -71,8 +75,28 @@ class Service:
                 write_atomically(self.path, before)
             raise
         if start:
-            done.append(self._systemctl("enable", "--now", UNIT))
-        return done
+            yield f"systemctl enable --now {UNIT}, which waits until the model is loaded"
+            self._systemctl("enable", "--now", UNIT)
+            yield self.status()[0]
+
+    def _checked_configuration(self, program: Path) -> str:
+        """`config check`, as the service would read it."""
+        environment = dict(os.environ)
+        if not self.user:  # the service has no home folder, and so /etc alone
+            environment = {name: v for name, v in environment.items() if name != "XDG_CONFIG_HOME"}
+            environment["HOME"] = "/nonexistent"
+        result = subprocess.run(
+            [program, "config", "check"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        lines = [line.removeprefix("kws-edge: ") for line in result.stderr.splitlines()]
+        if result.returncode:
+            raise ConfigError("; ".join(lines or ["the configuration cannot be checked"]))
+        warnings = [line for line in lines if line.startswith("warning: ")]
+        return "; ".join([f"configuration: {result.stdout.strip()}", *warnings])
 
     def uninstall(self) -> list[str]:
         """Stop and disable it and remove the unit; configuration and recordings stay."""
@@ -89,7 +113,8 @@ class Service:
         """What systemd says of it, and whether it is running."""
         if not self.path.exists():
             return f"{self.path}: is not installed", False
-        names = ("ActiveState", "SubState", "StatusText", "NRestarts", "MainPID")
+        names = ["ActiveState", "SubState", "StatusText", "NRestarts", "MainPID", "Result"]
+        names.append("ExecMainStatus")
         result = self._run("show", UNIT, f"--property={','.join(names)}")
         if result.returncode:
             raise KwsEdgeError(f"systemctl: {' '.join(result.stderr.split())}")
@@ -98,6 +123,11 @@ class Service:
             f"{found.get('ActiveState')} ({found.get('SubState')}), {found.get('NRestarts')}"
             f" restarts, process {found.get('MainPID')}: {found.get('StatusText')}"
         )
+        if found.get("Result") not in (None, "success"):
+            text += (
+                f"; last end: {found['Result']}, exit code {found.get('ExecMainStatus')};"
+                f" journalctl {'--user ' if self.user else ''}-u {UNIT} has its log"
+            )
         return text, found.get("ActiveState") == "active"
 
     def _program(self) -> Path:
@@ -198,6 +228,13 @@ def sd_notify(state: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_main_process() -> bool:
+    """Whether a service manager started this process itself, and no shell or terminal within a
+    service did, whose variables it inherited."""
+    started = os.environ.get("SYSTEMD_EXEC_PID", str(os.getpid()))  # systemd 248 and later
+    return bool(os.environ.get("NOTIFY_SOCKET")) and started == str(os.getpid())
 
 
 def watchdog_interval() -> float | None:

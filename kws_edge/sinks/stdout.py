@@ -2,13 +2,13 @@
 
 import errno
 import os
-import select
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from kws_edge.boundary import printable
 from kws_edge.events import Event
+from kws_edge.process import write_all
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,3 @@ def _description(event: Event) -> str:
     if event.type == "dropped":
         return f"{data['samples']} samples of audio lost{reason}"
     return f"stopped after {data['seconds']:g} s of audio{reason}"
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of ``data``, also to a pipe that another process made non-blocking."""
-    while data:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except BlockingIOError:
-            select.select([], [descriptor], [])

@@ -10,7 +10,6 @@ import itertools
 import logging
 import math
 import select
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from wyoming.event import Event, async_write_event
 from kws_edge.boundary import is_loopback
 from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 from kws_edge.errors import ConfigError
+from kws_edge.process import Signals, process_signals
 from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
 from kws_edge.wyoming.places import Client, Places
@@ -50,11 +50,17 @@ class WyomingServer:
 
         Raises `AddressError`, and `ConfigError` for what nobody could reach announced.
         """
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        signals = process_signals()
+        with signals:
+            signals.on_hangup(reload=False)
+            await self._serve_until(signals, endpoint, announced_as)
+
+    async def _serve_until(
+        self, signals: Signals, endpoint: Endpoint, announced_as: str | None
+    ) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
         loop.set_exception_handler(_log_fault)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        signals.when_stopped(lambda _: loop.is_closed() or loop.call_soon_threadsafe(stop.set))
         server = await endpoint.serve(self._connected, MAX_HEADER)
         helpers = [asyncio.create_task(self._notify_manager())]
         try:

@@ -62,11 +62,12 @@ def test_a_path_that_systemd_refuses_is_refused_before(folder: str) -> None:
 
 
 @needs_analyze
-def test_the_system_unit_is_hardened(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("user", "exposure"), [(False, 15), (True, 40)])
+def test_the_units_are_hardened(user: bool, exposure: int, program: Path, tmp_path: Path) -> None:
     unit = tmp_path / "kws-edge.service"
-    unit.write_text(Service(user=False).unit(program))
+    unit.write_text(Service(user).unit(program))
     result = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        ["systemd-analyze", "security", "--offline=true", f"--threshold={exposure}", unit],
         capture_output=True,
         text=True,
         check=False,
