@@ -17,6 +17,7 @@ from training.data.clips import inspect, scan
 from training.data.sources import fetch as fetching
 from training.data.sources import synthetic as synthesis
 from training.data.sources.game_dialogue import ARCHIVE
+from training.data.sources.sentences import ALIGNMENT
 from training.data.sources.synthetic import speak_words
 from training.data.splits import PARTS, Method, Part, find_leaks, split_clips, write_lists
 
@@ -231,6 +232,33 @@ def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> 
 
     made = len(list(join_dialogue(archive, output, words, seed)))
     click.echo(f"{output}: {made} recordings")
+
+
+@command.command()
+@click.argument("folder", type=PATH)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="How many sentences to align at once.",
+)
+def align(folder: Path, processes: int) -> None:
+    """Find each word of the sentences in FOLDER, from their texts, by pocketsphinx.
+
+    Writes FOLDER/alignment.tsv: file, word, start_s, end_s, speaker. The texts are
+    transcripts.tsv or LibriSpeech's *.trans.txt. A run that broke off goes on where it stopped,
+    and sentences in the table are not aligned again.
+    """
+    from training.data.sources.alignment import LeftOut, align_folder
+
+    sentences, words = 0, 0
+    for result in align_folder(folder, processes):
+        if isinstance(result, LeftOut):
+            click.echo(f"left out: {result.file}: {result.reason}", err=True)
+        else:
+            sentences, words = sentences + 1, words + len(result.words)
+    click.echo(f"{folder / ALIGNMENT}: {words} words in {sentences} sentences")
 
 
 @command.command()
