@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from kws_edge.audio.files import audio_files
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
@@ -16,6 +17,7 @@ from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import inspect, scan
 from training.data.sources import fetch as fetching
 from training.data.sources import synthetic as synthesis
+from training.data.sources.fetch import DATA_SETS
 from training.data.sources.game_dialogue import ARCHIVE
 from training.data.sources.sentences import ALIGNMENT
 from training.data.sources.synthetic import speak_words
@@ -46,31 +48,45 @@ def command() -> None:
 
 @command.command()
 @click.argument("folder", type=PATH, default=Path("data"))
-@click.option("--archive", type=PATH, help="The zip, if you have it already.")
-@click.option("--url", default=fetching.URL, show_default=True, help="Address of the zip.")
 @click.option(
-    "--sha256", default=fetching.SHA256, help="SHA-256 of the zip; empty to skip the check."
+    "--set",
+    "name",
+    type=click.Choice(list(DATA_SETS)),
+    default="mini_speech_commands",
+    show_default=True,
+    help="Mini Speech Commands (182 MB), all of Speech Commands v0.02 (2.4 GB), or the sentences"
+    " of Mini LibriSpeech's train-clean-5 (333 MB).",
 )
-def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
-    """Get Mini Speech Commands (174 MB) into FOLDER/mini_speech_commands.
+@click.option("--archive", type=PATH, help="The archive, if you have it already.")
+@click.option("--url", help="Address of the archive.  [default: its publisher's]")
+@click.option(
+    "--sha256", help="SHA-256 of the archive; empty to skip the check.  [default: the known one]"
+)
+def fetch(
+    folder: Path, name: str, archive: Path | None, url: str | None, sha256: str | None
+) -> None:
+    """Get a data set into FOLDER/<set>.
 
     A download that broke off goes on where it stopped. Nothing is fetched where the
     folder is there already.
     """
-    target = folder / fetching.FOLDER
+    data_set = DATA_SETS[name]
+    target = folder / data_set.folder
     if target.is_dir():
-        click.echo(f"{target}: there already, {len(scan(target))} clips")
+        click.echo(f"{target}: there already, {len(audio_files(target))} clips")
         return
+    most = data_set.size if sha256 is None else fetching.LARGEST
+    expected = data_set.sha256 if sha256 is None else sha256 or None
     if archive is None:
-        archive = folder / "mini_speech_commands.zip"
-        with click.progressbar(length=fetching.SIZE, label="download", file=sys.stderr) as bar:
-            fetching.download(archive, bar.update, url, sha256 or None)
+        archive = folder / data_set.archive
+        with click.progressbar(length=data_set.size, label="download", file=sys.stderr) as bar:
+            fetching.download(archive, bar.update, url or data_set.url, expected, most)
     else:
-        fetching.verify(archive, sha256 or None)
+        fetching.verify(archive, expected)
     with click.progressbar(length=archive.stat().st_size, label="unpack", file=sys.stderr) as bar:
         folder.mkdir(parents=True, exist_ok=True)
-        fetching.unpack(archive, folder, bar.update)
-    click.echo(f"{target}: {len(scan(target))} clips")
+        fetching.unpack(archive, folder, data_set, bar.update)
+    click.echo(f"{target}: {len(audio_files(target))} clips")
 
 
 @command.command()

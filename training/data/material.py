@@ -12,6 +12,7 @@ from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
 from training.config import SourceConfig, TrainingConfig
 from training.data.augmentation import RATE
+from training.data.catalogue import Catalogue, Occurrence, SetConfig, read_sets
 from training.data.clips import Clip, scan, speaker_of
 from training.data.loading import sizes_digest
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
@@ -25,12 +26,14 @@ NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
 @dataclass(frozen=True)
 class Part:
     """The clips of one part of the data, and the files of running speech; ``silence`` are the
-    clips of ``_silence_``, of a room, and ``others`` have those of ``_unknown_`` too."""
+    clips of ``_silence_``, of a room, and ``others`` have those of ``_unknown_`` too.
+    ``occurrences`` are words of sentences, keywords and others."""
 
     keywords: tuple[Clip, ...]
     others: tuple[Clip, ...] = ()
     silence: tuple[Clip, ...] = ()
     speech: tuple[Path, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
 
     def named(self) -> tuple[Clip, ...]:
         """The clips of words and of others, these with the label ``_unknown_``."""
@@ -53,8 +56,11 @@ class Recordings:
         paths: list[Path] = []
         for part in (self.training, self.validation):
             paths += [clip.path for clip in (*part.keywords, *part.others, *part.silence)]
-            paths += [*part.speech, *self.noise]
-        return sizes_digest((f"{path.parent.name}/{path.name}", path) for path in paths)
+            paths += [*part.speech, *self.noise, *dict.fromkeys(w.path for w in part.occurrences)]
+        names = ((f"{path.parent.name}/{path.name}", path) for path in paths)
+        said = (self.training.occurrences, self.validation.occurrences)
+        places = [f"{w.word} {w.start_s} {w.end_s}\n".encode() for words in said for w in words]
+        return sizes_digest(names, *places)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """The number of clips of each kind in the parts that are trained on and chosen by."""
@@ -65,13 +71,20 @@ class Recordings:
 
 
 def find_recordings(
-    config: TrainingConfig, data: Path, split_lists: Path | None = None, check_leaks: bool = False
+    config: TrainingConfig,
+    data: Path,
+    split_lists: Path | None = None,
+    check_leaks: bool = False,
+    *,
+    sets: Sequence[SetConfig] = (),
+    cache: Path | None = None,
 ) -> Recordings:
-    """The recordings below ``data`` that ``config`` names.
+    """The recordings below ``data`` that ``config`` names, and those of ``sets`` beside them.
 
-    With ``check_leaks`` every clip is read, and a split that leaks is refused. Raises
-    `MissingFileError` for a folder that does not exist, `DataError` where a word has no clip in
-    the training or in the validation part, or where a split leaks.
+    With ``check_leaks`` every clip is read, and a split that leaks is refused. ``cache`` keeps the
+    digests that `read_sets` compares. Raises `MissingFileError` for a folder that does not exist,
+    `DataError` where a word has no clip in the training or in the validation part, or where a
+    split leaks.
     """
     clips: dict[str, list[Clip]] = {part: [] for part in PARTS}
     for source in config.data.sources:
@@ -80,12 +93,16 @@ def find_recordings(
             _refuse_leaks(split, data / source.folder)
         for part in PARTS:
             clips[part] += split.part(part) * (source.repeat if part == "training" else 1)
+    known = [clip for found in clips.values() for clip in found]
+    more = read_sets(sets, data, config.data.words, known=known, cache=cache)
+    for part in PARTS:
+        clips[part] += more.clips(part)
     _check_words(config, data, clips)
     windows = config.windows is not None
     speech = [
         path for folder in config.data.speech if windows for path in audio_files(data / folder)
     ]
-    parts = {part: _part(config, part, found, speech) for part, found in clips.items()}
+    parts = {part: _part(config, part, found, speech, more) for part, found in clips.items()}
     noise = () if config.plain_clips else config.data.noise
     files = [path for folder in noise for path in audio_files(data / folder)]
     return Recordings(parts["training"], parts["validation"], parts["testing"], tuple(files))
@@ -153,7 +170,13 @@ def _by_takes(clips: Sequence[Clip]) -> Split:
     return Split(tuple(training), tuple(validation), ())
 
 
-def _part(config: TrainingConfig, part: str, clips: Sequence[Clip], speech: Sequence[Path]) -> Part:
+def _part(
+    config: TrainingConfig,
+    part: str,
+    clips: Sequence[Clip],
+    speech: Sequence[Path],
+    more: Catalogue,
+) -> Part:
     words = config.data.words
     keywords = tuple(clip for clip in clips if clip.label in words)
     if config.windows is None:
@@ -165,12 +188,16 @@ def _part(config: TrainingConfig, part: str, clips: Sequence[Clip], speech: Sequ
         keywords=keywords,
         others=tuple(clip for clip in spoken if clip.label not in words),
         silence=tuple(clip for clip in clips if clip.label == SILENCE),
-        speech=tuple(
-            path
-            for path in speech
-            # a voice in the training part must not be in the validation part
-            if (official_part(speaker_of(path)) == "validation") == (part == "validation")
+        speech=(
+            *(
+                path
+                for path in speech
+                # a voice in the training part must not be in the validation part
+                if (official_part(speaker_of(path)) == "validation") == (part == "validation")
+            ),
+            *more.speech(part),
         ),
+        occurrences=more.occurrences(part),
     )
 
 
