@@ -2,24 +2,20 @@
 
 import collections
 import csv
-import sys
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from kws_edge.audio.files import audio_files
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
+from training.cli import sets
 from training.cli.options import data_option, root_option, split_lists_option
 from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import inspect, scan
-from training.data.sources import fetch as fetching
 from training.data.sources import synthetic as synthesis
-from training.data.sources.fetch import DATA_SETS
 from training.data.sources.game_dialogue import ARCHIVE
-from training.data.sources.sentences import ALIGNMENT
 from training.data.sources.synthetic import speak_words
 from training.data.splits import PARTS, Method, Part, find_leaks, split_clips, write_lists
 
@@ -46,47 +42,8 @@ def command() -> None:
     """Fetch, make, index, split and check recordings; make streams; see training windows."""
 
 
-@command.command()
-@click.argument("folder", type=PATH, default=Path("data"))
-@click.option(
-    "--set",
-    "name",
-    type=click.Choice(list(DATA_SETS)),
-    default="mini_speech_commands",
-    show_default=True,
-    help="Mini Speech Commands (182 MB), all of Speech Commands v0.02 (2.4 GB), or the sentences"
-    " of Mini LibriSpeech's train-clean-5 (333 MB).",
-)
-@click.option("--archive", type=PATH, help="The archive, if you have it already.")
-@click.option("--url", help="Address of the archive.  [default: its publisher's]")
-@click.option(
-    "--sha256", help="SHA-256 of the archive; empty to skip the check.  [default: the known one]"
-)
-def fetch(
-    folder: Path, name: str, archive: Path | None, url: str | None, sha256: str | None
-) -> None:
-    """Get a data set into FOLDER/<set>.
-
-    A download that broke off goes on where it stopped. Nothing is fetched where the
-    folder is there already.
-    """
-    data_set = DATA_SETS[name]
-    target = folder / data_set.folder
-    if target.is_dir():
-        click.echo(f"{target}: there already, {len(audio_files(target))} clips")
-        return
-    most = data_set.size if sha256 is None else fetching.LARGEST
-    expected = data_set.sha256 if sha256 is None else sha256 or None
-    if archive is None:
-        archive = folder / data_set.archive
-        with click.progressbar(length=data_set.size, label="download", file=sys.stderr) as bar:
-            fetching.download(archive, bar.update, url or data_set.url, expected, most)
-    else:
-        fetching.verify(archive, expected)
-    with click.progressbar(length=archive.stat().st_size, label="unpack", file=sys.stderr) as bar:
-        folder.mkdir(parents=True, exist_ok=True)
-        fetching.unpack(archive, folder, data_set, bar.update)
-    click.echo(f"{target}: {len(audio_files(target))} clips")
+for _command in (sets.fetch, sets.convert, sets.catalogue, sets.align):
+    command.add_command(_command)
 
 
 @command.command()
@@ -248,33 +205,6 @@ def dialogue(output: Path, archive: Path, words: tuple[str, ...], seed: int) -> 
 
     made = len(list(join_dialogue(archive, output, words, seed)))
     click.echo(f"{output}: {made} recordings")
-
-
-@command.command()
-@click.argument("folder", type=PATH)
-@click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many sentences to align at once.",
-)
-def align(folder: Path, processes: int) -> None:
-    """Find each word of the sentences in FOLDER, from their texts, by pocketsphinx.
-
-    Writes FOLDER/alignment.tsv: file, word, start_s, end_s, speaker. The texts are
-    transcripts.tsv or LibriSpeech's *.trans.txt. A run that broke off goes on where it stopped,
-    and sentences in the table are not aligned again.
-    """
-    from training.data.sources.alignment import LeftOut, align_folder
-
-    sentences, words = 0, 0
-    for result in align_folder(folder, processes):
-        if isinstance(result, LeftOut):
-            click.echo(f"left out: {result.file}: {result.reason}", err=True)
-        else:
-            sentences, words = sentences + 1, words + len(result.words)
-    click.echo(f"{folder / ALIGNMENT}: {words} words in {sentences} sentences")
 
 
 @command.command()

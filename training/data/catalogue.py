@@ -41,6 +41,14 @@ class SetConfig:
 
 
 @dataclass(frozen=True)
+class CatalogueConfig:
+    """The sets to take from, for the keywords ``words``."""
+
+    words: tuple[str, ...]
+    sets: tuple[SetConfig, ...]
+
+
+@dataclass(frozen=True)
 class Occurrence:
     """``word`` as ``speaker`` says it in a sentence, from ``start_s`` to ``end_s`` of ``path``.
 
@@ -57,7 +65,7 @@ class Occurrence:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A recording that is taken: of which ``set`` (its folder's name), for which ``part``, the
     SHA-1 of its samples, and what is said in it."""
 
@@ -78,7 +86,7 @@ class Entry:
 class Catalogue:
     """``entries`` in the order of sets and names; ``left_out`` counts reasons by set."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[CatalogueEntry, ...]
     left_out: Mapping[str, Mapping[str, int]]
 
     def clips(self, part: str) -> list[Clip]:
@@ -114,12 +122,12 @@ def read_sets(
     """
     if not sets:
         return Catalogue((), {})
-    found = [_Found.read(config, data, keywords) for config in sets]
+    found = [_SetContents.read(config, data, keywords) for config in sets]
     paths = [clip.path for one in found for clip in one.clips]
     digests = content_digests([*paths, *(clip.path for clip in known)], cache)
     seen = {digests[clip.path] for clip in known}
     never = {digests[c.path] for one in found for c in one.clips if one.is_withheld(c)}
-    entries: list[Entry] = []
+    entries: list[CatalogueEntry] = []
     left_out: dict[str, Counter[str]] = {}
     for one in found:
         reasons = left_out[one.name] = Counter(one.left_out)
@@ -137,7 +145,7 @@ def read_sets(
 
 
 @dataclass(frozen=True)
-class _Found:
+class _SetContents:
     """The recordings of a set, in the order of their names; ``words`` of each that is a
     sentence."""
 
@@ -149,7 +157,7 @@ class _Found:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, config: SetConfig, data: Path, keywords: Sequence[str]) -> "_Found":
+    def read(cls, config: SetConfig, data: Path, keywords: Sequence[str]) -> "_SetContents":
         folder = data / config.folder
         if config.kind == "sentences":
             words = _sentences(folder, keywords)
@@ -173,10 +181,10 @@ class _Found:
         testing = self.parts[clip.speaker] == "testing"
         return self.config.kind == "withheld" or testing or clip.key in self.listed
 
-    def entry(self, clip: Clip, sha1: str) -> Entry:
+    def entry(self, clip: Clip, sha1: str) -> CatalogueEntry:
         running = self.config.kind != "words"
         part, words = self.parts[clip.speaker], self.words.get(clip.path, ())
-        return Entry(self.name, part, sha1, clip, running, words)
+        return CatalogueEntry(self.name, part, sha1, clip, running, words)
 
 
 def _parts(config: SetConfig, clips: Iterable[Clip]) -> dict[str, Part]:
@@ -211,7 +219,7 @@ def _sentences(folder: Path, keywords: Sequence[str]) -> dict[Path, tuple[Occurr
     }
 
 
-def _refuse_shared_speakers(entries: Iterable[Entry]) -> None:
+def _refuse_shared_speakers(entries: Iterable[CatalogueEntry]) -> None:
     parts: dict[str, dict[str, str]] = defaultdict(dict)
     for entry in entries:
         parts[entry.clip.speaker][entry.part] = entry.key.split("/")[0]

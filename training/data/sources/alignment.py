@@ -5,6 +5,7 @@
 left out.
 """
 
+import signal
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,13 +22,14 @@ from training.data.augmentation import RATE
 from training.data.sources.near_words import VARIANT, Phones, read_dictionary, sound_of_unknown
 from training.data.sources.sentences import (
     ALIGNMENT,
+    AlignedWord,
     Sentence,
-    SpokenWord,
     Transcript,
     alignment_lines,
     read_alignment,
     read_transcripts,
 )
+from training.processes import end_with_parent
 
 FRAME_S = 0.01
 LONGEST_S = 60.0  # of a recording; LibriSpeech's last at most 35 s
@@ -70,7 +72,7 @@ class Aligner:
             raise DataError("its text does not fit the recording")
         return Sentence(transcript.file, transcript.speaker, words)
 
-    def _words(self, samples: bytes, words: Sequence[str]) -> tuple[SpokenWord, ...]:
+    def _words(self, samples: bytes, words: Sequence[str]) -> tuple[AlignedWord, ...]:
         decoder = self._decoder
         try:
             decoder.set_align_text(" ".join(words))
@@ -80,7 +82,7 @@ class Aligner:
         except RuntimeError as error:  # of pocketsphinx, whatever was wrong
             raise DataError(f"pocketsphinx cannot align it ({error})") from error
         return tuple(
-            SpokenWord(
+            AlignedWord(
                 VARIANT.sub("", segment.word),
                 segment.start_frame * FRAME_S,
                 (segment.end_frame + 1) * FRAME_S,  # the last frame belongs to the word
@@ -152,6 +154,8 @@ def _aligned(
 
 def _start(unknown: Mapping[str, Phones]) -> None:
     global _aligner
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
+    end_with_parent()
     _aligner = Aligner(unknown)
 
 

@@ -64,7 +64,7 @@ DATA_SETS = {
     ),
 }
 BLOCK = 1 << 16
-LARGEST = 1 << 34  # bytes of an archive that is not the expected one, and of what is unpacked
+LARGEST = 1 << 34  # bytes: of another archive than the expected one, and of all its files
 LARGEST_FILE = 1 << 26
 
 Progress = Callable[[int], None]

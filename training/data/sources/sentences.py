@@ -34,7 +34,7 @@ class Transcript:
 
 
 @dataclass(frozen=True)
-class SpokenWord:
+class AlignedWord:
     """``word`` from ``start_s`` to ``end_s`` of a recording, in seconds."""
 
     word: str
@@ -48,7 +48,7 @@ class Sentence:
 
     file: str
     speaker: str
-    words: tuple[SpokenWord, ...]
+    words: tuple[AlignedWord, ...]
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -113,9 +113,9 @@ def alignment_lines(sentences: Iterable[Sentence], header: bool = True) -> str:
     return buffer.getvalue()
 
 
-def _spoken(row: dict[str, str], path: Path) -> SpokenWord:
+def _spoken(row: dict[str, str], path: Path) -> AlignedWord:
     try:
-        word = SpokenWord(row["word"], float(row["start_s"]), float(row["end_s"]))
+        word = AlignedWord(row["word"], float(row["start_s"]), float(row["end_s"]))
     except ValueError as error:
         raise DataError(f"{path}: {row['file']!r}: {error}") from error
     if not 0 <= word.start_s < word.end_s < float("inf"):
