@@ -15,6 +15,7 @@ from kws_edge.errors import ValidationErrors
 from kws_edge.features.config import FeatureConfig
 from training.data.augmentation.effects import AugmentationConfig, Range
 from training.data.augmentation.spectral import Masks
+from training.data.catalogue import SetConfig
 from training.data.splits import Method
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import WindowConfig
@@ -65,7 +66,8 @@ class DataConfig:
     clips of all other labels in ``sources`` are unknown words; without, they are ignored.
     ``noise`` and ``speech`` are folders of background noise and of running speech without
     keywords, which only windows and augmentation use. ``mined`` are folders of stretches of such
-    speech that a model took for a keyword (``python -m training mine``).
+    speech that a model took for a keyword (``python -m training mine``). ``sets`` come on top of
+    ``sources``: of these no recording is taken twice, and none that is withheld.
     """
 
     sources: tuple[SourceConfig, ...]
@@ -73,6 +75,7 @@ class DataConfig:
     noise: tuple[Path, ...] = ()
     speech: tuple[Path, ...] = ()
     mined: tuple[Path, ...] = ()
+    sets: tuple[SetConfig, ...] = ()
 
     def __post_init__(self) -> None:
         faults = []

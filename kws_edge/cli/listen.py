@@ -108,8 +108,7 @@ def command(
     pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
     process_signals().on_hangup(reload_on_hangup or is_main_process())
-    if context.args:
-        file = context.args[0]
+    for file in context.args:
         raise click.UsageError(f"unexpected argument {file!r}; a sound file: --input {file}")
     loaded = loaded_config(config, given)
     if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import Summary
+
 HANG_SECONDS = 10
-ODD = (
+ODD: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 2, 255, 65536, 2**31, 2**63, 10**30, 0.5, 1e308, float("inf")),
     *(float("nan"), "", "x", "9", "\x1b[2J", "\ud800", "a\nb", "\0", "x" * 5000, [], {}, [[]]),
     *({"": 0}, ["yes"], ["\ud800"] * 50, [1] * 2000, {"yes": {"no": []}}),
@@ -73,19 +75,19 @@ class Attacked:
         peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         self.worst_rss_mb = max(self.worst_rss_mb, int(peak.split()[1]) // 1024)
 
-    def row(self, cases: int, note: str) -> dict[str, object]:
-        """One row of the table: what went wrong in ``cases``, by kind."""
+    def row(self, cases: int, note: str) -> Summary:
+        """What went wrong in ``cases``; ``note`` goes to stderr."""
         tracebacks = [n for n, line in enumerate(self.lines) if "Traceback" in line]
         for number in tracebacks[:5]:
             sys.stderr.write("\n".join(self.lines[number : number + 30]) + "\n")
-        return {
-            "cases": cases,
-            "tracebacks": len(tracebacks),
-            "crashes": int(self.process.poll() is not None),
-            "hangs": self.counts["hangs"] + self.counts["refused"],
-            "worst_rss_mb": self.worst_rss_mb,
-            "note": f"{note}, slowest good client {self.slowest:.1f} s",
-        }
+        sys.stderr.write(f"{note}, slowest good client {self.slowest:.1f} s\n")
+        return Summary(
+            cases,
+            len(tracebacks),
+            crashes=int(self.process.poll() is not None),
+            hangs=self.counts["hangs"] + self.counts["refused"],
+            worst_rss_mb=self.worst_rss_mb,
+        )
 
     def _read(self) -> None:
         assert self.process.stderr

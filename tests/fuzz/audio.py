@@ -25,6 +25,8 @@ from kws_edge.sources.base import AudioFile
 from kws_edge.sources.pipe import AudioPipe
 from kws_edge.types import FloatArray
 
+from . import Summary
+
 NAME = "audio headers"
 RATE = 16000
 HANG_SECONDS = 10
@@ -49,7 +51,7 @@ ODD = (0, 1, 2, 127, 128, 255, 256, 1000, 65535, 65536, 2**31 - 1, 2**31, 2**32 
 REFUSED, READ, TRACEBACK = 10, 11, 12  # exit codes of a case
 
 
-def run(count: int, seed: int) -> dict[str, object]:
+def run(count: int, seed: int) -> Summary:
     """One row of the table: what went wrong in ``count`` cases, by kind."""
     soxr.resample(np.zeros(100, np.float32), 8000, RATE)
     bases = [base(*kind) for kind in KINDS]
@@ -72,14 +74,9 @@ def run(count: int, seed: int) -> dict[str, object]:
                 kept = Path(tempfile.gettempdir(), f"kws-edge-fuzz-audio-{seed}-{case}.wav")
                 kept.write_bytes(data)
                 sys.stderr.write(f"audio, case {case}: {kind}; {kept}\n")
-    return {
-        "cases": counts.total(),
-        "tracebacks": counts["traceback"],
-        "crashes": counts["crash"],
-        "hangs": counts["hang"],
-        "worst_rss_mb": worst // 1024,
-        "note": f"{counts['refused']} refused by all readers, {counts['read']} read by one or more",
-    }
+    sys.stderr.write(f"{counts['refused']} refused by all readers, {counts['read']} read by one\n")
+    kinds = (counts[kind] for kind in ("traceback", "crash", "hang"))
+    return Summary(counts.total(), *kinds, worst_rss_mb=worst / 1024)
 
 
 def base(container: str, subtype: str) -> bytes:

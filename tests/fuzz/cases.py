@@ -17,7 +17,7 @@ ODD_TEXTS = (
     *("", " ", "yes", "~nobody/x", "a\nb", "\x1b[2J", "\ud800", "\0", "é", "\u202e", "#", "+"),
     *("x" * 150, "x" * 11_000, "%s%n", "../..", "/dev/zero", "1e3", "null", "a: b", "*a", "&a"),
 )
-ODD_VALUES = (
+ODD_VALUES: tuple[object, ...] = (
     *(*ODD_TEXTS, None, True, False, 0, -1, 1, 0.5, -0.0, 2**31, 2**63, -(2**63), 10**400, 1e308),
     *(5e-324, float("inf"), float("nan"), [], {}, [[]], {"": 0}, ["a"] * 300, [0] * 300),
     {"yes": 2, "no": -1},

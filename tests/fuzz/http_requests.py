@@ -3,15 +3,14 @@
 import asyncio
 import random
 import socket
-import sys
 import tempfile
 import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from attacked import HANG_SECONDS, Attacked, mutated
+from . import Summary
+from .attacked import HANG_SECONDS, Attacked, mutated
 
 NAME = "HTTP requests"
 CONCURRENT = 32
@@ -29,7 +28,7 @@ HEADERS = (
 )
 
 
-def run(count: int, seed: int) -> dict[str, object]:
+def run(count: int, seed: int) -> Summary:
     """One row of the table: what went wrong in ``count`` requests, by kind."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:

@@ -6,16 +6,14 @@ After the last conversation they all behave: every sink must deliver what waits.
 import random
 import socket
 import struct
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count as counting
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from attacked import HANG_SECONDS, Attacked, mutated
+from . import Summary
+from .attacked import HANG_SECONDS, Attacked, mutated
 
 NAME = "MQTT conversations"
 SINKS = 20
@@ -59,7 +57,7 @@ PACKETS = (
 )
 
 
-def run(count: int, seed: int) -> dict[str, object]:
+def run(count: int, seed: int) -> Summary:
     """One row of the table: what went wrong in ``count`` conversations, by kind."""
     brokers = Brokers(count, seed)
     with Attacked(("-c", PROGRAM, brokers.port, SINKS)) as sinks:

@@ -5,13 +5,11 @@ import json
 import random
 import socket
 import struct
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-from attacked import HANG_SECONDS, Attacked, mutated, odd
+from . import Summary
+from .attacked import HANG_SECONDS, Attacked, mutated, odd
 
 NAME = "Wyoming connections"
 CONCURRENT = 24
@@ -30,7 +28,7 @@ KINDS: tuple[tuple[str, dict[str, Any], int], ...] = (
 )
 
 
-def run(count: int, seed: int) -> dict[str, object]:
+def run(count: int, seed: int) -> Summary:
     """One row of the table: what went wrong in ``count`` connections, by kind."""
     command = ("-m", "kws_edge", "wyoming", "--uri", "tcp://127.0.0.1:0", "--max-clients", "64")
     with Attacked(command) as server:

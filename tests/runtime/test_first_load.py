@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from conftest import Command
 
 from kws_edge.errors import InterpreterError, ModelError
 from kws_edge.files import write_atomically
-from kws_edge.model import first_load
+from kws_edge.model import trial
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import find_model, pack_model, read_model
 from kws_edge.model.interpreter import CHOICE_VARIABLE, MODULES, interpreter_name
@@ -54,7 +55,7 @@ def trials(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         started.append(arguments[2])
         return run(arguments, **options)
 
-    monkeypatch.setattr(first_load.subprocess, "run", counted)
+    monkeypatch.setattr(subprocess, "run", counted)
     return started
 
 
@@ -90,7 +91,7 @@ def test_a_bundled_model_loads_without_a_child(cache: Path, trials: list[str]) -
 def test_a_model_of_ones_own_is_tried_once(cache: Path, own_model: Path, trials: list[str]) -> None:
     for _ in range(3):
         classifier = Classifier.load(own_model)
-    assert trials == [first_load.trial.__file__]
+    assert trials == [trial.__file__]
     assert classifier(np.zeros(classifier.manifest.features.shape, np.float32)).shape == (10,)
     (kept,) = cache.iterdir()
     assert kept.read_text() == "ok"
@@ -191,7 +192,7 @@ def test_the_cache_is_bounded(cache: Path, own_model: Path) -> None:
 def test_without_a_way_to_start_a_process_nothing_is_loaded(
     cache: Path, own_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(first_load.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(InterpreterError, match="cannot start a process to try a model"):
         Classifier.load(own_model)
 

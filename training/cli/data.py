@@ -2,7 +2,6 @@
 
 import collections
 import csv
-import sys
 from pathlib import Path
 
 import click
@@ -10,10 +9,10 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
+from training.cli import sets
 from training.cli.options import FaultLog, data_option, root_option, split_lists_option
 from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import inspect, scan
-from training.data.sources import fetch as fetching
 from training.data.sources import synthetic as synthesis
 from training.data.sources.game_dialogue import ARCHIVE
 from training.data.sources.synthetic import speak_words
@@ -40,33 +39,8 @@ def command() -> None:
     """Fetch, make, index, split and check recordings; make streams; see training windows."""
 
 
-@command.command()
-@click.argument("folder", type=PATH, default=Path("data"))
-@click.option("--archive", type=PATH, help="The zip, if you have it already.")
-@click.option("--url", default=fetching.URL, help="Address of the zip.")
-@click.option(
-    "--sha256", default=fetching.SHA256, help="SHA-256 of the zip; empty to skip the check."
-)
-def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
-    """Get Mini Speech Commands (174 MB) into FOLDER/mini_speech_commands.
-
-    A download that broke off goes on where it stopped. Nothing is fetched where the
-    folder is there already.
-    """
-    target = folder / fetching.FOLDER
-    if target.is_dir():
-        click.echo(f"{target}: there already, {len(scan(target))} clips")
-        return
-    if archive is None:
-        archive = folder / "mini_speech_commands.zip"
-        with click.progressbar(length=fetching.SIZE, label="download", file=sys.stderr) as bar:
-            fetching.download(archive, bar.update, url, sha256 or None)
-    else:
-        fetching.verify(archive, sha256 or None)
-    with click.progressbar(length=archive.stat().st_size, label="unpack", file=sys.stderr) as bar:
-        folder.mkdir(parents=True, exist_ok=True)
-        fetching.unpack(archive, folder, bar.update)
-    click.echo(f"{target}: {len(scan(target))} clips")
+for _command in (sets.fetch, sets.convert, sets.catalogue, sets.align):
+    command.add_command(_command)
 
 
 @command.command()

@@ -10,7 +10,10 @@ from pathlib import Path
 from kws_edge.audio.files import AUDIO_SUFFIXES, AudioReader, is_clip, to_pcm16
 from kws_edge.errors import DataError, KwsEdgeError, MissingFileError
 
-SPEAKER = re.compile(r"^(?P<speaker>.+?)(?:_nohash_\d+|-\d{8}T\d{6}Z-\d+)$")
+SPEAKER = re.compile(
+    r"^(?P<speaker>.+?)(?:_nohash_\w+|-\d{8}T\d{6}Z-\d+)$"
+    r"|^(?P<short>[0-9a-f]{8})_\d+$|^(?P<reader>\d+)-\d+-\d{4}$"
+)
 # A clip of the data set whose folder was put into its name, as a course hands them out.
 NAMED = re.compile(r"^(?P<label>[^\W_]+)_(?P<speaker>[0-9a-f]{8})_nohash_\d+$")
 
@@ -111,12 +114,13 @@ def _hint(folder: Path) -> str:
 
 
 def speaker_of(path: Path) -> str:
-    """Speaker id from a name: ``<speaker>_nohash_<n>.wav`` or ``<speaker>-<UTC>-<n>.wav``.
+    """Speaker id from a name: ``<speaker>_nohash_<n>.wav``, ``<speaker>-<UTC>-<n>.wav``,
+    ``<8 hexadecimal digits>_<n>.wav`` or LibriSpeech's ``<reader>-<chapter>-<n>.flac``.
 
     A name of another form is a speaker of its own.
     """
     match = SPEAKER.match(path.stem)
-    return match["speaker"] if match else path.stem
+    return str(match[match.lastgroup or 0]) if match else path.stem
 
 
 def inspect(
