@@ -111,10 +111,7 @@ def command(
     for file in context.args:
         raise click.UsageError(f"unexpected argument {file!r}; a sound file: --input {file}")
     loaded = loaded_config(config, given)
-    if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
-        raise click.UsageError("--input, --demo and --device exclude each other")
-    if (rate or channels) and not (input_ and _is_pipe(input_)):
-        raise click.UsageError("--rate and --channels describe raw PCM, with --input -")
+    _check_source(input_, demo, loaded.config, raw=bool(rate or channels))
     reload = lambda: loaded_config(config, given).config  # noqa: E731
     if demo:
         input_, pace = str(demo_recording()), pace or "real"
@@ -124,6 +121,14 @@ def command(
     else:
         source = _Input(input_, pace, rate, channels)
         _listen_to_input(loaded.config, reload, source, sinks, labels, as_json)
+
+
+def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> None:
+    """Raises `click.UsageError` for two sources, or a format of raw PCM for one that has its own."""
+    if sum([input_ is not None, demo, config.microphone.device is not None]) > 1:
+        raise click.UsageError("--input, --demo and --device exclude each other")
+    if raw and not (input_ and _is_pipe(input_)):
+        raise click.UsageError("--rate and --channels describe raw PCM, with --input -")
 
 
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:

@@ -75,8 +75,8 @@ def run(count: int, seed: int) -> Summary:
                 kept.write_bytes(data)
                 sys.stderr.write(f"audio, case {case}: {kind}; {kept}\n")
     sys.stderr.write(f"{counts['refused']} refused by all readers, {counts['read']} read by one\n")
-    kinds = (counts[kind] for kind in ("traceback", "crash", "hang"))
-    return Summary(counts.total(), *kinds, worst_rss_mb=worst / 1024)
+    found = counts["traceback"], counts["crash"], counts["hang"]
+    return Summary(counts.total(), *found, worst_rss_mb=worst / 1024)
 
 
 def base(container: str, subtype: str) -> bytes:

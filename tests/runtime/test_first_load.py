@@ -16,7 +16,7 @@ from conftest import Command
 
 from kws_edge.errors import InterpreterError, ModelError
 from kws_edge.files import write_atomically
-from kws_edge.model import trial
+from kws_edge.model import first_load, trial
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import find_model, pack_model, read_model
 from kws_edge.model.interpreter import CHOICE_VARIABLE, MODULES, interpreter_name
