@@ -124,7 +124,7 @@ def command(
 
 
 def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> None:
-    """Raises `click.UsageError` for two sources, or a format of raw PCM for one that has its own."""
+    """Raises `click.UsageError` for two sources, or the format of raw PCM with other audio."""
     if sum([input_ is not None, demo, config.microphone.device is not None]) > 1:
         raise click.UsageError("--input, --demo and --device exclude each other")
     if raw and not (input_ and _is_pipe(input_)):

@@ -101,11 +101,11 @@ def find_recordings(
         clips[part] += more.clips(part)
     _check_words(config, data, clips)
     windows = config.windows is not None
-    running = [
+    speech, mined = (
         [path for folder in folders if windows for path in audio_files(data / folder)]
         for folders in (config.data.speech, config.data.mined)
-    ]
-    parts = {part: _part(config, part, found, *running, more) for part, found in clips.items()}
+    )
+    parts = {part: _part(config, part, found, speech, mined, more) for part, found in clips.items()}
     noise = () if config.plain_clips else config.data.noise
     files = [path for folder in noise for path in audio_files(data / folder)]
     return Recordings(parts["training"], parts["validation"], parts["testing"], tuple(files))
