@@ -179,7 +179,9 @@ def window_maker(
         clips: Part = getattr(recordings, part)
         effects = Effects(config.effects, load_noises(recordings, part), config.seed)
         return ClipMaker(clips.keywords, effects, config.features)
-    material = load_material(recordings, part, config.windows.word_weights, cache)
+    material = load_material(
+        recordings, part, config.windows.word_weights, config.data.words, cache
+    )
     effects = Effects(config.effects, material.noises, config.seed)
     return WindowMaker(config.windows, material, effects, config.features.window_samples)
 
