@@ -122,7 +122,8 @@ def test_odd_streaming_fields_are_named(models: Models) -> None:
         ({"chunk_frames": 50}, "streaming.chunk_frames: 50 are more than the window's 49"),
         ({"chunk_frames": 8}, r"input.shape: found \[1, 4, 40, 1\]"),
         ({"input": 99}, "streaming.input: the numbers"),
-        ({"output": -1}, "streaming.output: the numbers"),
+        ({"output": -1}, "streaming.output: -1 is not within 0 to 1000"),
+        ({"output": 1}, "streaming.output: the numbers"),
         ({"states": document["streaming"]["states"][1:]}, "streaming.input: the numbers"),
         ({"colour": "red"}, "streaming.colour: unknown"),
     ):
