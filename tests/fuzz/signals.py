@@ -97,6 +97,8 @@ def _wait_for_handlers(process: "subprocess.Popen[bytes]") -> None:
 
 def _hang(process: "subprocess.Popen[bytes]") -> str:
     """Wait for the end; where none comes within `HANG_SECONDS`, what every thread was at."""
+    if process.poll() is not None:
+        return ""
     before = _processor_seconds(process.pid)
     try:
         process.wait(HANG_SECONDS)
