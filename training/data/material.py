@@ -1,7 +1,7 @@
 """The recordings of a configuration, divided into training, validation and testing."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from training.data.loading import code_digest, sizes_digest
 from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool
+from training.data.windows.sentences import words_in_sentences
 from training.data.windows.words import Words, load_words
 
 NOISE_FOR_VALIDATION = 0.2  # the end of each background recording
@@ -130,6 +131,7 @@ def load_material(
     recordings: Recordings,
     part: str,
     word_weights: Mapping[str, float] | None = None,
+    words: Collection[str] = (),
     cache: Path | None = None,
 ) -> SourcePool:
     """The ``training`` or ``validation`` part, about 32 KB a clip; with ``cache`` the words are
@@ -139,12 +141,14 @@ def load_material(
     rooms = dict.fromkeys(clip.path for clip in found.silence)
     if rooms:  # a second each: together they are a recording
         noises.append(np.concatenate([read_audio(path, RATE) for path in rooms]))
+    said = words_in_sentences(found.occurrences, words, UNKNOWN)
     return SourcePool(
         load_words(found.keywords, _kept(found.keywords, cache)),
         load_words(found.others, _kept(found.others, cache), called=UNKNOWN, weights=word_weights),
         noises,
         _running(found.speech, cache),
         _running(found.mined, cache),
+        *said,
     )
 
 

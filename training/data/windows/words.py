@@ -53,11 +53,12 @@ class Word:
 
 @dataclass(frozen=True)
 class WordArrays:
-    """What `Words` draw from: all clips' 16-bit ``samples [total]`` behind each other, ``ends
-    [clips]`` of each in them, ``bounds [clips, 2]`` of its word within it, ``levels [clips]`` of
-    that in dBFS."""
+    """What `Words` draw from: 16-bit ``samples [total]`` of all recordings behind each other, where
+    each clip lies in them (``starts [clips]`` to before ``ends [clips]``; clips of a sentence
+    overlap), ``bounds [clips, 2]`` of its word within it, ``levels [clips]`` of that in dBFS."""
 
     samples: npt.NDArray[np.int16]
+    starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     bounds: npt.NDArray[np.int64]
     levels: npt.NDArray[np.float64]
@@ -89,15 +90,14 @@ class Words(Sequence[Word]):
 
     def __getitem__(self, index: int) -> Word:  # type: ignore[override]
         arrays = self._arrays
-        start = int(arrays.ends[index - 1]) if index else 0
-        samples = from_pcm16(np.asarray(arrays.samples[start : arrays.ends[index]]))
+        samples = from_pcm16(np.asarray(arrays.samples[arrays.starts[index] : arrays.ends[index]]))
         first, last = (int(bound) for bound in arrays.bounds[index])
         label = self._called or self._labels[index]
         return Word(samples, label, first, last, float(arrays.levels[index]))
 
     def sample_counts(self) -> npt.NDArray[np.int64]:
         """Of each clip, ``[clips]``."""
-        return np.diff(self._arrays.ends, prepend=0)
+        return self._arrays.ends - self._arrays.starts
 
     def any(self, random: np.random.Generator) -> Word:
         """One of them: first a label, then one of its clips, each as likely."""
@@ -135,7 +135,7 @@ def load_words(
     return Words(WordArrays(*mapped), [clips[index].label for index in kept], **options)
 
 
-_FIELDS = ("samples", "ends", "bounds", "levels")
+_FIELDS = ("samples", "starts", "ends", "bounds", "levels")
 
 
 def _read(
@@ -156,11 +156,17 @@ def _read(
         else:
             bounds.append((0, len(read)))
             levels.append(level_dbfs(read))
-    ends = np.cumsum([len(part) for part in samples])
+    ends = np.cumsum([len(part) for part in samples], dtype=np.int64)
+    starts = ends - np.array([len(part) for part in samples], np.int64)
     flat = np.concatenate(samples) if samples else np.zeros(0, np.int16)
     bounds_array = np.array(bounds, np.int64).reshape(-1, 2)
-    arrays = WordArrays(flat, np.asarray(ends, np.int64), bounds_array, np.array(levels))
+    arrays = WordArrays(flat, starts, ends, bounds_array, np.array(levels))
     return arrays, np.array(kept, np.int64)
+
+
+def as_pcm16(path: Path) -> npt.NDArray[np.int16]:
+    """A whole recording at `RATE`, ``[n]``."""
+    return to_pcm16(read_audio(path, RATE))
 
 
 def stretch_of(samples: FloatArray) -> Word:
