@@ -23,8 +23,9 @@ from kws_edge.model.file import find_model
 @threads_option
 @json_option
 def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) -> int:
-    """Name the most likely keyword of each of FILES (sound files of any format that
-    libsndfile reads, and pipes; folders are searched).
+    """Name the most likely keyword of each sound file.
+
+    FILES have any format that libsndfile reads, or are pipes; folders are searched.
 
     Models with these labels answer _unknown_ for another word and _silence_ for no word.
     Any sample rate and channel count works. In a file longer than the model's window the

@@ -95,5 +95,5 @@ def test_a_gate_that_is_lowered_hears_what_it_had_passed_over(
 
 @pytest.mark.parametrize("level", [0.0, 3.0])
 def test_a_level_that_is_none(level: float) -> None:
-    with pytest.raises(ValidationErrors, match=r"gate_dbfs: .* is not below 0, or 'off'"):
+    with pytest.raises(ValidationErrors, match=r"gate_dbfs: .* is not within -200 to 0 dBFS"):
         DetectorConfig(gate_dbfs=level)

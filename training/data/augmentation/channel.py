@@ -3,12 +3,12 @@
 import io
 
 import numpy as np
-import scipy.fft
 import soundfile
 
 from kws_edge.audio.files import resample
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
+from training.data.augmentation.fft import irfft, rfft
 from training.data.augmentation.noise import LOUDEST
 
 
@@ -38,10 +38,10 @@ TELEPHONE = 8000  # Hz
 
 def tilt(samples: FloatArray, random: np.random.Generator) -> FloatArray:
     """Another microphone: a response that is a smooth random curve within about 6 dB."""
-    spectrum = scipy.fft.rfft(samples)
+    spectrum = rfft(samples)
     knots = random.normal(scale=3.0, size=8)  # dB, evenly spaced in frequency
     curve = np.interp(np.linspace(0, 7, len(spectrum)), np.arange(8), knots).astype(np.float32)
-    tilted: FloatArray = scipy.fft.irfft(spectrum * np.float32(10) ** (curve / 20), len(samples))
+    tilted: FloatArray = irfft(spectrum * np.float32(10) ** (curve / 20), len(samples))
     return tilted
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 from kws_edge.audio.files import PCM16_SCALE, from_pcm16, to_pcm16
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
+from training.data.augmentation.fft import irfft, rfft
 
 LOUDEST = np.float32(1 - 1 / PCM16_SCALE)
 
@@ -65,10 +65,10 @@ def add_noise(
 
 def coloured(samples: int, random: np.random.Generator) -> FloatArray:
     """Noise whose spectrum falls by 0 to 12 dB an octave (white to steeper than brown), peak 1."""
-    spectrum = scipy.fft.rfft(random.standard_normal(samples, np.float32))
+    spectrum = rfft(random.standard_normal(samples, np.float32))
     order = np.maximum(np.arange(len(spectrum), dtype=np.float32), 1)
     slope = np.float32(random.uniform(0, 2))  # of the amplitude: 1 is 6 dB an octave
-    return _peak_1(scipy.fft.irfft(spectrum * order**-slope, samples))
+    return _peak_1(irfft(spectrum * order**-slope, samples))
 
 
 def hum(samples: int, random: np.random.Generator) -> FloatArray:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 
 from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, read_audio
 from kws_edge.errors import DataError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
+from training.data.augmentation.fft import irfft, rfft
 
 SPEED_OF_SOUND = 343.0  # m/s
 LONGEST = 0.5  # s of an impulse response
@@ -91,8 +91,8 @@ def _from_direct_sound(path: Path) -> FloatArray:
 def reverberate(samples: FloatArray, response: FloatArray) -> FloatArray:
     """``samples [n]`` in a room, ``[n]``, with as much energy as before."""
     length = 1 << (len(samples) + len(response) - 2).bit_length()
-    spectrum = scipy.fft.rfft(samples, length) * scipy.fft.rfft(response, length)
-    wet: FloatArray = scipy.fft.irfft(spectrum, length)[: len(samples)]
+    spectrum = rfft(samples, length) * rfft(response, length)
+    wet: FloatArray = irfft(spectrum, length)[: len(samples)]
     energy = max(float(wet @ wet), 1e-12)
     return wet * np.float32(np.sqrt(float(samples @ samples) / energy))
 
