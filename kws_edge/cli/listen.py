@@ -271,7 +271,7 @@ def _print_detections(
     source: AudioSource, spotter: KeywordSpotter, observers: list["_Found"], as_json: bool
 ) -> None:
     """To the end of the source or Ctrl-C. A slow reader slows it down and loses nothing."""
-    engine = Engine(spotter, observers=[_Printer(as_json), *observers])
+    engine = Engine(spotter, observers=[*observers, _Printer(as_json)])
     with suppress(KeyboardInterrupt), process_signals() as signals, signals.interruptible():
         for _ in engine.run(source):
             pass
