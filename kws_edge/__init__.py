@@ -14,6 +14,7 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.sources.base import AudioFile
 from kws_edge.sources.microphone import Microphone
 from kws_edge.spotter import KeywordSpotter, load_model
+from kws_edge.verifier import Verification
 
 __version__ = "0.2.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "KeywordSpotter",
     "KwsEdgeError",
     "Microphone",
+    "Verification",
     "__version__",
     "listen",
     "load_model",

@@ -1,8 +1,9 @@
 """Audio blocks in, detections out. No input or output of its own."""
 
+import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from kws_edge.features.front_end import FeatureStream
 from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
+from kws_edge.verifier import Verdicts, Verification
+
+log = logging.getLogger(__name__)
 
 LOUDEST = 100.0  # 40 dB above full scale: no gain does that, int16 taken for floats does
 
@@ -62,6 +66,8 @@ class KeywordSpotter:
     model), the first after one whole window; which blocks the audio comes in makes no
     difference. Each is passed to ``on_decision``. With ``gate_dbfs`` the network idles in
     silence: nothing is spotted there, and what follows is spotted as if it had run.
+    With a ``verification`` each detection is checked, once and within the same push, before it
+    counts; ``verdicts`` counts the results.
     """
 
     def __init__(
@@ -70,9 +76,14 @@ class KeywordSpotter:
         config: DetectorConfig | None = None,
         on_decision: Callable[[Decision], None] | None = None,
         near_miss: float = 0.0,
+        verification: Verification | None = None,
     ) -> None:
-        """``config``: instead of the model's own. Raises `ValidationErrors`."""
+        """``config``: instead of the model's own. Raises `ValidationErrors`, and `ConfigError`
+        for a verifier that does not fit the model."""
         manifest = classifier.manifest
+        if verification:
+            verification.verifier.check(manifest)
+        self.verification, self.verdicts = verification, Verdicts()
         self.base_config, self.presets = manifest.detector, manifest.presets
         self.on_decision = on_decision
         self.features = manifest.features
@@ -91,10 +102,13 @@ class KeywordSpotter:
 
     @classmethod
     def load(
-        cls, model: str | Path = "default", config: DetectorConfig | None = None
+        cls,
+        model: str | Path = "default",
+        config: DetectorConfig | None = None,
+        verification: Verification | None = None,
     ) -> "KeywordSpotter":
         """A spotter for a model file or the name of a bundled one; raises as `load_model`."""
-        return cls(load_model(model), config)
+        return cls(load_model(model), config, verification=verification)
 
     @property
     def samples_processed(self) -> int:
@@ -150,6 +164,11 @@ class KeywordSpotter:
         if self._gate:
             self._gate.reset(self._began)
 
+    def set_verifier_threshold(self, threshold: float) -> None:
+        """Detections must reach this score of the verifier from now on; without one no change."""
+        if self.verification:
+            self.verification = replace(self.verification, threshold=threshold)
+
     def set_active_keywords(self, keywords: Collection[str]) -> None:
         """Spot these alone from now on: others neither count nor start a refractory time."""
         self._detector.set_active_keywords(keywords)
@@ -160,6 +179,7 @@ class KeywordSpotter:
         step = self.features.frame_step * self._follow.chunk_frames
         smoothing = round(config.smoothing_ms * rate / 1000)
         reach = self._window + smoothing  # what the mean of a decision depends on
+        checked = self.verification.verifier.window_samples if self.verification else 0
         level = config.gate_dbfs
         gate = None if level == "off" else IdleGate(level, reach, rate)
         if gate:
@@ -170,7 +190,7 @@ class KeywordSpotter:
             hop_samples=max(1, round(config.hop_ms * rate / 1000 / step)) * step,
             smoothing_samples=smoothing,
             gate=gate,
-            buffer=self._buffer.resized(reach + 1),
+            buffer=self._buffer.resized(max(reach, checked) + 1),
         )
 
     def _use(self, settings: _Settings) -> None:
@@ -194,7 +214,25 @@ class KeywordSpotter:
             for passed in range(max(first, self._idle_since), sample, self._hop):
                 self._detector.backfill(passed, self._posteriors(passed))
             self._idle_since = None
-        return self._detector.push(sample, self._posteriors(sample))
+        detection = self._detector.push(sample, self._posteriors(sample))
+        return self._verified(detection) if detection else None
+
+    def _verified(self, detection: Detection) -> Detection | None:
+        if self.verification is None:
+            return detection
+        started = time.perf_counter()
+        score = self.verification.score(detection, self._buffer)
+        confirmed = score >= self.verification.threshold
+        self.verdicts.seconds += time.perf_counter() - started
+        (self.verdicts.confirmed if confirmed else self.verdicts.vetoed)[detection.label] += 1
+        if confirmed:
+            return replace(detection, verifier=score)
+        self._detector.veto(detection, score)
+        log.debug(
+            "%s at %.2f s vetoed: score %.2f, of the verifier %.2f",
+            *(detection.label, detection.time_s, detection.score, score),
+        )
+        return None
 
     def _idle(self, sample: int) -> None:
         if self._idle_since is None:

@@ -17,6 +17,7 @@ from kws_edge.model.file import find_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.spotter import KeywordSpotter
+from kws_edge.verifier import THRESHOLD, Verification
 from kws_edge.wyoming.endpoint import Endpoint
 
 MAX_NAME = 63  # bytes, of a service in DNS
@@ -63,6 +64,13 @@ def _number_or_off(
     metavar="MS",
     help="Report a keyword that stays above its threshold again after this time; off: never.",
 )
+@click.option("--verifier", help="A second model that confirms each detection, or a bundled one.")
+@click.option(
+    "--verifier-threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=THRESHOLD,
+    help="The verifier's score from which a detection counts.",
+)
 @click.option(
     "--language",
     "languages",
@@ -77,6 +85,8 @@ def command(
     uri: str,
     zeroconf: str | None,
     model: str,
+    verifier: str | None,
+    verifier_threshold: float,
     languages: tuple[str, ...],
     max_clients: int,
     threads: int,
@@ -98,22 +108,29 @@ def command(
     logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
-    config = _configured(classifier, overrides)
+    verification = (
+        Verification.load(verifier, verifier_threshold, threads) if verifier is not None else None
+    )
+    config = _configured(classifier, overrides, verification)
     info = wake_info(classifier.manifest, languages)
     click.echo(_banner(classifier.manifest), err=True)
     server = WyomingServer(
-        lambda client: ClientSession(classifier, config, info, client), max_clients
+        lambda client: ClientSession(classifier, config, info, client, verification), max_clients
     )
     asyncio.run(server.run(endpoint, name))
 
 
-def _configured(classifier: Classifier, overrides: dict[str, str | float | None]) -> DetectorConfig:
+def _configured(
+    classifier: Classifier,
+    overrides: dict[str, str | float | None],
+    verification: Verification | None,
+) -> DetectorConfig:
     """Raises `ConfigError` now, rather than when the first client comes."""
     try:
         manifest = classifier.manifest
         given = DetectorOverrides(**overrides)  # type: ignore[arg-type]
         config = given.applied_to(manifest.detector, manifest.presets)
-        return KeywordSpotter(classifier, config).config
+        return KeywordSpotter(classifier, config, verification=verification).config
     except ValidationErrors as error:
         raise ConfigError(f"--{str(error).replace('_', '-')}") from error
 

@@ -16,12 +16,13 @@ from kws_edge.types import FloatArray
 class NearMiss:
     """A smoothed posterior that rose near its threshold and fell again: ``score`` (0 to 1) is
     its peak, ``sample`` the end of the window where it peaked, ``time_s`` the same in seconds
-    of the stream."""
+    of the stream. Or a detection that the second stage vetoed, with its score ``verifier``."""
 
     label: str
     score: float
     sample: int
     time_s: float
+    verifier: float | None = None
 
 
 @dataclass
@@ -158,12 +159,14 @@ __all__ = ["Detection", "Detector", "DetectorConfig", "FiringRule", "is_keyword"
 @dataclass(frozen=True)
 class Detection:
     """A keyword that was spotted: ``sample`` is the end of the window that decided, ``time_s``
-    the same in seconds of the stream, ``score`` the smoothed posterior (finite, 0 to 1)."""
+    the same in seconds of the stream, ``score`` the smoothed posterior (finite, 0 to 1), and
+    ``verifier`` the score of the second stage, where there is one."""
 
     label: str
     score: float
     sample: int
     time_s: float
+    verifier: float | None = None
 
 
 def is_keyword(label: str) -> bool:
@@ -207,6 +210,10 @@ class FiringRule:
     def release(self) -> None:
         """The held label fell below its threshold, or there is silence."""
         self.held = None
+
+    def veto(self) -> None:
+        """The last detection does not count: others may follow at once, its word after a dip."""
+        self.refractory_until = 0
 
     def fires(self, sample: int, label: int) -> bool:
         """Whether ``label``, which leads at ``sample`` and has reached its threshold, fires."""
@@ -282,6 +289,16 @@ class Detector:
             spotted = sample < self._rule.refractory_until or detection is not None
             self._near_misses += self._tracker.push(sample, smoothed, spotted)
         return detection
+
+    def veto(self, detection: Detection, verifier: float) -> None:
+        """The ``detection`` that the last push returned does not count: it becomes a near miss,
+        and there is no refractory time after it."""
+        self._rule.veto()
+        if self._tracker:
+            found = detection
+            self._near_misses.append(
+                NearMiss(found.label, found.score, found.sample, found.time_s, verifier)
+            )
 
     def idle(self, sample: int) -> None:
         """Silence at ``sample``, without posteriors: the held keyword is released."""
