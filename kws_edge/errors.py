@@ -28,9 +28,16 @@ class MissingFileError(KwsEdgeError):
 
 
 class AudioDeviceError(KwsEdgeError):
-    """No microphone, no PortAudio, or a device that does not open."""
+    """No microphone, no PortAudio, or a device that does not open.
+
+    ``remedy``: what a user can do about it, for a command that ends.
+    """
 
     exit_code = 69
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
 
 
 class AddressError(KwsEdgeError):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from kws_edge.boundary import printable
 from kws_edge.detection.detector import Detection, NearMiss
 
 SCHEMA = 1
@@ -42,9 +43,10 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON form, flat: the entries of ``data`` beside the other fields."""
+        """The JSON form, flat: the entries of ``data``, `printable`, beside the other fields."""
         document = asdict(self)
-        return {"schema": SCHEMA, **{k: document[k] for k in document if k != "data"}, **self.data}
+        data = {k: printable(v) if isinstance(v, str) else v for k, v in self.data.items()}
+        return {"schema": SCHEMA, **{k: document[k] for k in document if k != "data"}, **data}
 
     def to_json(self) -> str:
         return json.dumps(self.as_dict(), ensure_ascii=False)

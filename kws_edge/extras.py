@@ -16,6 +16,7 @@ PACKAGES = {
     "wyoming": ("wyoming>=1.5.4",),
     "zeroconf": ("zeroconf>=0.70",),
     "ray": ("ray>=2.9",),
+    "align": ("pocketsphinx>=5",),
     "training": (
         'tensorflow-cpu>=2.16; platform_machine=="x86_64" and sys_platform=="linux"',
         'tensorflow>=2.16; platform_machine!="x86_64" or sys_platform!="linux"',

@@ -1,5 +1,6 @@
 """Atomic writes, and files and folders that only their owner may read."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -27,6 +28,27 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def append_line(path: Path, line: str, mode: int = 0o600) -> None:
+    """Append a line, all of it or nothing; one that a power cut left unfinished is closed first.
+
+    Raises `OSError`. ``mode`` is that of a new file.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, mode)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = f"{chr(10) if torn else ''}{line}\n".encode()
+        try:
+            if os.write(descriptor, data) < len(data):  # the disk is full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -80,6 +102,8 @@ def check_private_folder(path: Path, where: str) -> str:
         return f"{where}: {path}: {error.strerror}"
     if not nearest.is_dir():
         return f"{where}: {nearest}: is no folder"
+    if nearest == path and (fault := _foreign(path)):
+        return f"{where}: {path} {fault}; name a folder of your own"
     if nearest == path and mode & 0o077:
         return (
             f"{where}: {path} is open to others (mode {mode:03o}); chmod 700 {path},"
@@ -87,6 +111,16 @@ def check_private_folder(path: Path, where: str) -> str:
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
         return f"{where}: {nearest}: may not be written to"
+    return ""
+
+
+def _foreign(path: Path) -> str:
+    """Whose a folder is, or the link that leads to it, where that is somebody else."""
+    if (owner := path.stat().st_uid) != os.geteuid():
+        return f"belongs to the user {owner}"
+    # of root: systemd makes such a link for the StateDirectory of a dynamic user
+    if path.is_symlink() and (owner := path.lstat().st_uid) not in (0, os.geteuid()):
+        return f"is a link of the user {owner}"
     return ""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.audio.buffer import SampleBuffer
-from kws_edge.audio.files import from_pcm16
+from kws_edge.audio.files import check_range, from_pcm16
 from kws_edge.detection.detector import Detection, Detector, DetectorConfig, NearMiss
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.errors import DataError
@@ -22,8 +22,6 @@ from kws_edge.types import FloatArray
 from kws_edge.verifier import Verdicts, Verification
 
 log = logging.getLogger(__name__)
-
-LOUDEST = 100.0  # 40 dB above full scale: no gain does that, int16 taken for floats does
 
 
 @dataclass(frozen=True)
@@ -276,11 +274,5 @@ def _checked(block: npt.NDArray[Any]) -> FloatArray:
         return from_pcm16(block)
     if block.dtype != np.float32:
         raise DataError(f"audio: found {block.dtype}, expected float32 in [-1, 1) or int16")
-    if len(block):
-        peak = max(float(block.max()), -float(block.min()))
-        if not peak < LOUDEST:  # nor NaN, which no comparison holds for
-            raise DataError(
-                f"audio: found a sample of {peak:g}, expected float32 in [-1, 1): int16 samples"
-                " have the type int16, or are divided by 32768"
-            )
+    check_range(block, "audio")
     return block

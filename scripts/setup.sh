@@ -1,7 +1,9 @@
 # Shared by the scripts here: Debian packages and virtual environments. Sourced, not run;
 # the working directory is the checkout.
 
-say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+say() { # in bold on a terminal
+    if [ -t 2 ]; then printf '\033[1m== %s\033[0m\n' "$*" >&2; else echo "== $*" >&2; fi
+}
 
 # pip and the libraries keep their caches in the checkout, not in the home folder.
 export XDG_CACHE_HOME="$PWD/.cache" PIP_CACHE_DIR="$PWD/.cache/pip"

@@ -24,6 +24,8 @@ def pytest_configure() -> None:
     with it to those that the tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # verdicts on the models of tests are no use to the user who runs them
+    os.environ["XDG_CACHE_HOME"] = str(ROOT / ".pytest_cache" / "xdg")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

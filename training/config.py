@@ -15,6 +15,7 @@ from kws_edge.errors import ValidationErrors
 from kws_edge.features.config import FeatureConfig
 from training.data.augmentation.effects import AugmentationConfig, Range
 from training.data.augmentation.spectral import Masks
+from training.data.catalogue import SetConfig
 from training.data.splits import Method
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import WindowConfig
@@ -65,7 +66,8 @@ class DataConfig:
     clips of all other labels in ``sources`` are unknown words; without, they are ignored.
     ``noise`` and ``speech`` are folders of background noise and of running speech without
     keywords, which only windows and augmentation use. ``mined`` are folders of stretches of such
-    speech on which a model fired (``python -m training mine``).
+    speech that a model took for a keyword (``python -m training mine``). ``sets`` come on top of
+    ``sources``: of these no recording is taken twice, and none that is withheld.
     """
 
     sources: tuple[SourceConfig, ...]
@@ -73,6 +75,7 @@ class DataConfig:
     noise: tuple[Path, ...] = ()
     speech: tuple[Path, ...] = ()
     mined: tuple[Path, ...] = ()
+    sets: tuple[SetConfig, ...] = ()
 
     def __post_init__(self) -> None:
         faults = []
@@ -116,13 +119,13 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.learning_rate <= 0:
+        if not self.learning_rate > 0:  # nor nan, here and below
             faults.append(f"learning_rate: {self.learning_rate} is not above 0")
         if not 0 <= self.end_learning_rate <= self.learning_rate:
             faults.append(
                 f"end_learning_rate: {self.end_learning_rate} is not within 0 to learning_rate"
             )
-        if self.weight_decay < 0:
+        if not self.weight_decay >= 0:
             faults.append(f"weight_decay: {self.weight_decay} is below 0")
         if self.kind == "adam" and self.weight_decay:
             faults.append("weight_decay: adam has none, set it to 0 (or kind to adamw)")

@@ -3,17 +3,31 @@
 Commands load when used; a `KwsEdgeError` becomes one line on stderr and an exit code.
 """
 
+import errno
 import importlib
+import io
 import os
 import sys
 from typing import ClassVar, NoReturn
 
 import click
 
-from kws_edge import __version__
+from kws_edge import __version__, process
+from kws_edge.boundary import printable
 from kws_edge.errors import KwsEdgeError
 
 HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
+
+# Exit codes by what became of standard output: EPIPE is the reader of `| head`, EIO the terminal
+# that was closed, neither a fault; a full disk is one.
+OUTPUT_CODES: dict[int | None, int] = {
+    errno.EPIPE: 0,
+    errno.EIO: 0,
+    errno.ENOSPC: 74,
+    errno.EDQUOT: 74,
+    errno.EFBIG: 74,
+}
+STAYING = ("listen", "wyoming")  # commands that end by a signal
 
 
 class LazyGroup(click.Group):
@@ -42,6 +56,10 @@ def run(program: click.Command, name: str) -> NoReturn:
     A `KwsEdgeError` is one line on stderr and its own exit code; a fault in the program
     itself keeps Python's traceback. What a command returns is the exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # a file name need not be UTF-8, nor does a terminal know all letters: neither ends a batch
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = program.main(prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -51,13 +69,26 @@ def run(program: click.Command, name: str) -> NoReturn:
     except click.Abort:
         sys.exit(130)  # Ctrl-C, as the shell counts it
     except KwsEdgeError as error:
-        click.echo(f"{name}: {error}", err=True)
+        process.complain(f"{name}: {printable(str(error))}")
+        _notify_manager(error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # the reader has gone, as with `| head`: not a fault, and nothing more can be said
+    except OSError as error:
+        if error.filename is not None or error.errno not in OUTPUT_CODES:
+            raise
+        # nothing more can be written: the buffer's rest must not be tried again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        if code := OUTPUT_CODES[error.errno]:
+            process.complain(f"{name}: standard output: {error.strerror}")
+        sys.exit(code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _notify_manager(error: KwsEdgeError) -> None:
+    """`service status` shows it."""
+    if "NOTIFY_SOCKET" in os.environ:
+        from kws_edge.daemon.systemd import sd_notify
+
+        sd_notify(f"STATUS={' '.join(str(error).split())[:1000]}")
 
 
 class Commands(LazyGroup):
@@ -88,4 +119,11 @@ def main() -> None:
 
 def entry_point() -> None:
     """Entry point of the console script."""
-    run(main, "kws-edge")
+    from kws_edge.cli.library_noise import capture_library_noise
+
+    process.take_over(stays=sys.argv[1:2] in ([name] for name in STAYING))
+    capture_library_noise()
+    try:
+        run(main, "kws-edge")
+    except SystemExit as end:
+        process.leave(end.code if isinstance(end.code, int) else 0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kws_edge.boundary import printable
 from kws_edge.cli.options import config_options, given_flags, loaded_config
 from kws_edge.config import settings
 from kws_edge.config.config import Config
@@ -45,9 +46,9 @@ def check(config: Path | None, **given: Any) -> int:
     loaded, faults = load_leniently(config, given_flags(given))
     report = check_everything(loaded, faults)
     for warning in report.warnings:
-        click.echo(f"kws-edge: warning: {warning}", err=True)
+        click.echo(f"kws-edge: warning: {printable(warning)}", err=True)
     for fault in report.faults:
-        click.echo(f"kws-edge: {fault}", err=True)
+        click.echo(f"kws-edge: {printable(fault)}", err=True)
     if report.faults:
         return ConfigError.exit_code
     click.echo(f"{loaded.file or 'no file, defaults alone'}: ok")

@@ -5,6 +5,7 @@ import json
 
 import click
 
+from kws_edge.boundary import printable
 from kws_edge.cli.options import json_option
 from kws_edge.errors import AudioDeviceError
 from kws_edge.sources.portaudio import Device, input_devices, working_formats
@@ -13,7 +14,9 @@ from kws_edge.sources.portaudio import Device, input_devices, working_formats
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """List the input devices and what works with them; the default one is marked with *.
+    """List the input devices and what works with them.
+
+    The default one is marked with *.
 
     16, 44.1 and 48 kHz are tried with one, two and all channels. 'listen' makes 16 kHz mono
     of whatever works.
@@ -27,15 +30,17 @@ def command(as_json: bool) -> None:
         formats = working_formats(device)
         if as_json:
             document = {**dataclasses.asdict(device), "works": formats}
-            click.echo(json.dumps(document, ensure_ascii=False))
+            click.echo(json.dumps(document))
         else:
             mark = "*" if device.default else " "
-            click.echo(f"{mark} {device.index:3d}  {device.name}  ({_summary(device, formats)})")
+            click.echo(
+                f"{mark} {device.index:3d}  {printable(device.name)}  ({_summary(device, formats)})"
+            )
 
 
 def _summary(device: Device, formats: dict[int, list[int]]) -> str:
     if not formats:
-        return f"does not open: {device.fault() or 'no common sample rate works'}"
+        return f"does not open: {printable(device.fault() or 'no common sample rate works')}"
     by_channels: dict[str, list[str]] = {}
     for rate, channels in formats.items():
         by_channels.setdefault(_one_of(channels), []).append(f"{rate / 1000:g}")

@@ -1,44 +1,66 @@
 """``listen``: detections from the microphone, a file or a pipe."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stderr, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO, cast
 
 import click
 
+from kws_edge.audio.files import RATES_HERTZ
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.daemon.live_view import LiveView
+from kws_edge.daemon.systemd import is_main_process
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
-from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics
 from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.process import log_to_stderr, process_signals, write_all
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
 from kws_edge.sinks.stdout import human_line
-from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced, RawPcm
+from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
+from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
 from kws_edge.verifier import Verification
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
 # drops events. A pipe from a microphone never reaches this speed.
 SPEED_WITH_SINKS = 4.0
+LOG_LINE = "kws-edge: %(message)s"
 
 
-@click.command()
-@click.option("--input", "-i", "input_", help="A sound file, or - for raw 16-bit PCM on stdin.")
+@click.command(context_settings={"allow_extra_args": True})
+@click.pass_context
+@click.option(
+    "--input",
+    "-i",
+    "input_",
+    help="A sound file, or - for stdin: WAV or AU as it comes, or raw 16-bit PCM. A named pipe is"
+    " read as stdin is.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(*RATES_HERTZ),
+    help="Of raw PCM: samples a second.  [default: the model's, 16000]",
+)
+@click.option(
+    "--channels",
+    type=click.IntRange(1, MOST_CHANNELS),
+    help="Of raw PCM: channels, which are averaged.  [default: 1]",
+)
 @click.option("--demo", is_flag=True, help="The bundled recording, instead of a microphone.")
 @click.option(
     "--sinks",
@@ -54,29 +76,43 @@ SPEED_WITH_SINKS = 4.0
 )
 @click.option("--labels", type=PATH, help="Label track of the input; at the end, compare with it.")
 @click.option("--wait", is_flag=True, help="Wait for a microphone that is not there yet.")
+@click.option(
+    "--reload-on-hangup",
+    is_flag=True,
+    help="SIGHUP reads the configuration again, as under systemd; else it ends the program.",
+)
 @click.option("--plain", is_flag=True, help="Lines, not a live view, on a terminal too.")
 @json_option
 @config_options
 def command(
+    context: click.Context,
+    /,
     input_: str | None,
+    rate: int | None,
+    channels: int | None,
     demo: bool,
     sinks: bool,
     pace: str | None,
     labels: Path | None,
     wait: bool,
     plain: bool,
+    reload_on_hangup: bool,
     as_json: bool,
     config: Path | None,
     **given: Any,
 ) -> None:
-    """Print each keyword as it is spotted: time in the stream, keyword, score.
+    """Spot keywords live, in a file or in a pipe.
+
+    Prints each as it is spotted: time in the stream, keyword, score.
 
     The default source is the microphone; the configured sinks get the same events. A file or a
     pipe goes to stdout alone, unless --sinks is given. Ctrl-C ends.
     """
+    process_signals().on_hangup(reload_on_hangup or is_main_process())
+    for file in context.args:
+        raise click.UsageError(f"unexpected argument {file!r}; a sound file: --input {file}")
     loaded = loaded_config(config, given)
-    if sum([input_ is not None, demo, loaded.config.microphone.device is not None]) > 1:
-        raise click.UsageError("--input, --demo and --device exclude each other")
+    _check_source(input_, demo, loaded.config, raw=bool(rate or channels))
     reload = lambda: loaded_config(config, given).config  # noqa: E731
     if demo:
         input_, pace = str(demo_recording()), pace or "real"
@@ -84,7 +120,16 @@ def command(
     if input_ is None:
         _listen_to_microphone(loaded.config, reload, wait=wait, plain=plain, as_json=as_json)
     else:
-        _listen_to_input(loaded.config, reload, input_, pace, sinks, labels, as_json)
+        source = _Input(input_, pace, rate, channels)
+        _listen_to_input(loaded.config, reload, source, sinks, labels, as_json)
+
+
+def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> None:
+    """Raises `click.UsageError` for two sources, or the format of raw PCM with other audio."""
+    if sum([input_ is not None, demo, config.microphone.device is not None]) > 1:
+        raise click.UsageError("--input, --demo and --device exclude each other")
+    if raw and not (input_ and _is_pipe(input_)):
+        raise click.UsageError("--rate and --channels describe raw PCM, with --input -")
 
 
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
@@ -118,8 +163,7 @@ def banner(source: str, manifest: Manifest) -> str:
 def _listen_to_input(
     config: Config,
     reload: Callable[[], Config],
-    input_: str,
-    pace: str | None,
+    input_: "_Input",
     sinks: bool,
     labels: Path | None,
     as_json: bool,
@@ -129,18 +173,20 @@ def _listen_to_input(
     found = _Found()
     observers = [] if spoken is None else [found]  # an endless stream would fill the memory
     spotter, manifest = make_spotter(config)
-    source = _source(input_, pace, spotter.features.sample_rate, sinks)
-    name = "standard input" if input_ == "-" else input_
-    announce = partial(click.echo, banner(name, manifest), err=True)
+    source = input_.open(spotter.features.sample_rate, sinks)
     if sinks:
-        _log_to_stderr()
+        announce = partial(log_to_stderr(LOG_LINE).write, banner(input_.name, manifest))
         context = _sink_context(config, manifest, Stdout(human=not as_json))
-        Daemon(config, spotter, context, reload, observers).run(source, announce)
+        daemon = Daemon(config, spotter, context, reload, observers)
+        daemon.run(source, announce, process_signals())
     else:
-        announce()
+        click.echo(banner(input_.name, manifest), err=True)
         _print_detections(source, spotter, observers, as_json)
     if spoken is not None:
-        click.echo(_comparison(found.detections, spoken, manifest.keywords), err=as_json)
+        # Ctrl-C: a word that was not played yet is none that was missed
+        seconds = spotter.samples_processed / spotter.features.sample_rate
+        played = [word for word in spoken if word.end <= seconds]
+        click.echo(_comparison(found.detections, played, manifest.keywords), err=as_json)
 
 
 def _listen_to_microphone(
@@ -148,27 +194,38 @@ def _listen_to_microphone(
 ) -> None:
     """Listen until a signal; ``wait`` for a microphone that is not there yet.
 
-    On a terminal a live view, or lines where ``plain``, NO_COLOR or TERM=dumb ask for them;
-    elsewhere JSON lines.
+    On a terminal a live view, or lines where ``plain`` or TERM=dumb ask for them; elsewhere
+    JSON lines, unless ``plain``.
     """
-    _log_to_stderr()
+    log, signals = log_to_stderr(LOG_LINE), process_signals()
     spotter, manifest = make_spotter(config)
+    if signals.stopped_by:
+        return
     rate = spotter.features.sample_rate
     terminal = sys.stdout.isatty() and not as_json
-    view = terminal and not plain and _can_move_the_cursor()
-    observers = [LiveView(sys.stdout, manifest.labels, rate)] if view else []
-    context = _sink_context(config, manifest, None if view else Stdout(human=terminal))
-    daemon = Daemon(config, spotter, context, reload, observers)
-    with ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait) as microphone:
-        daemon.run(microphone, lambda: click.echo(banner("the microphone", manifest), err=True))
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(format="kws-edge: %(message)s", level=logging.INFO, stream=sys.stderr)
-
-
-def _can_move_the_cursor() -> bool:
-    return "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
+    if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
+        colour = not os.environ.get("NO_COLOR")
+        write = lambda text: write_all(1, text.encode(errors="replace"))  # noqa: E731
+        view = LiveView(write, manifest.labels, rate, colour)
+    else:
+        view = None
+    human = plain or terminal
+    context = _sink_context(config, manifest, None if view else Stdout(human=human))
+    with ExitStack() as stack:
+        daemon = Daemon(config, spotter, context, reload, [view] if view else [])
+        stack.callback(daemon.sinks.close)  # where the microphone did not open
+        if view:
+            view.on_closed = lambda: daemon.engine.stop("the terminal was closed")
+            if sys.stderr.isatty():  # else stderr goes elsewhere
+                stack.enter_context(redirect_stderr(cast(TextIO, view)))
+                stack.enter_context(log.diverted(view.write))
+            stack.enter_context(view)
+        microphone = ReconnectingMicrophone(rate, config.microphone, daemon.microphone, wait)
+        signals.when_stopped(daemon.engine.stop)
+        signals.when_stopped(lambda _: microphone.close())
+        stack.enter_context(microphone)
+        announce = partial(log.write, banner("the microphone", manifest))
+        daemon.run(microphone, announce, signals)
 
 
 def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:
@@ -183,13 +240,43 @@ def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> 
     )
 
 
-def _source(input_: str, pace: str | None, sample_rate: int, sinks: bool) -> AudioSource:
-    source: AudioSource = (
-        RawPcm(sys.stdin.buffer, sample_rate) if input_ == "-" else AudioFile(input_, sample_rate)
-    )
-    if pace == "real":
-        return Paced(source, sample_rate)
-    return Paced(source, sample_rate, SPEED_WITH_SINKS) if sinks and pace is None else source
+def _is_pipe(input_: str) -> bool:
+    """Whether audio comes as it is made: stdin, a named pipe, a process substitution."""
+    return input_ == "-" or Path(input_).is_fifo()
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What --input names and how fast it is read; of raw PCM, rate in Hz and channels."""
+
+    path: str
+    pace: str | None
+    rate: int | None
+    channels: int | None
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.path == "-" else self.path
+
+    def open(self, sample_rate: int, sinks: bool) -> AudioSource:
+        source: AudioSource
+        if _is_pipe(self.path):
+            raw = StreamFormat(self.rate or sample_rate, self.channels or 1)
+            source = AudioPipe(self._stream(), sample_rate, raw, self.name)
+        else:
+            source = AudioFile(self.path, sample_rate)
+        if self.pace == "real":
+            return Paced(source, sample_rate)
+        unpaced = not sinks or self.pace is not None
+        return source if unpaced else Paced(source, sample_rate, SPEED_WITH_SINKS)
+
+    def _stream(self) -> BinaryIO:
+        if self.path == "-":
+            return sys.stdin.buffer
+        try:
+            return Path(self.path).open("rb")  # waits for a program that writes into it
+        except OSError as error:
+            raise MissingFileError(f"{self.path}: {error.strerror}") from error
 
 
 def _print_detections(
@@ -197,7 +284,7 @@ def _print_detections(
 ) -> None:
     """To the end of the source or Ctrl-C. A slow reader slows it down and loses nothing."""
     engine = Engine(spotter, observers=[_Printer(as_json), *observers])
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), process_signals() as signals, signals.interruptible():
         for _ in engine.run(source):
             pass
 

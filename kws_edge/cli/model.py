@@ -18,7 +18,10 @@ from kws_edge.model.probe import measure, run_probe
 @click.argument("model", default="default")
 @json_option
 def info(model: str, as_json: bool) -> None:
-    """Verify MODEL (a file, or a name from 'kws-edge models') and print its manifest."""
+    """Verify a model and print its manifest.
+
+    MODEL is a file, or a name from 'kws-edge models'.
+    """
     file = read_model(find_model(model))
     if as_json:
         click.echo(file.manifest.to_json())
@@ -78,7 +81,7 @@ class BundledModel:
 @click.command()
 @json_option
 def models(as_json: bool) -> None:
-    """List the bundled models: name, size, keywords and detector presets.
+    """List the bundled models: size, keywords, presets.
 
     'kws-edge info NAME' prints one model's front end, settings and measured figures.
     """
@@ -114,7 +117,9 @@ def _describe(name: str, path: Path) -> BundledModel:
 @model_option
 @threads_option
 def check(model: str, threads: int) -> int:
-    """Verify a model, run it on a synthetic signal and compare with the expected result.
+    """Verify a model and compute its probe on this device.
+
+    The probe is a synthetic signal whose result the model file holds.
 
     Exit code 1 where features or interpreter give another result on this device.
     """
@@ -146,7 +151,7 @@ DESCRIPTIONS = {
 )
 @json_option
 def bench(model: str, threads: int, repetitions: int, as_json: bool) -> None:
-    """Time the features and the model of one decision on this device, batch 1."""
+    """Time one decision on this device: features and model, batch 1."""
     classifier = Classifier.load(find_model(model), threads)
     latencies = measure(classifier, repetitions)
     if as_json:

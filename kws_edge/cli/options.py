@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kws_edge.boundary import printable
+
 if TYPE_CHECKING:  # commands about model files read no configuration, and need no YAML
     from kws_edge.config.settings import Loaded
 
@@ -61,7 +63,7 @@ def loaded_config(config: Path | None, given: dict[str, Any]) -> "Loaded":
 
     loaded = load_config(config, given_flags(given))
     for warning in loaded.warnings:
-        click.echo(f"kws-edge: {warning}", err=True)
+        click.echo(f"kws-edge: {printable(warning)}", err=True)
     return loaded
 
 

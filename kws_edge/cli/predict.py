@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, one_window, read_audio
+from kws_edge.audio.files import AUDIO_SUFFIXES, audio_files, read_window
+from kws_edge.boundary import printable
 from kws_edge.cli.options import PATH, json_option, model_option, threads_option
 from kws_edge.errors import KwsEdgeError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
@@ -22,7 +23,8 @@ from kws_edge.model.file import find_model
 @threads_option
 @json_option
 def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) -> int:
-    """Name the most likely keyword of each of FILES (WAV, FLAC, OGG; folders are searched).
+    """Name the most likely keyword of each of FILES (sound files of any format that
+    libsndfile reads, and pipes; folders are searched).
 
     Models with these labels answer _unknown_ for another word and _silence_ for no word.
     Any sample rate and channel count works. In a file longer than the model's window the
@@ -39,22 +41,23 @@ def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) ->
                 raise path
             click.echo(_predict(path, classifier, front_end, as_json))
         except KwsEdgeError as error:
-            click.echo(f"kws-edge: {error}", err=True)
+            click.echo(f"kws-edge: {printable(str(error))}", err=True)
             code = error.exit_code
     return code
 
 
 def _predict(path: Path, classifier: Classifier, front_end: FrontEnd, as_json: bool) -> str:
     config = front_end.config
-    window = one_window(read_audio(path, config.sample_rate), config.window_samples)
+    window = read_window(path, config.sample_rate, config.window_samples)
     posteriors = classifier(front_end(window))
     labels = classifier.manifest.labels
     best = int(np.argmax(posteriors))
     if not as_json:
-        return f"{path}\t{labels[best]}\t{posteriors[best]:.3f}"
+        return f"{printable(str(path))}\t{labels[best]}\t{posteriors[best]:.3f}"
     by_label = dict(zip(labels, (round(float(p), 6) for p in posteriors), strict=True))
     result = {"path": str(path), "label": labels[best], "score": by_label[labels[best]]}
-    return json.dumps({**result, "posteriors": by_label}, ensure_ascii=False)
+    # ASCII: JSON is UTF-8, whatever the encoding of stdout, and a file name may be no text at all
+    return json.dumps({**result, "posteriors": by_label})
 
 
 def _expand(files: Iterable[Path]) -> Iterator[Path | KwsEdgeError]:
@@ -68,7 +71,9 @@ def _expand(files: Iterable[Path]) -> Iterator[Path | KwsEdgeError]:
             yield MissingFileError(f"{path}: {error.strerror}")
             continue
         if not inside:
-            yield MissingFileError(f"{path}: no {', '.join(AUDIO_SUFFIXES)} files in this folder")
+            yield MissingFileError(
+                f"{path}: no sound files in this folder ({', '.join(AUDIO_SUFFIXES)})"
+            )
         yield from inside
 
 

@@ -27,7 +27,8 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
         try:
             if isinstance(value, tuple):
                 return tuple(dict.fromkeys(check_name(name, special) for name in value))
-            return check_name(value, special) if isinstance(value, str) else value
+            # a speaker: people write names with spaces
+            return check_name(value.replace(" ", "-")) if isinstance(value, str) else value
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
@@ -78,7 +79,9 @@ def command(
     as_json: bool,
     **options: int,
 ) -> int:
-    """Record samples of LABELS for training: 1 s each, 16 kHz, the word in the middle.
+    """Record samples of words for training.
+
+    Of each of LABELS: 1 s each, 16 kHz, the word in the middle.
 
     Keys after each take: Enter keeps it, r records it again, p plays it, q quits. Takes that are
     clipped, silent, too quiet or noisy are refused with the reason. The same command goes on

@@ -16,6 +16,7 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import find_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
+from kws_edge.process import log_to_stderr
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.verifier import THRESHOLD, Verification
 from kws_edge.wyoming.endpoint import Endpoint
@@ -78,7 +79,17 @@ def _number_or_off(
     default=["en"],
     help="Language of the keywords in the server's description. May be repeated.",
 )
-@click.option("--max-clients", type=click.IntRange(min=1), default=16, help="More are refused.")
+@click.option(
+    "--max-clients",
+    type=click.IntRange(min=1),
+    default=16,
+    help="More are refused, unless one was idle for 30 s: it loses its place.",
+)
+@click.option(
+    "--max-per-address",
+    type=click.IntRange(min=1),
+    help="Clients of one address of another machine.  [default: three quarters of --max-clients]",
+)
 @threads_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
 def command(
@@ -89,23 +100,25 @@ def command(
     verifier_threshold: float,
     languages: tuple[str, ...],
     max_clients: int,
+    max_per_address: int | None,
     threads: int,
     verbose: bool,
     **overrides: str | float | None,
 ) -> None:
-    """Spot keywords in audio that clients send by the Wyoming protocol.
+    """Spot keywords for clients of the Wyoming protocol.
 
     Home Assistant and its satellites use it for their wake words. One line on stderr for
     each detection and each fault; SIGTERM or Ctrl-C ends.
     """
     _need("wyoming", "wyoming")
     from kws_edge.wyoming.client import ClientSession
+    from kws_edge.wyoming.places import Places
     from kws_edge.wyoming.protocol import wake_info
     from kws_edge.wyoming.server import WyomingServer
 
     endpoint = Endpoint.from_uri(uri)
     name = None if zeroconf is None else _announced_as(zeroconf)
-    logging.basicConfig(format="%(message)s", level="DEBUG" if verbose else "INFO", force=True)
+    log = log_to_stderr("%(message)s", logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
     verification = (
@@ -113,9 +126,10 @@ def command(
     )
     config = _configured(classifier, overrides, verification)
     info = wake_info(classifier.manifest, languages)
-    click.echo(_banner(classifier.manifest), err=True)
+    log.write(_banner(classifier.manifest))
     server = WyomingServer(
-        lambda client: ClientSession(classifier, config, info, client, verification), max_clients
+        lambda client: ClientSession(classifier, config, info, client, verification),
+        Places(max_clients, max_per_address),
     )
     asyncio.run(server.run(endpoint, name))
 

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
-from kws_edge.config.schema import check_bounds, parse, setting
-from kws_edge.detection.detector import LARGEST_MS, QUIETEST_DBFS, DetectorConfig
+from kws_edge.config.schema import check_bounds, field_info, parse, setting, shortened
+from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ValidationErrors
 from kws_edge.sinks import sink_kinds
 from kws_edge.sources.capture import MicrophoneConfig
 from kws_edge.verifier import THRESHOLD
 
 MODELS_OWN = "the model's own"
+
+
+# Settings that mean what `DetectorConfig` says, and are unset.
+OVERRIDES: dict[str, Any] = {
+    field.name: setting(None, **vars(field_info(field)) | {"unset": MODELS_OWN})
+    for field in dataclasses.fields(DetectorConfig)
+}
 
 
 @dataclass(frozen=True)
@@ -26,63 +33,13 @@ class DetectorOverrides:
         " other detector settings are applied on top.",
         unset=MODELS_OWN,
     )
-    threshold: float | None = setting(
-        None,
-        doc="Smoothed score from which a keyword counts as spotted.",
-        unset=MODELS_OWN,
-        minimum=0,
-        maximum=1,
-        excluded=0,
-    )
-    thresholds: dict[str, float] | None = setting(
-        None,
-        doc="A threshold for each keyword named, such as {yes: 0.9}.",
-        unset=MODELS_OWN,
-        minimum=0,
-        maximum=1,
-        excluded=0,
-    )
-    smoothing_ms: float | None = setting(
-        None,
-        doc="Time over which scores are averaged.",
-        unit="ms",
-        unset=MODELS_OWN,
-        minimum=0,
-        maximum=LARGEST_MS["smoothing_ms"],
-    )
-    refractory_ms: float | None = setting(
-        None,
-        doc="Pause after a detection without another.",
-        unit="ms",
-        unset=MODELS_OWN,
-        minimum=0,
-        maximum=LARGEST_MS["refractory_ms"],
-    )
-    hop_ms: float | None = setting(
-        None,
-        doc="Time between two decisions.",
-        unit="ms",
-        unset=MODELS_OWN,
-        minimum=1,
-        maximum=LARGEST_MS["hop_ms"],
-    )
-    gate_dbfs: float | Literal["off"] | None = setting(
-        None,
-        doc="Run no network while the room is below this level (RMS of 20 ms); off: always run.",
-        unit="dBFS",
-        unset=MODELS_OWN,
-        minimum=QUIETEST_DBFS,
-        maximum=0,
-        excluded=0,
-    )
-    repeat_ms: float | Literal["off"] | None = setting(
-        None,
-        doc="Report a keyword again when it stays above its threshold for this time; off: once.",
-        unit="ms",
-        unset=MODELS_OWN,
-        minimum=1,
-        maximum=LARGEST_MS["repeat_ms"],
-    )
+    threshold: float | None = OVERRIDES["threshold"]
+    thresholds: dict[str, float] | None = OVERRIDES["thresholds"]
+    smoothing_ms: float | None = OVERRIDES["smoothing_ms"]
+    refractory_ms: float | None = OVERRIDES["refractory_ms"]
+    hop_ms: float | None = OVERRIDES["hop_ms"]
+    gate_dbfs: float | Literal["off"] | None = OVERRIDES["gate_dbfs"]
+    repeat_ms: float | Literal["off"] | None = OVERRIDES["repeat_ms"]
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -96,7 +53,7 @@ class DetectorOverrides:
             if preset not in presets:
                 raise ValidationErrors(
                     [
-                        f"preset: the model has no {preset!r}"
+                        f"preset: the model has no {shortened(preset)}"
                         f" ({', '.join(presets) or 'it has no presets'})"
                     ]
                 )

@@ -9,10 +9,11 @@ Supported field types: bool, int, float, str, Path, Literal, dataclasses, ``tupl
 
 import dataclasses
 import difflib
+import numbers
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,12 @@ from typing import Any, TypeVar
 from kws_edge.errors import ValidationErrors
 
 _KEY = "setting"
+
+# What any value may be, whatever field it is for.
+MAX_FAULTS = 100  # then parsing stops
+MAX_TEXT_CHARACTERS = 10_000
+MAX_PATH_CHARACTERS = 4096
+MAX_KEY_CHARACTERS = 100  # of a mapping whose keys are free
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,18 @@ def setting(
     **info: Any,
 ) -> Any:
     """A dataclass field with a `FieldInfo`; without ``default`` and ``factory`` it is required."""
-    metadata = {_KEY: FieldInfo(doc, **info)}
+    metadata = described(doc, **info)
     if factory is not dataclasses.MISSING:
         return dataclasses.field(default_factory=factory, metadata=metadata)
     if default is not dataclasses.MISSING:
         return dataclasses.field(default=default, metadata=metadata)
     return dataclasses.field(metadata=metadata)
+
+
+def described(doc: str, **info: Any) -> dict[str, FieldInfo]:
+    """The metadata of a field with a `FieldInfo`, for a required one among others: checkers of
+    types take the result of `setting` for a default."""
+    return {_KEY: FieldInfo(doc, **info)}
 
 
 def field_info(field: "dataclasses.Field[Any]") -> FieldInfo:
@@ -75,23 +88,34 @@ def field_info(field: "dataclasses.Field[Any]") -> FieldInfo:
 
 
 def bounds_faults(name: str, value: object, info: FieldInfo) -> Iterator[str]:
-    """One fault for each number, alone or in a mapping, outside the bounds."""
+    """One fault for each number, alone, in a list or in a mapping, outside the bounds."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from bounds_faults(f"{name}.{key}", item, info)
-    elif type(value) in (int, float) and not info.contains(value):  # type: ignore[arg-type]
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from bounds_faults(f"{name}[{index}]", item, info)
+    elif (
+        isinstance(value, numbers.Real)  # NumPy's too
+        and not isinstance(value, bool)
+        and not info.contains(typing.cast(float, value))
+    ):
         yield f"{name}: {shortened(value)} is not within {info.bounds}"
 
 
 def check_bounds(settings: Any) -> None:
     """For ``__post_init__``: raises `ValidationErrors` naming every field outside its bounds."""
-    faults = [
+    if faults := find_bounds_faults(settings):
+        raise ValidationErrors(faults)
+
+
+def find_bounds_faults(settings: Any) -> list[str]:
+    """One fault for each number of a dataclass outside its bounds."""
+    return [
         fault
         for field in dataclasses.fields(settings)
         for fault in bounds_faults(field.name, getattr(settings, field.name), field_info(field))
     ]
-    if faults:
-        raise ValidationErrors(faults)
 
 
 def shortened(value: object) -> str:
@@ -112,14 +136,36 @@ def _number(value: float) -> str:
 T = TypeVar("T")
 
 
+class _Enough(Exception):  # noqa: N818 - it ends the search for errors
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+class _Faults(list[str]):
+    """The faults found so far; `_Enough` ends the search at `MAX_FAULTS` of them."""
+
+    def append(self, fault: str) -> None:
+        super().append(fault)
+        if len(self) >= MAX_FAULTS:
+            raise _Enough([*self, f"and more: only the first {MAX_FAULTS} are listed"])
+
+    def extend(self, faults: Iterable[str]) -> None:
+        for fault in faults:
+            self.append(fault)
+
+
 def parse(cls: type[T], value: object, path: str = "") -> T:
     """Build ``cls`` (a dataclass) from a mapping.
 
     Raises `ValidationErrors` naming each field by its dotted ``path``: unknown keys (with the
     nearest known one), missing keys, wrong types, and what ``__post_init__`` refuses.
     """
-    faults: list[str] = []
-    result = _convert(cls, value, path, faults)
+    faults: list[str] = _Faults()
+    try:
+        result = _convert(cls, value, path, faults)
+    except _Enough as enough:
+        faults = enough.faults
     if faults:
         raise ValidationErrors(faults)
     return typing.cast(T, result)
@@ -178,6 +224,9 @@ def _mapping(kind: Any, value: object, path: str, faults: list[str]) -> object:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         faults.append(_expected(kind, value, path))
         return None
+    for key in value:
+        if len(key) > MAX_KEY_CHARACTERS:
+            faults.append(f"{_join(path, key)}: longer than {MAX_KEY_CHARACTERS} characters")
     return {key: _convert(item, v, _join(path, key), faults) for key, v in value.items()}
 
 
@@ -199,7 +248,7 @@ def _union(kind: Any, value: object, path: str, faults: list[str]) -> object:
         return _convert(mappings[0], value, path, faults)
     reasons: list[str] = []
     for alternative in alternatives:
-        attempt: list[str] = []
+        attempt: list[str] = _Faults()
         result = _convert(alternative, value, path, attempt)
         if not attempt:
             return result
@@ -218,8 +267,8 @@ def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
             return float(number)
     elif kind in (bool, int) and type(value) is kind:
         return value
-    elif kind in (str, Path) and type(value) is str and not _is_text(value):
-        faults.append(f"{path}: {shortened(value)} holds a character that no text may hold")
+    elif kind in (str, Path) and type(value) is str and (fault := _text_fault(kind, value)):
+        faults.append(f"{path}: {shortened(value)} {fault}")
         return None
     elif kind is str and type(value) is str:
         return value
@@ -229,9 +278,14 @@ def _scalar(kind: Any, value: object, path: str, faults: list[str]) -> object:
     return None
 
 
-def _is_text(value: str) -> bool:
-    """Neither NUL, which ends a string in the system's calls, nor halves of a character."""
-    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+def _text_fault(kind: type, value: str) -> str:
+    longest = MAX_PATH_CHARACTERS if kind is Path else MAX_TEXT_CHARACTERS
+    if len(value) > longest:
+        return f"is longer than {longest} characters"
+    # NUL ends a string in the system's calls; the others are halves of a character
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        return "holds a character that no text may hold"
+    return ""
 
 
 def _path(value: str, path: str, faults: list[str]) -> Path | None:

@@ -6,6 +6,7 @@ named with ``--config``, ``$XDG_CONFIG_HOME/kws-edge/config.yaml``,
 ``--mqtt-host`` and ``KWS_EDGE_MQTT_HOST``; their values are read as YAML.
 """
 
+import contextlib
 import dataclasses
 import os
 import types
@@ -152,12 +153,11 @@ def _parse_sound_parts(document: dict[str, Any]) -> tuple[Config, list[str]]:
     except ValidationErrors as error:
         faults = list(error.faults)
     sound: dict[str, Any] = {}
-    for key, value in document.items():
-        try:
-            parse_config({key: value})
-            sound[key] = value
-        except ValidationErrors:
-            continue
+    for key in (field.name for field in dataclasses.fields(document_type())):
+        if key in document:
+            with contextlib.suppress(ValidationErrors):
+                parse_config({key: document[key]})
+                sound[key] = document[key]
     return parse_config(sound), faults
 
 

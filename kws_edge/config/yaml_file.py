@@ -3,8 +3,8 @@
 PyYAML follows YAML 1.1, where an unquoted ``yes``, ``no`` or ``on`` is a boolean, ``1e-3``
 is text and of two equal keys the last wins. Here they are text, a number and an error.
 
-Size, depth and aliases are limited before anything is constructed: a few lines of aliases to
-aliases would otherwise become billions of values.
+Size, depth, tags and aliases are limited before anything is constructed: a few lines of aliases
+to aliases would otherwise become billions of values.
 """
 
 import re
@@ -23,8 +23,31 @@ MAX_BYTES = 1_000_000
 MAX_VALUES = 20_000  # scalars, lists and mappings, each alias counted as what it stands for
 
 
+CORE = {  # the tags that a value may have, and what must stand there
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "null": r"~|null|Null|NULL|",
+    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
+    "str": r"(?s:.*)",
+}
+_TAG = "tag:yaml.org,2002:"
+
+
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the core schema of YAML 1.2 and without duplicate keys."""
+    """SafeLoader with the core schema of YAML 1.2, without duplicate keys, and no more than
+    `MAX_VALUES` values."""
+
+    values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise _too_many(self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        if node is not None and not _tag_fits(node):
+            problem = "a tag (!!...) does not fit its value"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -41,18 +64,37 @@ class _Loader(yaml.SafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """In YAML 1.2 a leading 0 means nothing."""
+        return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
 
+
+def _tag_fits(node: yaml.Node) -> bool:
+    """Of the tags of YAML 1.1, some make PyYAML fail, others take it minutes."""
+    if not isinstance(node, yaml.ScalarNode):
+        kind = "map" if isinstance(node, yaml.MappingNode) else "seq"
+        return bool(node.tag == _TAG + kind)
+    pattern = CORE.get(node.tag.removeprefix(_TAG))
+    return pattern is not None and re.fullmatch(pattern, node.value) is not None
+
+
+def _too_many(mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    problem = f"more than {MAX_VALUES} values, aliases included"
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+_Loader.add_constructor(f"{_TAG}int", _Loader.construct_yaml_int)
 _Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("null", r"~|null|Null|NULL|", "~nN"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+for _name, _first in (
+    ("bool", "tTfF"),
+    ("null", "~nN"),
+    ("int", "-+0123456789"),
+    ("float", "-+.0123456789"),
 ):
     _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
-        re.compile(f"^(?:{_pattern})$"),
-        list(_first) + ([""] if _tag == "null" else []),
+        _TAG + _name,
+        re.compile(f"^(?:{CORE[_name]})$"),
+        list(_first) + ([""] if _name == "null" else []),
     )
 
 
@@ -89,8 +131,6 @@ def parse_yaml(text: str, where: str) -> Any:
         raise ConfigError(f"{where}{line}: {problem[:200]}") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: lists or mappings are nested too deeply") from error
-    except (LookupError, AttributeError, TypeError) as error:  # PyYAML at "!!int" and the like
-        raise ConfigError(f"{where}: a tag (!!...) does not fit its value") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())[:200]}") from error
 
@@ -108,8 +148,7 @@ def _check_size(root: yaml.Node) -> None:
         open_nodes.add(id(node))
         total = 1 + sum(size(child) for child in _children(node))
         if total > MAX_VALUES:
-            problem = f"more than {MAX_VALUES} values, aliases included"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+            raise _too_many(node.start_mark)
         open_nodes.discard(id(node))
         sizes[id(node)] = total
         return total

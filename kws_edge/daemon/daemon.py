@@ -6,15 +6,14 @@ audio, so that nothing is ever half done.
 
 import dataclasses
 import logging
-import signal
 from collections.abc import Callable, Sequence
-from types import FrameType
 
 from kws_edge.config.config import Config, needs_restart
 from kws_edge.daemon.systemd import ServiceManager
 from kws_edge.engine import Engine, Observer
 from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event, MicrophoneState
+from kws_edge.process import Signals
 from kws_edge.sinks.build import SinkContext, Sinks, plan_sinks
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
@@ -52,35 +51,43 @@ class Daemon:
             recent=context.ring,
             between_blocks=self._between_blocks,
         )
-        self._reload_requested = False
+        self._signals = Signals()
         self._microphone = "not open yet"
 
-    def run(self, source: AudioSource, announce: Callable[[], None] = lambda: None) -> str:
+    def run(
+        self,
+        source: AudioSource,
+        announce: Callable[[], None] = lambda: None,
+        signals: Signals | None = None,
+    ) -> str:
         """Until the source ends or a signal comes; the reason. Sinks are flushed and closed.
 
         ``announce`` is called once the signal handlers are in place: a reader of the
-        announcement may send a signal at once.
+        announcement may send a signal at once. ``signals``: those of the process; without
+        them SIGHUP asks for a reload.
         """
-        before = {
-            signal.SIGTERM: signal.signal(signal.SIGTERM, self._on_stop),
-            signal.SIGINT: signal.signal(signal.SIGINT, self._on_stop),
-            signal.SIGHUP: signal.signal(signal.SIGHUP, self._on_reload),
-        }
-        try:
-            announce()
-            for _ in self.engine.run(source):
-                pass  # the sinks and observers have it
-        finally:
-            self.sinks.close()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        if signals is None:
+            signals = Signals()
+            signals.on_hangup(reload=True)
+        self._signals = signals
+        with signals:
+            signals.when_stopped(self.engine.stop)
+            try:
+                announce()
+                for _ in self.engine.run(source):
+                    pass  # the sinks and observers have it
+            finally:
+                self.sinks.close()
         return self.engine.stop_reason
 
     def microphone(self, state: MicrophoneState, reason: str = "") -> None:
         """Report a change of the microphone's state; called between two blocks."""
         self._microphone = state
         if state != "open":
-            log.warning("microphone %s: %s", state, reason)
+            said = "no longer silent" if state == "sound" else state
+            log.warning("microphone %s: %s", said, reason)
+        if state == "lost":  # at the start too: the search for it is the service at work
+            self._manager.ready(self._status)
         self.engine.emit("microphone", state=state, reason=reason)
 
     def reload(self) -> None:
@@ -111,18 +118,22 @@ class Daemon:
 
     def _between_blocks(self) -> None:
         self._manager.alive()
-        if self._reload_requested and not self.engine.stop_reason:
-            self._reload_requested = False
+        if self._microphone == "lost":
+            self._manager.ready(self._status)
+        if self._signals.reload_requested and not self.engine.stop_reason:
+            self._signals.reload_requested = False
             self.reload()
 
     def _status(self) -> str:
         engine, spotter = self.engine, self.engine.spotter
+        waiting = self._microphone == "lost"
+        microphone = "waiting for a microphone" if waiting else f"microphone {self._microphone}"
         rate = spotter.features.sample_rate
         processed, idle = spotter.samples_processed // rate, spotter.samples_idle // rate
         dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
         vetoed = f" ({spotter.verdicts.vetoed.total()} vetoed)" if spotter.verification else ""
         return (
-            f"microphone {self._microphone}, processed {_hours(processed)}"
+            f"{microphone}, processed {_hours(processed)}"
             f" (idle {_hours(idle)}), {engine.detections} detections{vetoed},"
             f" {engine.samples_lost} samples lost, {dropped} events dropped"
         )
@@ -140,12 +151,6 @@ class Daemon:
             context.stdout, on_closed=lambda: self.engine.stop("standard output was closed")
         )
         return dataclasses.replace(context, stdout=stdout)
-
-    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
-        self.engine.stop(signal.Signals(number).name)
-
-    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload_requested = True
 
 
 class _Readiness:

@@ -1,9 +1,19 @@
-"""The live view of `listen` on a terminal: level, scores, last detections, lost audio."""
+"""The live view of `listen` on a terminal: level, scores, state of the microphone, detections.
 
+It draws on the terminal's alternate screen, whose lines no resize wraps anew; what else is written
+to the terminal goes through `LiveView.write`, shows below, and stays when the view has ended. (rich
+would do a part of this; its import takes 0.2 s on a laptop, several times that on a Raspberry Pi.)
+"""
+
+import os
+import threading
 import time
-from collections import deque
-from collections.abc import Sequence
-from typing import TextIO
+import unicodedata
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+import click
 
 from kws_edge.audio.level import level_dbfs
 from kws_edge.detection.detector import is_keyword
@@ -13,26 +23,67 @@ from kws_edge.spotter import Decision
 
 REDRAW_SECONDS = 0.1
 BAR = 30
+NAME, FIGURE = 10, 12  # columns before and after a bar
 QUIETEST_DBFS = -80.0
+LOUD_DBFS = -3.0
 TOP = 3
 LAST = 5
+LOG_LINES = 1000  # kept for the end
+CLOSE_SECONDS = 0.5
+BEGIN, END = "\033[?1049h", "\033[?1049l"  # the alternate screen
+
+Line = tuple[str, str | None]  # text, colour
 
 
 class LiveView:
-    """Redraws some lines in place, ten times a second at the most."""
+    """An observer of an engine, and a stream for the log; draws as a context manager.
 
-    def __init__(self, stream: TextIO, labels: Sequence[str], sample_rate: int) -> None:
-        """``labels`` as the posteriors of decisions have them; keywords alone are shown."""
-        self._stream = stream
+    A thread of its own draws by the clock: a terminal that takes nothing delays no audio, and
+    both a lost microphone and another size of the window show within a tenth of a second.
+    """
+
+    encoding, errors = "utf-8", "replace"  # of a text stream
+
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        labels: Sequence[str],
+        sample_rate: int,
+        colour: bool = False,
+        size: Callable[[], os.terminal_size] | None = None,
+    ) -> None:
+        """``write`` puts text on the terminal; ``labels`` as the posteriors of decisions have
+        them: keywords alone are shown. `on_closed` is called once, when the terminal is gone."""
+        self.on_closed: Callable[[], None] = lambda: None
+        self._write, self._size, self._colour = write, size or _size_of_stdout, colour
         self._labels = labels
         self._keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
         self._rate = sample_rate
         self._level = QUIETEST_DBFS
-        self._lost = 0
-        self._microphone = ""
+        self._lost = self._samples = 0
+        self._decision: Decision | None = None
+        self._microphone: tuple[str, str, float] = ("not open yet", "", time.monotonic())
         self._last: deque[str] = deque(maxlen=LAST)
-        self._drawn_at = 0.0
-        self._lines = 0
+        self._found: Counter[str] = Counter()
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._partial = ""
+        self._drawn: tuple[str, os.terminal_size] | None = None
+        self._ending, self._ended = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, name="live-view", daemon=True)
+
+    def __enter__(self) -> "LiveView":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the lines written so far, and a summary."""
+        self._ending.set()
+        self._thread.join(CLOSE_SECONDS)
 
     def block(self, block: Block) -> None:
         if len(block.samples):
@@ -42,38 +93,130 @@ class LiveView:
         self._lost += block.lost
 
     def decision(self, decision: Decision) -> None:
-        now = time.monotonic()
-        if now - self._drawn_at >= REDRAW_SECONDS:
-            self._drawn_at = now
-            self._draw(decision)
+        self._decision, self._samples = decision, decision.sample
 
     def event(self, event: Event) -> None:
+        data = event.data
         if event.type == "detection":
-            data = event.data
-            self._last.append(f"{event.time_s:10.2f} s  {data['label']:<10} {data['score']:.2f}")
+            label = _fit(data["label"], NAME)
+            self._last.append(f"{event.time_s:10.2f} s  {label} {data['score']:.2f}")
+            self._found[data["label"]] += 1
         elif event.type == "microphone":
-            self._microphone = f", microphone {event.data['state']}"
+            self._microphone = (data["state"], data["reason"], time.monotonic())
+            if data["state"] == "lost":  # what was last measured is no longer so
+                self._level, self._decision = QUIETEST_DBFS, None
 
-    def _draw(self, decision: Decision) -> None:
-        minutes, seconds = divmod(decision.sample // self._rate, 60)
-        best = sorted(self._keywords, key=lambda n: -decision.posteriors[n])[:TOP]
-        lines = [
-            f"level {_bar(1 - self._level / QUIETEST_DBFS)} {self._level:6.1f} dBFS",
-            *(
-                f"{self._labels[index]:<10.10}{_bar(float(decision.posteriors[index]), BAR - 4)}"
-                f" {decision.posteriors[index]:6.2f}"
-                for index in best
-            ),
-            f"listened {minutes} min {seconds:02} s, lost {self._lost / self._rate:.1f} s"
-            f"{self._microphone}{', idle' if decision.idle else ''}; Ctrl-C ends",
-            *self._last,
-        ]
-        up = f"\033[{self._lines}A" if self._lines else ""
-        self._stream.write(up + "".join(f"\r\033[K{line}\n" for line in lines))
-        self._stream.flush()
-        self._lines = len(lines)
+    def write(self, text: str) -> int:
+        """Put lines below the view; never waits. A line is shown when it is complete."""
+        if self._ended:
+            self._write(text)
+            return len(text)
+        *lines, self._partial = (self._partial + text).split("\n")
+        self._log.extend(lines)
+        return len(text)
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return True
+
+    def draw(self) -> None:
+        """Write the screen, where it changed. Raises `OSError` where the terminal is gone."""
+        size = self._size()
+        lines = self.lines(size.columns)[: size.lines]
+        room = size.lines - len(lines)
+        lines += [(_cut(line, size.columns), None) for line in list(self._log)[-room:] if room]
+        text = "\r\n".join(f"{self._style(*line)}\033[K" for line in lines)
+        if (text, size) != self._drawn:
+            self._write(f"\033[H{text}\033[J")
+            self._drawn = (text, size)
+
+    def lines(self, columns: int) -> list[Line]:
+        """The view, each line at most ``columns`` wide."""
+        bar = min(BAR, columns - NAME - FIGURE)
+        level = _row("level", 1 - self._level / QUIETEST_DBFS, bar, f"{self._level:6.1f} dBFS")
+        shown: list[Line] = [(level, "red" if self._level > LOUD_DBFS else "green")]
+        scores = [0.0] * len(self._labels)
+        if self._decision:
+            scores = [float(score) for score in self._decision.posteriors]
+        best = sorted(self._keywords, key=lambda n: -scores[n])[:TOP]
+        shown += [(_row(self._labels[n], scores[n], bar, f"{scores[n]:6.2f}"), None) for n in best]
+        shown += [(self._status(columns), None), self._microphone_line()]
+        shown += [(line, "cyan") for line in list(self._last)]
+        return [(_cut(text, columns), colour) for text, colour in shown]
+
+    def summary(self) -> str:
+        """What was found, in one line; nothing where there was no audio."""
+        if not self._samples:
+            return ""
+        each = ", ".join(f"{label} {count}" for label, count in self._found.most_common())
+        total = self._found.total()
+        return (
+            f"{self._listened()}, lost {self._lost / self._rate:.1f} s; {total}"
+            f" detection{'s' * (total != 1)}{f': {each}' if each else ''}"
+        )
+
+    def _run(self) -> None:
+        try:
+            self._write(BEGIN)
+            while not self._ending.wait(REDRAW_SECONDS):
+                self.draw()
+            kept = filter(None, [*self._log, self._partial, self.summary()])
+            self._write(END + "".join(f"{line}\n" for line in kept))
+        except OSError:
+            self.on_closed()
+        finally:
+            self._ended = True
+
+    def _style(self, text: str, colour: str | None) -> str:
+        return click.style(text, fg=colour) if self._colour and colour else text
+
+    def _listened(self) -> str:
+        minutes, seconds = divmod(self._samples // self._rate, 60)
+        return f"listened {minutes} min {seconds:02} s"
+
+    def _status(self, columns: int) -> str:
+        idle = self._decision is not None and self._decision.idle
+        text = self._listened()
+        for part in (f", lost {self._lost / self._rate:.1f} s", ", idle" * idle, "; Ctrl-C ends"):
+            if len(text + part) <= columns:
+                text += part
+        return text
+
+    def _microphone_line(self) -> Line:
+        state, reason, since = self._microphone
+        if state == "lost":
+            return f"microphone lost {time.monotonic() - since:.0f} s ago: {reason}", "red"
+        if state == "silent":
+            return "microphone silent: is it muted?", "red"
+        return f"microphone {state if state == 'not open yet' else 'open'}", None
 
 
-def _bar(share: float, width: int = BAR) -> str:
-    filled = round(min(max(share, 0.0), 1.0) * width)
-    return "#" * filled + "." * (width - filled)
+def _size_of_stdout() -> os.terminal_size:
+    size = os.get_terminal_size(1)
+    return size if size.columns and size.lines else os.terminal_size((80, 24))  # not set: serial
+
+
+def _row(name: str, share: float, width: int, figure: str) -> str:
+    filled = round(min(max(share, 0.0), 1.0) * max(width, 0))
+    return f"{_fit(name, NAME)}{'#' * filled}{'.' * (width - filled)} {figure}"
+
+
+def _fit(text: str, columns: int) -> str:
+    """``text`` exactly ``columns`` wide."""
+    text = _cut(text, columns)
+    return text + " " * (columns - _cells(text))
+
+
+def _cut(text: str, columns: int) -> str:
+    """``text`` without characters that are not printed, at most ``columns`` wide."""
+    text = "".join(c if c.isprintable() else "�" for c in text)
+    while _cells(text) > columns:
+        text = text[: min(len(text) - 1, columns)]
+    return text
+
+
+def _cells(text: str) -> int:
+    """The columns that ``text`` takes: two for the wide characters of East Asia."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)

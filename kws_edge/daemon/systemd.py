@@ -11,14 +11,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.errors import ConfigError, KwsEdgeError
+from kws_edge.files import write_atomically
 from kws_edge.model.file import folder
 
 UNIT = "kws-edge.service"
+NO_BUS = (
+    "; this login has no session of its own (as after su or sudo): log in as the user, or"
+    " run 'loginctl enable-linger USER' as root and set XDG_RUNTIME_DIR=/run/user/UID"
+)
 PLACEHOLDER = "@KWS_EDGE@"
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome hides
 
@@ -40,26 +45,58 @@ class Service:
     def unit(self, program: Path) -> str:
         """The unit file for the ``kws-edge`` at ``program``."""
         template = folder("systemd") / ("user" if self.user else ".") / UNIT
-        return template.read_text().replace(PLACEHOLDER, str(program))
+        return template.read_text().replace(PLACEHOLDER, _quoted(program))
 
-    def install(self, start: bool = True) -> list[str]:
-        """Write the unit, enable it and start it; what was done, in words.
+    def install(self, start: bool = True) -> Iterator[str]:
+        """Check the configuration, write the unit, enable it and start it; what is done, in words,
+        as it is done.
 
-        Raises `ConfigError` where the program lies where the service could not see it, and
-        `KwsEdgeError` where the unit cannot be written or systemd refuses.
+        Raises `ConfigError` where the configuration has a fault, or the program lies where the
+        service could not see it, and `KwsEdgeError` where the unit cannot be written or systemd
+        refuses.
         """
         program = self._program()
+        unit = self.unit(program)
+        before = self.path.read_bytes() if self.path.exists() else None
+        yield self._checked_configuration(program)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(self.unit(program))
+            write_atomically(self.path, unit.encode())
         except OSError as error:
             advice = "" if self.user else " (as root, or --user for your own service)"
             raise KwsEdgeError(f"{self.path}: {error.strerror}{advice}") from error
-        done = [f"wrote {self.path}"]
-        done.append(self._systemctl("daemon-reload"))
+        yield f"wrote {self.path}"
+        try:
+            yield self._systemctl("daemon-reload")
+        except KwsEdgeError:  # no manager took the unit over: leave what was there
+            if before is None:
+                self.path.unlink()
+            else:
+                write_atomically(self.path, before)
+            raise
         if start:
-            done.append(self._systemctl("enable", "--now", UNIT))
-        return done
+            yield f"systemctl enable --now {UNIT}, which waits until the model is loaded"
+            self._systemctl("enable", "--now", UNIT)
+            yield self.status()[0]
+
+    def _checked_configuration(self, program: Path) -> str:
+        """`config check`, as the service would read it."""
+        environment = dict(os.environ)
+        if not self.user:  # the service has no home folder, and so /etc alone
+            environment = {name: v for name, v in environment.items() if name != "XDG_CONFIG_HOME"}
+            environment["HOME"] = "/nonexistent"
+        result = subprocess.run(
+            [program, "config", "check"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        lines = [line.removeprefix("kws-edge: ") for line in result.stderr.splitlines()]
+        if result.returncode:
+            raise ConfigError("; ".join(lines or ["the configuration cannot be checked"]))
+        warnings = [line for line in lines if line.startswith("warning: ")]
+        return "; ".join([f"configuration: {result.stdout.strip()}", *warnings])
 
     def uninstall(self) -> list[str]:
         """Stop and disable it and remove the unit; configuration and recordings stay."""
@@ -76,7 +113,8 @@ class Service:
         """What systemd says of it, and whether it is running."""
         if not self.path.exists():
             return f"{self.path}: is not installed", False
-        names = ("ActiveState", "SubState", "StatusText", "NRestarts", "MainPID")
+        names = ["ActiveState", "SubState", "StatusText", "NRestarts", "MainPID", "Result"]
+        names.append("ExecMainStatus")
         result = self._run("show", UNIT, f"--property={','.join(names)}")
         if result.returncode:
             raise KwsEdgeError(f"systemctl: {' '.join(result.stderr.split())}")
@@ -85,13 +123,18 @@ class Service:
             f"{found.get('ActiveState')} ({found.get('SubState')}), {found.get('NRestarts')}"
             f" restarts, process {found.get('MainPID')}: {found.get('StatusText')}"
         )
+        if found.get("Result") not in (None, "success"):
+            text += (
+                f"; last end: {found['Result']}, exit code {found.get('ExecMainStatus')};"
+                f" journalctl {'--user ' if self.user else ''}-u {UNIT} has its log"
+            )
         return text, found.get("ActiveState") == "active"
 
     def _program(self) -> Path:
         """The ``kws-edge`` of this Python, as systemd is to run it."""
         program = Path(sys.executable).parent / "kws-edge"
         if not program.exists():
-            raise ConfigError(f"{program}: not there; install the package: pip install .")
+            raise ConfigError(f"{program}: not there; run 'pip install .' in the checkout")
         if not self.user and any(program.is_relative_to(home) for home in HOMES):
             raise ConfigError(
                 f"{program}: a service of the system does not see home folders; install into"
@@ -104,7 +147,8 @@ class Service:
         result = self._run(*arguments)
         if result.returncode:
             lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
-            raise KwsEdgeError(f"systemctl {' '.join(arguments)}: {lines[-1]}")
+            remedy = NO_BUS if self.user and "connect to bus" in lines[-1] else ""
+            raise KwsEdgeError(f"systemctl {' '.join(arguments)}: {lines[-1]}{remedy}")
         return f"systemctl {' '.join(arguments)}"
 
     def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -115,6 +159,15 @@ class Service:
         return subprocess.run(
             [program, *scope, *arguments], capture_output=True, text=True, check=False
         )
+
+
+def _quoted(program: Path) -> str:
+    """A program's path as ``ExecStart=`` reads it: in quotes, % doubled. systemd expands no
+    variable in it, so that $ stays single; some characters it refuses."""
+    if refused := set("\"'\\\n").intersection(str(program)):
+        listed = ", ".join(sorted(map(repr, refused)))
+        raise ConfigError(f"{str(program)!r}: systemd runs no program with {listed} in its path")
+    return '"' + str(program).replace("%", "%%") + '"'
 
 
 STATUS_SECONDS = 10.0
@@ -175,6 +228,13 @@ def sd_notify(state: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_main_process() -> bool:
+    """Whether a service manager started this process itself, and no shell or terminal within a
+    service did, whose variables it inherited."""
+    started = os.environ.get("SYSTEMD_EXEC_PID", str(os.getpid()))  # systemd 248 and later
+    return bool(os.environ.get("NOTIFY_SOCKET")) and started == str(os.getpid())
 
 
 def watchdog_interval() -> float | None:

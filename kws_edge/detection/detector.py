@@ -3,11 +3,12 @@
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 
@@ -83,17 +84,6 @@ class NearMissTracker:
         return found
 
 
-# The largest values. A model file or a configuration announces these numbers, and the program
-# allocates memory and computes by them.
-LARGEST_MS = {
-    "smoothing_ms": 10_000.0,
-    "refractory_ms": 3_600_000.0,
-    "hop_ms": 60_000.0,
-    "repeat_ms": 3_600_000.0,
-}
-QUIETEST_DBFS = -200.0
-
-
 @dataclass(frozen=True)
 class DetectorConfig:
     """When the detector reports a keyword.
@@ -108,35 +98,51 @@ class DetectorConfig:
     Raises `ValidationErrors` with every value out of range.
     """
 
-    threshold: float = 0.7
-    smoothing_ms: float = 300.0
-    refractory_ms: float = 750.0
-    hop_ms: float = 100.0
-    thresholds: dict[str, float] = field(default_factory=dict)
-    gate_dbfs: float | Literal["off"] = "off"
-    repeat_ms: float | Literal["off"] = "off"
+    threshold: float = setting(
+        0.7,
+        doc="Smoothed score from which a keyword counts as spotted.",
+        minimum=0,
+        maximum=1,
+        excluded=0,
+    )
+    smoothing_ms: float = setting(
+        300.0, doc="Time over which scores are averaged.", unit="ms", minimum=0, maximum=10_000
+    )
+    refractory_ms: float = setting(
+        750.0,
+        doc="Pause after a detection without another.",
+        unit="ms",
+        minimum=0,
+        maximum=3_600_000,
+    )
+    hop_ms: float = setting(
+        100.0, doc="Time between two decisions.", unit="ms", minimum=1, maximum=60_000
+    )
+    thresholds: dict[str, float] = setting(
+        factory=dict,
+        doc="A threshold for each keyword named, such as {yes: 0.9}.",
+        minimum=0,
+        maximum=1,
+        excluded=0,
+    )
+    gate_dbfs: float | Literal["off"] = setting(
+        "off",
+        doc="Run no network while the room is below this level (RMS of 20 ms); off: always run.",
+        unit="dBFS",
+        minimum=-200,
+        maximum=0,
+        excluded=0,
+    )
+    repeat_ms: float | Literal["off"] = setting(
+        "off",
+        doc="Report a keyword again when it stays above its threshold for this time; off: once.",
+        unit="ms",
+        minimum=1,
+        maximum=3_600_000,
+    )
 
     def __post_init__(self) -> None:
-        faults = []
-        for name, value in [("threshold", self.threshold), *self.thresholds.items()]:
-            if not 0 < value <= 1:  # nor nan, here and below
-                faults.append(f"{name}: {value} is not within 0 to 1")
-        for name in ("smoothing_ms", "refractory_ms"):
-            if not getattr(self, name) >= 0:
-                faults.append(f"{name}: {getattr(self, name)} is below 0")
-        if not self.hop_ms > 0:
-            faults.append(f"hop_ms: {self.hop_ms} is not above 0")
-        if self.repeat_ms != "off" and not self.repeat_ms > 0:
-            faults.append(f"repeat_ms: {self.repeat_ms} is not above 0, or 'off'")
-        if self.gate_dbfs != "off" and not QUIETEST_DBFS <= self.gate_dbfs < 0:
-            end = "below 0" if not self.gate_dbfs < 0 else f"at least {QUIETEST_DBFS:g}"
-            faults.append(f"gate_dbfs: {self.gate_dbfs} is not {end}, or 'off'")
-        for name, largest in LARGEST_MS.items():
-            value = getattr(self, name)
-            if value != "off" and value > largest:
-                faults.append(f"{name}: {value:g} is above {largest:g} ms")
-        if faults:
-            raise ValidationErrors(faults)
+        check_bounds(self)
 
     def describe(self) -> str:
         """The settings in one line, for people."""

@@ -1,6 +1,5 @@
 """The settings of a front end, and the registry of the front ends that they can name."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
@@ -8,24 +7,11 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.config.schema import did_you_mean
+from kws_edge.config.schema import did_you_mean, find_bounds_faults, setting, shortened
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 
 FFT_LENGTHS = ("frame_length", "power_of_two")
-FRAMING = ("sample_rate", "frame_length_ms", "frame_step_ms", "window_ms")
-
-# The largest value of each setting that must be above 0. A model file announces these numbers
-# and the program allocates by them, so that they are refused before anything is computed.
-LARGEST = {
-    "sample_rate": 384_000,  # Hz
-    "frame_length_ms": 60_000.0,
-    "frame_step_ms": 60_000.0,
-    "window_ms": 60_000.0,
-    "num_mel_bins": 256,
-    "num_coefficients": 256,
-    "log_offset": 1000.0,
-}
 LARGEST_FFT = 32_768  # samples
 LARGEST_WINDOW = 2**22  # FFT samples of all frames of a window: 64 MB as complex128
 
@@ -90,6 +76,18 @@ def front_end_names() -> tuple[str, ...]:
     return tuple(_FRONT_ENDS)
 
 
+def _time(default: float, doc: str) -> Any:
+    return setting(default, doc=doc, unit="ms", minimum=0, maximum=60_000, excluded=0)
+
+
+def _count(default: int, doc: str) -> Any:
+    return setting(default, doc=doc, minimum=1, maximum=256)
+
+
+def _edge(default: float, doc: str) -> Any:
+    return setting(default, doc=doc, unit="Hz", minimum=0, maximum=192_000)
+
+
 @dataclass(frozen=True)
 class FeatureConfig:
     """Front end and framing; lengths in ms, edges in Hz.
@@ -98,20 +96,27 @@ class FeatureConfig:
     ``frame_length`` (as long as the frame) or ``power_of_two`` (the next one, as
     `tf.signal.stft` does by default). Raises `ValidationErrors` with every fault: an unknown
     kind, numbers out of range, edges above Nyquist, frames longer than the window, mel bands
-    into which no FFT bin falls. A setting that the front end does not read is not checked.
+    into which no FFT bin falls. A setting that the front end does not read needs no more than to be
+    in range.
     """
 
-    kind: str
-    sample_rate: int = 16000
-    frame_length_ms: float = 40.0
-    frame_step_ms: float = 20.0
-    fft_length: int | Literal["frame_length", "power_of_two"] = "frame_length"
-    num_mel_bins: int = 40
-    lower_edge_hertz: float = 20.0
-    upper_edge_hertz: float = 4000.0
-    log_offset: float = 1e-6
-    num_coefficients: int = 10
-    window_ms: float = 1000.0
+    kind: str = setting(doc="Name of a registered front end.")
+    sample_rate: int = setting(
+        16000, doc="Samples in a second.", unit="Hz", minimum=1, maximum=384_000
+    )
+    frame_length_ms: float = _time(40.0, "Time that a frame covers.")
+    frame_step_ms: float = _time(20.0, "From the start of a frame to the next.")
+    fft_length: int | Literal["frame_length", "power_of_two"] = setting(
+        "frame_length", doc="Samples of the FFT.", unit="samples", minimum=2, maximum=LARGEST_FFT
+    )
+    num_mel_bins: int = _count(40, "Mel bands in a frame.")
+    lower_edge_hertz: float = _edge(20.0, "Where the lowest band begins.")
+    upper_edge_hertz: float = _edge(4000.0, "Where the highest band ends.")
+    log_offset: float = setting(
+        1e-6, doc="Added before the logarithm.", minimum=0, maximum=1000, excluded=0
+    )
+    num_coefficients: int = _count(10, "Cepstral coefficients in a frame.")
+    window_ms: float = _time(1000.0, "Time that the network sees at once.")
 
     def __post_init__(self) -> None:
         # each step computes with what the one before has checked
@@ -125,24 +130,15 @@ class FeatureConfig:
             return []
         listed = ", ".join(_FRONT_ENDS)
         hint = did_you_mean(str(self.kind), _FRONT_ENDS)
-        return [f"kind: found {self.kind!r}, expected one of {listed}{hint}"]
+        return [f"kind: found {shortened(self.kind)}, expected one of {listed}{hint}"]
 
     def _range_faults(self) -> list[str]:
-        faults = []
-        for name in (*FRAMING, *self.front_end.settings):
-            value, largest = getattr(self, name), LARGEST.get(name, math.inf)
-            if name in LARGEST and not value > 0:  # nor nan
-                faults.append(f"{name}: {value} is not above 0")
-            elif value > largest:
-                faults.append(f"{name}: {_short(value)} is above {largest:g}")
-        if isinstance(self.fft_length, str):
-            if self.fft_length not in FFT_LENGTHS:
-                faults.append(
-                    f"fft_length: found {self.fft_length!r}, expected an integer or"
-                    f" {' or '.join(FFT_LENGTHS)}"
-                )
-        elif self.fft_length > LARGEST_FFT:
-            faults.append(f"fft_length: {_short(self.fft_length)} is above {LARGEST_FFT}")
+        faults = find_bounds_faults(self)
+        if isinstance(self.fft_length, str) and self.fft_length not in FFT_LENGTHS:
+            faults.append(
+                f"fft_length: found {shortened(self.fft_length)}, expected an integer or"
+                f" {' or '.join(FFT_LENGTHS)}"
+            )
         return faults
 
     def _framing_faults(self) -> list[str]:
@@ -224,9 +220,3 @@ class FeatureConfig:
     def shape(self) -> tuple[int, int]:
         """Frames in a window and features in a frame."""
         return self.num_frames, self.front_end.width(self)
-
-
-def _short(value: float) -> str:
-    """``value`` as text; an int may have thousands of digits."""
-    text = str(value)
-    return text if len(text) <= 24 else f"{text[:8]}... ({len(text)} characters)"

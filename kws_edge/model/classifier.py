@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kws_edge.errors import ModelError, ValidationErrors
 from kws_edge.model.file import ModelFile, read_model
+from kws_edge.model.first_load import check_first_load
 from kws_edge.model.interpreter import make_interpreter
 from kws_edge.model.manifest import Manifest, StreamingTensors, TensorSpec, tensor_spec
 from kws_edge.types import FloatArray
@@ -31,6 +32,7 @@ class Classifier:
     def __init__(self, model: ModelFile, num_threads: int = 1) -> None:
         self.manifest: Manifest = model.manifest
         self._path = model.path
+        check_first_load(model, num_threads)
         try:
             self._interpreter = make_interpreter(model.flatbuffer, num_threads)
         except (ValueError, RuntimeError) as error:

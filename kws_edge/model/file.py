@@ -13,11 +13,13 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from kws_edge.boundary import printable
+from kws_edge.config.schema import shortened
 from kws_edge.errors import MissingFileError, ModelError, ValidationErrors
-from kws_edge.model.manifest import Manifest
+from kws_edge.model.manifest import MAX_NETWORK_BYTES, Manifest
 
 MANIFEST = "manifest.json"
-MAX_FILE_BYTES = 64 * 2**20
+MAX_FILE_BYTES = MAX_NETWORK_BYTES + 2**20
 MAX_MANIFEST_BYTES = 2**20
 MAX_TAIL_BYTES = MAX_MANIFEST_BYTES + 2**16  # the manifest, stored, and the zip's directory
 MAX_FAULTS, MAX_FAULT_CHARACTERS = 20, 300  # in a message
@@ -72,7 +74,7 @@ def _message(faults: tuple[str, ...]) -> str:
     shown = [fault[:MAX_FAULT_CHARACTERS] for fault in faults[:MAX_FAULTS]]
     if len(faults) > MAX_FAULTS:
         shown.append(f"and {len(faults) - MAX_FAULTS} more")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in "; ".join(shown))
+    return printable("; ".join(shown))
 
 
 def _read(path: Path) -> bytes:
@@ -163,10 +165,14 @@ def find_model(name: str | Path = "default") -> Path:
     if wanted in bundled:
         return bundled[wanted]
     path = Path(name)
-    if (inside := path / f"{path.resolve().name}.tflite").is_file():
-        return inside
-    if path.exists() or path.suffix or "/" in str(name):
-        return path  # the reader of the file reports what is wrong with it
+    try:
+        if (inside := path / f"{path.resolve().name}.tflite").is_file():
+            return inside
+        if path.exists() or path.suffix or "/" in str(name):
+            return path  # the reader of the file reports what is wrong with it
+    except (OSError, ValueError) as error:  # too long, a loop of links, NUL, half a character
+        reason = error.strerror if isinstance(error, OSError) else "is no name of a file"
+        raise MissingFileError(f"{shortened(str(name))}: {reason}") from error
     raise MissingFileError(
         f"{name}: no such file, and no model of that name ships ({', '.join(bundled) or 'none'})"
     )

@@ -1,5 +1,6 @@
 """LiteRT, tflite-runtime or TensorFlow behind one function."""
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -50,16 +51,26 @@ def make_interpreter(
     return interpreter
 
 
+def interpreter_module() -> str:
+    """The name of the module of the interpreter in use. Raises `InterpreterError`."""
+    return MODULES[_factory()[0]]
+
+
 def interpreter_name() -> str:
     """Which interpreter is in use, with its version."""
+    name, _ = _factory()
+    return f"{name} {_version({'litert': 'ai-edge-litert'}.get(name, name))}".strip()
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """Empty where it is no package."""
     from importlib import metadata
 
-    name, _ = _factory()
-    package = {"litert": "ai-edge-litert"}.get(name, name)
     try:
-        return f"{name} {metadata.version(package)}"
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return name
+        return ""
 
 
 def _factory() -> tuple[str, Callable[..., Interpreter]]:

@@ -9,13 +9,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.config.schema import parse
+from kws_edge.boundary import JOINERS
+from kws_edge.config.schema import described, find_bounds_faults, parse, setting
 from kws_edge.detection.detector import DetectorConfig, is_keyword
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.front_end import FeatureConfig
 from kws_edge.types import FloatArray
 
 MAX_TENSOR_VALUES = 2**24  # 64 MB of float32
+MAX_TENSORS = 1000  # inputs, or outputs, of a network
 SMALLEST_SCALE, LARGEST_SCALE = 1e-20, 1e20  # far within float32
 
 
@@ -26,13 +28,15 @@ class TensorSpec:
     Raises `ValidationErrors` for sizes and scales that no keyword model has.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = field(
+        metadata=described(doc="Sizes of the dimensions.", minimum=1, maximum=MAX_TENSOR_VALUES)
+    )
     dtype: Literal["float32", "int8"]
-    scale: float = 0.0
-    zero_point: int = 0
+    scale: float = setting(0.0, doc="Of one step.", minimum=0, maximum=LARGEST_SCALE)
+    zero_point: int = setting(0, doc="The step that is 0.", minimum=-128, maximum=127)
 
     def __post_init__(self) -> None:
-        faults = []
+        faults = find_bounds_faults(self)
         if not self.shape or min(self.shape) < 1:
             faults.append(f"shape: {list(self.shape[:8])} is not a list of positive sizes")
         elif len(self.shape) > 8 or math.prod(self.shape) > MAX_TENSOR_VALUES:
@@ -41,12 +45,8 @@ class TensorSpec:
             faults.append(f"dtype: {self.dtype} is neither float32 nor int8")
         if self.dtype == "int8" and not self.scale > 0:
             faults.append(f"scale: {self.scale} is not above 0, as int8 needs")
-        elif self.dtype == "int8" and not SMALLEST_SCALE <= self.scale <= LARGEST_SCALE:
-            faults.append(
-                f"scale: {self.scale:g} is not within {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}"
-            )
-        if not -128 <= self.zero_point <= 127:
-            faults.append(f"zero_point: {self.zero_point} is not an int8")
+        elif self.dtype == "int8" and self.scale < SMALLEST_SCALE:
+            faults.append(f"scale: {self.scale:g} is below {SMALLEST_SCALE:g}")
         if faults:
             raise ValidationErrors(faults)
 
@@ -64,6 +64,10 @@ class TensorSpec:
         return (stored.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
 
+def _number(doc: str) -> dict[str, Any]:
+    return described(doc=doc, minimum=0, maximum=MAX_TENSORS)
+
+
 @dataclass(frozen=True)
 class State:
     """What the network's output number ``output`` gives, its input number ``input`` takes next.
@@ -72,8 +76,8 @@ class State:
     ``spec`` says, so that nothing is quantised again between calls.
     """
 
-    input: int
-    output: int
+    input: int = field(metadata=_number("Of the input."))
+    output: int = field(metadata=_number("Of the output."))
     spec: TensorSpec
 
 
@@ -84,15 +88,17 @@ class StreamingTensors:
     ``input`` and ``output`` are the numbers of the features and of the posteriors.
     """
 
-    chunk_frames: int
-    input: int
-    output: int
+    chunk_frames: int = field(
+        metadata=described(
+            doc="Frames in a call.", unit="frames", minimum=1, maximum=MAX_TENSOR_VALUES
+        )
+    )
+    input: int = field(metadata=_number("Of the features."))
+    output: int = field(metadata=_number("Of the posteriors."))
     states: tuple[State, ...]
 
     def __post_init__(self) -> None:
-        faults = []
-        if self.chunk_frames < 1:
-            faults.append(f"chunk_frames: {self.chunk_frames} is not above 0")
+        faults = find_bounds_faults(self)
         for name in ("input", "output"):
             numbers = [getattr(self, name), *(getattr(state, name) for state in self.states)]
             if sorted(numbers) != list(range(len(numbers))):
@@ -119,16 +125,21 @@ SCHEMA_VERSION = 1
 
 # Manifests come from anywhere, and lists, logs, terminals and protocols show their texts.
 MAX_LABELS = 1000
+MAX_FIGURE = 10**12
+MAX_NETWORK_BYTES = 64 * 2**20
 MAX_LABEL_CHARACTERS = 100
 MAX_TEXT_CHARACTERS = 10_000
-JOINERS = "\u200c\u200d"  # zero-width, not printable to Python, but letters of Persian and Hindi
 
 
 @dataclass(frozen=True)
 class Flatbuffer:
     """The network itself: the first ``size`` bytes of the file and their SHA-256."""
 
-    size: int
+    size: int = field(
+        metadata=described(
+            doc="Of the network.", unit="bytes", minimum=0, maximum=MAX_NETWORK_BYTES
+        )
+    )
     sha256: str
     quantization: Literal["float32", "float16", "dynamic", "int8"]
 
@@ -137,8 +148,14 @@ class Flatbuffer:
 class Probe:
     """Expected posteriors for the signal of `kws_edge.model.probe`, and how far off is allowed."""
 
-    posteriors: tuple[float, ...]
-    tolerance: float
+    posteriors: tuple[float, ...] = field(
+        metadata=described(doc="By label.", minimum=-0.001, maximum=1.001)
+    )
+    tolerance: float = field(metadata=described(doc="Of each posterior.", minimum=0, maximum=1))
+
+
+def _figure(doc: str) -> dict[str, Any]:
+    return described(doc=doc, minimum=-MAX_FIGURE, maximum=MAX_FIGURE)
 
 
 @dataclass(frozen=True)
@@ -146,10 +163,12 @@ class Measurement:
     """One figure: what, how much, on how many clips of what data; interval of 95 %."""
 
     name: str
-    value: float
-    lower: float
-    upper: float
-    count: int
+    value: float = field(metadata=_figure("What was measured."))
+    lower: float = field(metadata=_figure("Lower end of the interval."))
+    upper: float = field(metadata=_figure("Upper end of the interval."))
+    count: int = field(
+        metadata=described(doc="How many clips.", unit="clips", minimum=0, maximum=MAX_FIGURE)
+    )
     data: str
 
 
@@ -162,7 +181,9 @@ class Manifest:
     Raises `ValidationErrors` with every fault.
     """
 
-    schema_version: int
+    schema_version: int = field(
+        metadata=described(doc="Of this schema.", minimum=0, maximum=MAX_FIGURE)
+    )
     name: str
     run_id: str
     git_commit: str
@@ -196,8 +217,6 @@ class Manifest:
                 f"probe.posteriors: found {len(self.probe.posteriors)} for "
                 f"{len(self.labels)} labels"
             )
-        if not 0 <= self.probe.tolerance <= 1:
-            faults.append(f"probe.tolerance: {self.probe.tolerance:g} is not within 0 to 1")
         settings = {f"presets.{name}": preset for name, preset in self.presets.items()}
         for where, detector in {"detector": self.detector, **settings}.items():
             for name in sorted(set(detector.thresholds) - set(self.keywords)):

@@ -7,11 +7,11 @@ Ctrl-C nor a power cut leaves a sample half saved.
 
 import io
 import json
-import os
 import re
 import signal
+import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -22,7 +22,7 @@ from typing import Any
 from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import KwsEdgeError
-from kws_edge.files import write_atomically
+from kws_edge.files import append_line, write_atomically
 from kws_edge.recorder.take import SAMPLE_RATE, Take, TakeMeasures, measure
 from kws_edge.types import FloatArray
 
@@ -108,12 +108,13 @@ def check_name(name: str, special: tuple[str, ...] = ()) -> str:
         return name
     also = f"; or {' or '.join(special)}" if special else ""
     raise ValueError(
-        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64), a letter or"
-        f" digit first{also}"
+        f"{name!r} cannot be a name here: letters, digits, - and _ (at most 64, no space), a letter"
+        f" or digit first{also}"
     )
 
 
 MANIFEST = "manifest.jsonl"
+PRIVATE = 0o600  # people's voices: for the owner alone
 RAW = ".raw"  # what starts with a dot is no label to training
 
 
@@ -143,11 +144,24 @@ class Collection:
         raw = f"{RAW}/{label}/{name}" if keep_raw else None
         entry = Entry.of(label, name, device, take.measures, raw)
         with uninterrupted(), self._writing(str(name)):
-            if raw:
-                self._write(raw, take.raw)
-            self._write(entry.path, take.sample)
-            append_line(self.folder / MANIFEST, entry.to_json())
+            try:
+                if raw:
+                    self._write(raw, take.raw)
+                self._write(entry.path, take.sample)
+                append_line(self.folder / MANIFEST, entry.to_json(), PRIVATE)
+            except OSError:
+                for written in filter(None, (raw, entry.path)):
+                    (self.folder / written).unlink(missing_ok=True)
+                raise
         return entry
+
+    def check_writable(self, labels: Iterable[str]) -> None:
+        """Make the folders; raises `KwsEdgeError` where one of them cannot be written."""
+        for folder in (self.folder, *(self.folder / label for label in labels)):
+            with self._writing(str(folder)):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    file.write(b"room for a sample?")
 
     def complete(self, label: str, speaker: str) -> int:
         """Give a line to each file that has none (a power cut can part them); how many."""
@@ -160,7 +174,7 @@ class Collection:
             measures = measure(samples, measure_speech(samples, SAMPLE_RATE))
             entry = Entry.of(label, name, None, measures, kept)
             with uninterrupted(), self._writing(MANIFEST):
-                append_line(self.folder / MANIFEST, entry.to_json())
+                append_line(self.folder / MANIFEST, entry.to_json(), PRIVATE)
         return len(missing)
 
     def entries(self) -> Iterator[dict[str, Any]]:
@@ -179,7 +193,7 @@ class Collection:
         path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         write_wav(buffer, samples, SAMPLE_RATE)
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue(), PRIVATE)
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
@@ -193,22 +207,6 @@ class Collection:
 
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append a line in one write; a line that a power cut left unfinished is closed first."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        size = os.fstat(descriptor).st_size
-        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        data = f"{chr(10) if torn else ''}{line}\n".encode()
-        written = os.write(descriptor, data)
-        if written < len(data):  # the disk is full
-            os.ftruncate(descriptor, size)
-            raise OSError(28, "No space left on device")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

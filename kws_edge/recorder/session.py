@@ -84,6 +84,7 @@ class Session:
         cannot be written; samples kept before stay.
         """
         config = self._config
+        self._collection.check_writable(config.labels)
         for label in config.labels:
             self._collection.complete(label, config.speaker)
         for label, number in plan(self.have(), config.count, shuffled):

@@ -7,7 +7,6 @@ neither the audio nor another sink.
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,8 +38,9 @@ def queue_setting(default: int, maximum: int = 10_000) -> Any:
 class Sink(Protocol):
     """A destination. All three methods are called in the worker's thread alone.
 
-    A sink that keeps, loses or fails at events after it took them may count them in int
-    attributes ``waiting``, ``dropped`` and ``failed``: the worker's figures include them.
+    A sink that delivers events after `handle` returned counts them in int attributes:
+    ``waiting``, ``dropped`` and ``failed``, which the worker adds to its own figures, and
+    ``handled``, which takes the place of the worker's. Each event counts in one of them.
     One that can be busy for long may have ``abort()``: another thread calls it when
     `SinkWorker.close` ran out of time, and it ends what must not stay behind.
     """
@@ -149,22 +149,49 @@ class SinkKind:
 
 
 class SinkWorker:
-    """Feeds a sink in order. A full queue drops the newest event and counts it."""
+    """Feeds a sink in order. A full queue drops the newest event and counts it.
 
-    def __init__(self, sink: Sink, capacity: int = 100) -> None:
+    Every event put is in one of ``handled``, ``dropped``, ``failed``, ``waiting``, or in hand.
+    """
+
+    def __init__(self, sink: Sink, capacity: int = 100, begin: bool = True) -> None:
+        """``begin``: open the sink at once. Raises `KwsEdgeError` without a thread for it."""
         self.sink = sink
-        self.handled = 0
+        self._handled = 0
         self._dropped = 0
         self._failed = 0
         self._fault = ""  # the last one logged: a fault that stays is logged once
-        self._queue: queue.Queue[Event | None] = queue.Queue(capacity)
+        self._capacity = capacity
+        # `put` keeps to the capacity, so that the None that ends the worker always has room
+        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._finished = self._discarded = False
+        self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the limit of tasks of the user or the service
+            raise KwsEdgeError(f"sink {sink.name}: {error}") from error
+        if begin:
+            self.begin()
+
+    def begin(self) -> None:
+        """Open the sink and feed it."""
+        self._begun.set()
+
+    def discard(self) -> None:
+        """End without having opened the sink."""
+        self._discarded = True
+        self._begun.set()
+
+    @property
+    def handled(self) -> int:
+        """Events delivered."""
+        return self._own("handled") if hasattr(self.sink, "handled") else self._handled
 
     @property
     def waiting(self) -> int:
         """Events not yet delivered."""
-        return self._queue.qsize() + self._own("waiting")
+        return max(0, self._queue.qsize() - self._finished) + self._own("waiting")
 
     @property
     def dropped(self) -> int:
@@ -178,22 +205,26 @@ class SinkWorker:
 
     def put(self, event: Event) -> None:
         """Hand over an event; never waits."""
-        try:
-            self._queue.put_nowait(event)
-        except queue.Full:
-            self._dropped += 1
-            if self._dropped == 1 or self._dropped % 100 == 0:
-                log.warning("sink %s is behind: %d events dropped", self.sink.name, self._dropped)
+        if self._queue.qsize() < self._capacity:
+            self._queue.put(event)
+            return
+        self._dropped += 1
+        if self._dropped == 1 or self._dropped % 100 == 0:
+            log.warning("sink %s is behind: %d events dropped", self.sink.name, self._dropped)
+
+    def finish(self) -> None:
+        """Let the queue run empty and end; never waits."""
+        self._finished = True
+        self._queue.put(None)
 
     def close(self, timeout: float = 0.8) -> bool:
-        """Let the queue run empty and end, within ``timeout`` seconds; whether it did."""
-        deadline = time.monotonic() + timeout
-        try:
-            self._queue.put(None, timeout=timeout)
-        except queue.Full:
-            pass
-        else:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+        """`finish`, and wait at most ``timeout`` seconds for it; whether it ended."""
+        self.finish()
+        return self.ended(timeout)
+
+    def ended(self, timeout: float) -> bool:
+        """Whether it ended within ``timeout`` seconds of `finish`; aborts what did not."""
+        self._thread.join(max(0.0, timeout))
         if not self._thread.is_alive():
             return True
         log.warning("sink %s did not end in time; %d events lost", self.sink.name, self.waiting)
@@ -203,11 +234,14 @@ class SinkWorker:
         return False
 
     def _run(self) -> None:
+        self._begun.wait()
+        if self._discarded:
+            return
         if not self._attempt(self.sink.open):
             log.error("sink %s did not open", self.sink.name)
         while (event := self._queue.get()) is not None:
             if self._attempt(self.sink.handle, event):
-                self.handled += 1
+                self._handled += 1
                 self._fault = ""
             else:
                 self._failed += 1

@@ -1,7 +1,7 @@
 """The sinks that a configuration asks for: made, exchanged, closed."""
 
-import threading
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Hashable, Iterable, Sequence
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.config.config import Config
@@ -70,22 +70,33 @@ def plan_sinks(config: Config, context: SinkContext) -> list[SinkPlan]:
 
 
 def build_sinks(config: Config, context: SinkContext) -> list[SinkWorker]:
-    """The sinks of a configuration, begun. Raises as `plan_sinks`."""
-    return [SinkWorker(plan.sink, plan.capacity) for plan in plan_sinks(config, context)]
+    """The sinks of a configuration, begun. Raises as `plan_sinks`, and as `SinkWorker`."""
+    workers = _workers(plan_sinks(config, context))
+    for worker in workers:
+        worker.begin()
+    return workers
+
+
+def _workers(plans: Iterable[SinkPlan]) -> list[SinkWorker]:
+    """Workers that have not begun; all of them, or `KwsEdgeError` and none."""
+    workers: list[SinkWorker] = []
+    try:
+        for plan in plans:
+            workers.append(SinkWorker(plan.sink, plan.capacity, begin=False))
+    except KwsEdgeError:
+        for worker in workers:
+            worker.discard()
+        raise
+    return workers
 
 
 def close_sinks(workers: Sequence[SinkWorker], timeout: float = CLOSE_SECONDS) -> bool:
     """Close all at once, within ``timeout`` seconds; whether every one ended in time."""
-    ended: list[bool] = []
-    threads = [
-        threading.Thread(target=lambda w=worker: ended.append(w.close(timeout)), daemon=True)
-        for worker in workers
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return len(ended) == len(workers) and all(ended)
+    deadline = time.monotonic() + timeout
+    for worker in workers:
+        worker.finish()
+    ended = [worker.ended(deadline - time.monotonic()) for worker in workers]  # each is waited for
+    return all(ended)
 
 
 class Sinks:
@@ -108,21 +119,24 @@ class Sinks:
     def exchange(self, config: Config, context: SinkContext) -> None:
         """Change to another configuration; sinks whose settings are equal go on undisturbed.
 
-        Raises as `plan_sinks`, and then nothing changes. Waits up to `CLOSE_SECONDS` for
+        Raises as `switch`, and then nothing changes. Waits up to `CLOSE_SECONDS` for
         sinks that end before new ones begin: the old sink's last message must not come after
         the new one's first, and a port must be free.
         """
         self.switch(plan_sinks(config, context))
 
     def switch(self, planned: Sequence[SinkPlan]) -> None:
-        """The second half of `exchange`, which cannot fail: for a caller that first checks more
-        than sinks."""
+        """The second half of `exchange`: for a caller that first checks more than sinks.
+
+        Raises `KwsEdgeError` where a thread for a new sink cannot start; then nothing changes.
+        """
         plans = {plan.identity: plan for plan in planned}
+        new = {key: plan for key, plan in plans.items() if key not in self._workers}
+        begun = dict(zip(new, _workers(new.values()), strict=True))
         close_sinks([worker for key, worker in self._workers.items() if key not in plans])
-        self._workers = {
-            key: self._workers.get(key) or SinkWorker(plan.sink, plan.capacity)
-            for key, plan in plans.items()
-        }
+        self._workers = {key: self._workers.get(key) or begun[key] for key in plans}
+        for worker in begun.values():
+            worker.begin()
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Deliver what is queued and end, within ``timeout`` seconds; whether all sinks did."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from kws_edge.boundary import printable
 from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
@@ -132,12 +133,13 @@ class CommandSink:
     """Starts the program in the order of the events, at most ``concurrency`` at a time.
 
     The event is JSON on its standard input and variables ``KWS_EDGE_EVENT_*``; its output
-    goes to the log. ``failed`` counts runs that took too long or ended with an error.
+    goes to the log. ``failed`` counts runs that took too long or ended with an error,
+    ``handled`` the others and events that are not for it.
     """
 
     def __init__(self, name: str, config: CommandConfig) -> None:
         self.name = name
-        self.failed = 0
+        self.failed = self.handled = 0
         self._config = config
         self._slots = threading.Semaphore(config.concurrency)
         self._ended = threading.Condition()  # and the lock of what follows
@@ -148,9 +150,10 @@ class CommandSink:
 
     def handle(self, event: Event) -> None:
         """Start the program; waits while ``concurrency`` of them run."""
-        if event.type != "detection":
-            return
-        if self._config.keywords and event.data["label"] not in self._config.keywords:
+        keywords = self._config.keywords
+        if event.type != "detection" or (keywords and event.data["label"] not in keywords):
+            with self._ended:
+                self.handled += 1
             return
         self._slots.acquire()
         try:
@@ -158,9 +161,13 @@ class CommandSink:
         except BaseException:
             self._slots.release()
             raise
-        threading.Thread(
+        attend = threading.Thread(
             target=self._attend, args=(child, event), name=f"{self.name}-run", daemon=True
-        ).start()
+        )
+        try:
+            attend.start()
+        except RuntimeError:  # the limit of tasks: one after the other is better than none
+            self._attend(child, event)
 
     def close(self) -> None:
         """Give running programs a moment, then end them."""
@@ -198,19 +205,25 @@ class CommandSink:
         return child
 
     def _attend(self, child: ChildProcess, event: Event) -> None:
+        code, output = None, b""
         try:
             code, output = child.wait(self._config.timeout_seconds)
         finally:
+            # logged before it is counted: the count implies that the reason is there
+            self._report(event, code, output)
             with self._ended:
                 self._running.discard(child)
+                if code == 0:
+                    self.handled += 1
+                else:
+                    self.failed += 1
                 self._ended.notify_all()
             self._slots.release()
-        self._report(event, code, output)
 
     def _report(self, event: Event, code: int | None, output: bytes) -> None:
         program = self._config.run[0]
         for line in output.decode(errors="replace").splitlines():
-            log.info("%s: %s: %s", self.name, program, _printable(line))
+            log.info("%s: %s: %s", self.name, program, printable(line))
         if len(output) >= OUTPUT_LIMIT:
             log.info("%s: %s: more output was cut off", self.name, program)
         if code == 0 or self._aborted:
@@ -220,8 +233,6 @@ class CommandSink:
         else:
             took = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
         log.warning("%s: %s %s (event %d)", self.name, program, took, event.id)
-        with self._ended:  # counted after it is logged: the count implies that the reason is there
-            self.failed += 1
 
 
 def environment(event: Event, base: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -231,11 +242,6 @@ def environment(event: Event, base: Mapping[str, str] = os.environ) -> dict[str,
         text = value if isinstance(value, str) else json.dumps(value)
         variables[PREFIX + name.upper()] = text
     return variables
-
-
-def _printable(line: str) -> str:
-    """Without control characters, which could forge lines or colours in the log."""
-    return "".join(c if c.isprintable() else "�" for c in line)
 
 
 def _plan(name: str, settings: CommandConfig, context: SinkContext) -> SinkPlan:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kws_edge.boundary import is_loopback
 from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.events import Event
@@ -28,6 +29,7 @@ RECONNECT_SECONDS = (1, 60)
 KEEP_ALIVE_SECONDS = 30
 STEADY_SECONDS = 10.0  # a connection that is lost sooner makes the next attempt wait longer
 FLUSH_SECONDS = 0.3  # for events that wait when the daemon ends, and as much for "offline"
+MAX_INCOMING_BYTES = 64  # of a message from the broker: a client without subscriptions gets 2
 MAX_TEXT_BYTES = 65_000  # the protocol allows 65,535, and kws-edge appends to topics
 
 
@@ -127,13 +129,14 @@ class MqttSink:
         self._config = config
         self._where = f"{config.host}:{config.broker_port}"
         self._discovery = json.dumps(discovery_payload(config.topic, labels, model_name))
-        self.dropped = 0
+        self.dropped = self.handled = 0
         self._changed = threading.Condition()  # also the lock of the fields below
         self._outbox: deque[Event] = deque()
         self._sending = False
         self._acknowledged: set[int] = set()
         self._births: set[int] = set()  # status and discovery messages in flight
         self._connected_at: float | None = None
+        self._answered = False  # the broker has accepted or refused the present connection
         self._losses = 0  # connections in a row that did not last
         self._complaints: set[str] = set()  # logged since the last connection
         self._closing = self._ending = False
@@ -150,6 +153,9 @@ class MqttSink:
 
     def open(self) -> None:
         """Start to connect; paho's thread retries."""
+        config = self._config
+        if config.password_file and not config.tls and not is_loopback(config.host):
+            log.warning("mqtt: the password goes to %s unencrypted; see mqtt.tls", self._where)
         self._client.connect_async(self._config.host, self._config.broker_port, KEEP_ALIVE_SECONDS)
         self._client.loop_start()
         threading.Thread(target=self._send, name="mqtt-send", daemon=True).start()
@@ -179,10 +185,13 @@ class MqttSink:
         self._client.disconnect()
         with self._changed:
             self._ending = True
+            lost = self.waiting
+            self.dropped += lost
+            self._outbox.clear()
+            self._sending = False
             self._changed.notify_all()
-        if self.waiting:
-            log.warning("mqtt: %d events were not delivered", self.waiting)
-            self.dropped += self.waiting
+        if lost:
+            log.warning("mqtt: %d events were not delivered", lost)
         # paho may be inside a connection attempt, which has its own timeout.
         stop = threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True)
         stop.start()
@@ -205,7 +214,9 @@ class MqttSink:
             sent = self._client.publish(self._topic("event"), event.to_json(), qos=1)
             self._wait_for(sent.mid)
             with self._changed:
-                self._sending = self._ending  # an event that was never acknowledged still counts
+                if self._sending:  # `close` has not given it up
+                    self._sending = False
+                    self.handled += 1
                 self._changed.notify_all()
 
     def _wait_for(self, mid: int, timeout: float | None = None) -> None:
@@ -217,6 +228,7 @@ class MqttSink:
     def _on_connect(
         self, client: Any, _data: object, _flags: object, reason: Any, _properties: object
     ) -> None:
+        self._answered = True
         if reason.is_failure:
             advice = "; see mqtt.password_file" if reason.value in (134, 135) else ""
             self._complain(f"{reason}{advice}")
@@ -241,14 +253,21 @@ class MqttSink:
     def _on_connect_fail(self, _client: object, _data: object) -> None:
         error = sys.exc_info()[1]  # paho calls this while it handles the exception
         self._complain(getattr(error, "strerror", None) or str(error) or "no answer")
+        if self._closing:  # in the middle of an attempt when `close` ended it
+            self._client.disconnect()
 
     def _on_disconnect(
         self, client: Any, _data: object, _flags: object, reason: object, _properties: object
     ) -> None:
         with self._changed:
             since, self._connected_at = self._connected_at, None
+            answered, self._answered = self._answered, False
             self._changed.notify_all()
-        if since is None or self._closing:
+        if self._closing:
+            return
+        if since is None:
+            if not answered:
+                self._complain(f"the broker did not answer CONNECT ({reason})")
             return
         log.warning("mqtt: connection to %s lost (%s); events are kept", self._where, reason)
         # paho returns to the shortest delay after each success. Two clients with one id
@@ -284,7 +303,7 @@ def make_client(config: MqttConfig) -> Any:
     if not hasattr(paho, "CallbackAPIVersion"):
         raise ConfigError(f"mqtt: paho-mqtt is too old; {install_hint('mqtt')}")
     client_id = config.client_id or f"kws-edge-{socket.gethostname()}-{secrets.token_hex(4)}"
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id)
+    client = _bounded(paho)(paho.CallbackAPIVersion.VERSION2, client_id)
     client.reconnect_delay_set(*RECONNECT_SECONDS)
     client.will_set(f"{config.topic}/status", OFFLINE, qos=1, retain=True)
     if config.password_file:
@@ -298,6 +317,27 @@ def make_client(config: MqttConfig) -> Any:
             reason = error.strerror or str(error)
             raise ConfigError(f"mqtt.ca_file: {config.ca_file}: {reason}") from error
     return client
+
+
+def _bounded(paho: Any) -> Any:
+    """paho's client, which takes what a broker sends as it comes: messages of up to 256 MB, and
+    exceptions for malformed ones, which end its thread. Here both end the connection."""
+
+    class BoundedClient(paho.Client):  # type: ignore[misc]
+        def _sock_recv(self, bufsize: int) -> Any:
+            if bufsize > MAX_INCOMING_BYTES:
+                raise ValueError(f"a message of {bufsize} bytes")
+            return super()._sock_recv(bufsize)
+
+        def loop_read(self, max_packets: int = 1) -> Any:
+            try:
+                return super().loop_read(max_packets)
+            except Exception as error:
+                reason = f"the broker sent nonsense: {type(error).__name__}: {error}"
+                self.on_disconnect(self, None, None, reason, None)
+                return paho.MQTT_ERR_PROTOCOL
+
+    return BoundedClient
 
 
 def _credentials(config: MqttConfig) -> tuple[str, str]:

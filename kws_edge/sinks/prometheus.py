@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kws_edge import __version__
+from kws_edge.boundary import os_reason
 from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
@@ -30,8 +31,8 @@ class MetricsConfig:
 
 
 class PrometheusSink:
-    """Serves `Metrics`. The engine counts events there with `Metrics.count`, so `handle` has
-    nothing to do.
+    """Serves `Metrics`. The engine counts events there as an observer, so `handle` has nothing
+    to do.
 
     ``port`` is the port in use once the sink is open.
     """
@@ -50,19 +51,21 @@ class PrometheusSink:
 
     def open(self) -> None:
         """Raises `KwsEdgeError` where the address is not free."""
+        from kws_edge.sinks.metrics_server import MetricsServer  # asyncio takes long to import
+
         host, port = self._config.host, self._config.port
+        handler = self._library.MetricsHandler.factory(self._registry)
         try:
-            self._server, _ = self._library.start_http_server(port, host, self._registry)
+            self._server = MetricsServer(handler, host, port)
         except OSError as error:
-            raise KwsEdgeError(f"cannot serve {host}:{port}: {error.strerror}") from error
-        self.port = self._server.server_address[1]
+            raise KwsEdgeError(f"cannot serve {host}:{port}: {os_reason(error)}") from error
+        self.port = self._server.port
 
     def handle(self, event: Event) -> None: ...
 
     def close(self) -> None:
         if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.close()
 
 
 class MetricsCollector:

@@ -2,11 +2,13 @@
 
 import errno
 import os
-import select
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kws_edge.boundary import printable
 from kws_edge.events import Event
+from kws_edge.process import write_all
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class StdoutSink:
         if self._closed:
             return
         try:
-            _write_all(self._descriptor, f"{self._line(event)}\n".encode())
+            self._write_line(f"{self._line(event)}\n".encode())
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
                 raise
@@ -55,10 +57,23 @@ class StdoutSink:
 
     def close(self) -> None: ...
 
+    def _write_line(self, line: bytes) -> None:
+        """All of a line or, where a file's disk is full, nothing of it."""
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            write_all(self._descriptor, line)
+            return
+        try:
+            write_all(self._descriptor, line)
+        except OSError:
+            os.ftruncate(self._descriptor, status.st_size)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+            raise
+
 
 def human_line(event: Event) -> str:
     """Time in the stream and what happened."""
-    return f"{event.time_s:8.2f} s  {_description(event)}"
+    return printable(f"{event.time_s:8.2f} s  {_description(event)}")
 
 
 def _description(event: Event) -> str:
@@ -73,11 +88,3 @@ def _description(event: Event) -> str:
     if event.type == "dropped":
         return f"{data['samples']} samples of audio lost{reason}"
     return f"stopped after {data['seconds']:g} s of audio{reason}"
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # another process made the pipe non-blocking
-            select.select([], [descriptor], [])

@@ -1,5 +1,6 @@
 """Clips: the audio around detections and near misses, saved as WAV files in a bounded folder."""
 
+import fcntl
 import io
 import json
 import os
@@ -15,7 +16,7 @@ from kws_edge.audio.files import to_pcm16
 from kws_edge.config.schema import check_bounds, setting
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
-from kws_edge.files import check_private_folder, private_folder, write_atomically
+from kws_edge.files import append_line, check_private_folder, private_folder, write_atomically
 from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan, queue_setting
 from kws_edge.types import FloatArray
 
@@ -102,7 +103,8 @@ class WavClipSink:
         except OSError as error:
             raise KwsEdgeError(f"cannot save clips: {error.strerror}") from error
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self._folder.close()
 
 
 class ClipFolder:
@@ -119,9 +121,20 @@ class ClipFolder:
         self._files: deque[tuple[str, int]] = deque()  # name, bytes; the oldest first
         self._lines = 0
         self._bytes = 0
+        self._locked: int | None = None
+        self._opened = False
+
+    def close(self) -> None:
+        """Leave the folder to another process."""
+        if self._locked is not None:
+            os.close(self._locked)
+        self._locked, self._opened = None, False
 
     def open(self) -> None:
-        """Read the manifest and the sizes of its files. Raises `OSError`."""
+        """Read the manifest and the sizes of its files. Raises `OSError` and, where another
+        process saves clips here, `KwsEdgeError`."""
+        self._lock()
+        self._opened = True
         for leftover in self._folder.glob(".*.part"):  # of a process that was killed
             leftover.unlink(missing_ok=True)
         entries = self._entries()
@@ -134,15 +147,23 @@ class ClipFolder:
             self._rewrite()
 
     def add(self, name: str, data: bytes, entry: dict[str, Any]) -> None:
-        """Make room, then save a file and its line. Raises `OSError`."""
+        """Make room, then save a file and its line, or neither. Raises as `open`."""
+        if not self._opened:  # the other process may have ended
+            self.open()
         while self._files and (
             len(self._files) >= self._max_files or self._bytes + len(data) > self._max_bytes
         ):
             self._remove_oldest()
+        line = json.dumps({"file": name, **entry}, ensure_ascii=False)
         write_atomically(self._folder / name, data, PRIVATE)
+        try:
+            append_line(self._folder / MANIFEST, line, PRIVATE)
+        except OSError:  # a full disk: without its line nobody would ever remove the file
+            (self._folder / name).unlink(missing_ok=True)
+            raise
         self._files.append((name, len(data)))
         self._bytes += len(data)
-        self._append({"file": name, **entry})
+        self._lines += 1
         if self._lines > 2 * len(self._files) + 10:
             self._rewrite()
 
@@ -152,19 +173,19 @@ class ClipFolder:
         self._files.popleft()
         self._bytes -= size
 
-    def _append(self, entry: dict[str, Any]) -> None:
-        path = self._folder / MANIFEST
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE)
-        with os.fdopen(descriptor, "r+b") as file:
-            line = f"{json.dumps(entry, ensure_ascii=False)}\n".encode()
-            size = file.seek(0, os.SEEK_END)
+    def _lock(self) -> None:
+        """Raises `KwsEdgeError` while another process saves into this folder."""
+        if self._locked is None:
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                file.write(line)
-                file.flush()
-            except OSError:  # a full disk: leave no half line
-                os.ftruncate(descriptor, size)
-                raise
-        self._lines += 1
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(descriptor)
+                raise KwsEdgeError(
+                    f"{self._folder}: another kws-edge saves clips here; clips.folder needs one"
+                    " of its own for each"
+                ) from error
+            self._locked = descriptor
 
     def _rewrite(self) -> None:
         present = {name for name, _ in self._files}

@@ -104,8 +104,9 @@ class ReconnectingMicrophone:
     ``sound``. Stream time goes on meanwhile: the first block after a gap says how much was
     lost.
 
-    With ``wait_for_device`` the device may be absent at the start, else entering raises
-    `AudioDeviceError`. One such object a process: PortAudio's list of devices is global.
+    With ``wait_for_device`` the device may be absent at the start (PortAudio may not), else
+    entering raises `AudioDeviceError`. One such object a process: PortAudio's list of devices is
+    global.
     """
 
     def __init__(
@@ -147,17 +148,19 @@ class ReconnectingMicrophone:
 
     def __enter__(self) -> "ReconnectingMicrophone":
         self._supervisor.start()
-        if not self._wait_for_device:
-            try:
-                error = self._supervisor.opened.get(timeout=OPEN_SECONDS)
-            except queue.Empty:
-                error = AudioDeviceError(
-                    f"the sound system has not answered for {OPEN_SECONDS:g} s: is the sound"
-                    " server stopped or overloaded?"
-                )
-            if error:
-                self.__exit__(None, None, None)
-                raise error
+        # no waiting brings PortAudio itself
+        answer = self._supervisor.loaded if self._wait_for_device else self._supervisor.opened
+        try:
+            error = answer.get(timeout=OPEN_SECONDS)
+        except queue.Empty:
+            error = AudioDeviceError(
+                f"the sound system has not answered for {OPEN_SECONDS:g} s: is the sound"
+                " server stopped or overloaded?"
+            )
+            error = None if self._wait_for_device else error
+        if error:
+            self.__exit__(None, None, None)
+            raise error
         return self
 
     def __exit__(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kws_edge import process
 from kws_edge.errors import AudioDeviceError
 
 
@@ -43,9 +44,11 @@ def refresh(sounddevice: Any) -> None:
 
 
 def abandon() -> None:
-    """A call into PortAudio has not come back: the process must end without waiting for it."""
-    if sounddevice := sys.modules.get("sounddevice"):
-        atexit.unregister(sounddevice._exit_handler)
+    """A call into PortAudio has not come back: the process must end without waiting for it, and
+    without taking the libraries from under it, which ends in a segmentation fault."""
+    process.abandon()
+    if handler := getattr(sys.modules.get("sounddevice"), "_exit_handler", None):
+        atexit.unregister(handler)
 
 
 def alsa_library() -> Any | None:
@@ -234,8 +237,8 @@ def cannot_open(wanted: int | str | None, reason: Any) -> AudioDeviceError:
     """The error for a device that does not open, with what to do about it."""
     name = "the default microphone" if wanted is None else f"microphone {wanted!r}"
     return AudioDeviceError(
-        f"cannot open {name} ({' '.join(str(reason).split())}); 'kws-edge devices' lists what"
-        " there is, and 'kws-edge listen --demo' needs none"
+        f"cannot open {name} ({' '.join(str(reason).split())})",
+        "'kws-edge devices' lists what there is, and 'kws-edge listen --demo' needs none",
     )
 
 

@@ -45,6 +45,8 @@ class PortAudioSupervisor:
         # bound is for audio alone
         self.items: queue.SimpleQueue[Packet | Lost | Failed | None] = queue.SimpleQueue()
         self.opened: queue.SimpleQueue[AudioDeviceError | None] = queue.SimpleQueue()
+        # once PortAudio is loaded, or cannot be
+        self.loaded: queue.SimpleQueue[AudioDeviceError | None] = queue.SimpleQueue()
         self._limit = max(1, round(config.queue_seconds / BLOCK_SECONDS))
         self._sample_rate, self._config, self._clock = sample_rate, config, clock
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -60,6 +62,7 @@ class PortAudioSupervisor:
         """Ask for the end; returns at once, safe in a signal handler."""
         self._closing = True
         self._wake.put(None)
+        self.opened.put(None)
         self.items.put(None)
 
     def join(self, timeout: float) -> None:
@@ -82,9 +85,11 @@ class PortAudioSupervisor:
             with self._calling():
                 sounddevice = import_sounddevice()
         except AudioDeviceError as error:
+            self.loaded.put(error)
             self.opened.put(error)
             self.items.put(Failed(error))
             return
+        self.loaded.put(None)
         failures = len(FIRST_SECONDS)  # no hurry the first time
         while not self._closing:
             patience = FIRST_SECONDS[min(failures, len(FIRST_SECONDS) - 1)]
@@ -118,7 +123,7 @@ class PortAudioSupervisor:
                 )
         except AudioDeviceError as error:
             self.opened.put(error)
-            self.items.put(Lost(str(error)))
+            self.items.put(Lost(error.reason))
             return False
         self.opened.put(None)
         self._probe.name = capture.device.name

@@ -5,7 +5,6 @@ format than the one before, starts a stream with an engine of its own.
 """
 
 import logging
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
 from kws_edge.audio.files import from_pcm16, to_mono
+from kws_edge.boundary import printable
 from kws_edge.detection import detector
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.engine import Engine
@@ -31,6 +31,9 @@ from kws_edge.verifier import Verification
 from kws_edge.wyoming.protocol import ClientError
 
 SLICE_SECONDS = 0.1
+MAX_CHUNK_SECONDS = 600  # the bound of the work that one event can ask for
+
+MAX_MILLISECONDS = 2**53  # of a client's clock: what every reader of JSON takes
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class PcmStream:
 
     def push(self, data: bytes) -> Iterator[FloatArray]:
         """``data`` as samples ``[n]``, float32 in [-1, 1), at most 0.1 s at a time."""
-        data = self._rest + data
+        if self._rest:  # a copy, of up to 4 MB
+            data = self._rest + data
         whole = len(data) - len(data) % self.format.frame
         self._rest = data[whole:]
         size = max(1, int(SLICE_SECONDS * self.format.rate)) * self.format.frame
@@ -152,7 +156,9 @@ class ClientSession:
             yield self._info.event()
         elif Ping.is_type(event.type):
             text = event.data.get("text")
-            yield Pong(text=text if isinstance(text, str) else None).event()
+            # as it came, but for halves of characters, which no protocol can carry
+            echo = text.encode(errors="replace").decode() if isinstance(text, str) else None
+            yield Pong(text=echo).event()
         else:  # newer clients may send what is not known here: the protocol says to drop it
             log.debug("%s: event %.40r is not for this server", self._client, event.type)
 
@@ -163,6 +169,11 @@ class ClientSession:
 
     def _chunk(self, event: Event) -> Iterator[Event | None]:
         format_, milliseconds = _format(event), _milliseconds(event)
+        seconds = len(event.payload or b"") / format_.frame / format_.rate
+        if seconds > MAX_CHUNK_SECONDS:
+            raise ClientError(
+                f"audio-chunk: found {seconds:.0f} s of audio, expected at most {MAX_CHUNK_SECONDS}"
+            )
         if self._stream is None or self._stream.pcm.format != format_:
             self._stream = self._start(format_, milliseconds)
         elif milliseconds is not None:
@@ -196,7 +207,7 @@ class ClientSession:
         if self._stream:
             self._stream.engine.spotter.set_active_keywords(self._chosen)
         if unknown := sorted(wanted.keys() - set(map(_normal, self._chosen))):
-            asked = ", ".join(wanted[name] for name in unknown)
+            asked = printable(", ".join(wanted[name][:100] for name in unknown[:10]))
             text = f"{asked:.100}: no such keyword ({', '.join(self._keywords)})"
             log.warning("%s asks for %s", self._client, text)
             yield Error(text=text, code="unknown-keyword").event()
@@ -231,9 +242,9 @@ def _format(event: Event) -> PcmFormat:
 def _milliseconds(event: Event) -> int | None:
     """The client's time of an event, where it is a number."""
     value = event.data.get("timestamp")
-    if type(value) is int:
-        return value
-    return int(value) if type(value) is float and math.isfinite(value) else None
+    if isinstance(value, (int, float)) and type(value) is not bool:
+        return int(value) if abs(value) <= MAX_MILLISECONDS else None
+    return None
 
 
 def _normal(name: str) -> str:

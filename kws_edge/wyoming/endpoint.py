@@ -1,15 +1,14 @@
 """An address to serve at, ``tcp://HOST:PORT`` or ``unix:///PATH``, and its sockets."""
 
 import asyncio
-import os
 import socket
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kws_edge.boundary import is_loopback, os_reason
 from kws_edge.errors import AddressError, ConfigError
 
 Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
@@ -49,9 +48,7 @@ class Endpoint:
                 return await asyncio.start_unix_server(connected, sock=listening, limit=limit)
             return await asyncio.start_server(connected, self.host, self.port, limit=limit)
         except OSError as error:
-            number = error.errno or 0  # below 0 where a name is not known
-            reason = os.strerror(number) if number > 0 else error.strerror or str(error)
-            raise AddressError(f"cannot listen at {self}: {reason}") from error
+            raise AddressError(f"cannot listen at {self}: {os_reason(error)}") from error
 
     def __str__(self) -> str:
         if self.path:
@@ -71,7 +68,7 @@ def bound(server: asyncio.Server) -> list[Endpoint]:
 
 def is_local(endpoint: Endpoint) -> bool:
     """Whether a bound endpoint can be reached from this machine alone."""
-    return endpoint.path is not None or ip_address(endpoint.host.split("%")[0]).is_loopback
+    return endpoint.path is not None or is_loopback(endpoint.host)
 
 
 def remove_socket(path: Path) -> None:

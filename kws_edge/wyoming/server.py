@@ -8,22 +8,29 @@ connection and is one line in the log.
 import asyncio
 import itertools
 import logging
-import signal
+import math
+import select
 import socket
+import time
 from collections.abc import Callable
+from typing import Any
 
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
 
+from kws_edge.boundary import is_loopback
 from kws_edge.daemon.systemd import sd_notify, watchdog_interval
 from kws_edge.errors import ConfigError
+from kws_edge.process import Signals, process_signals
 from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
+from kws_edge.wyoming.places import Client, Places
 from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader
 
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 10.0  # a client that reads nothing for so long is sent away
+FINISH_SECONDS = 2.0  # of work for a client that sends no more
 STOP_SECONDS = 0.5
 # a peer whose power was cut never says so: it is gone after 60 + 3 x 15 s
 KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3}
@@ -32,11 +39,10 @@ KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KE
 class WyomingServer:
     """``make_session`` gives each client, known by its name in the log, its session."""
 
-    def __init__(self, make_session: Callable[[str], ClientSession], max_clients: int) -> None:
+    def __init__(self, make_session: Callable[[str], ClientSession], places: Places) -> None:
         self._make_session = make_session
-        self._max_clients = max_clients
+        self._places = places
         self._tasks: set[asyncio.Task[None]] = set()
-        self._served = 0  # clients at present
         self._numbers = itertools.count(1)
 
     async def run(self, endpoint: Endpoint, announced_as: str | None = None) -> None:
@@ -44,9 +50,17 @@ class WyomingServer:
 
         Raises `AddressError`, and `ConfigError` for what nobody could reach announced.
         """
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signals = process_signals()
+        with signals:
+            signals.on_hangup(reload=False)
+            await self._serve_until(signals, endpoint, announced_as)
+
+    async def _serve_until(
+        self, signals: Signals, endpoint: Endpoint, announced_as: str | None
+    ) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.set_exception_handler(_log_fault)
+        signals.when_stopped(lambda _: loop.is_closed() or loop.call_soon_threadsafe(stop.set))
         server = await endpoint.serve(self._connected, MAX_HEADER)
         helpers = [asyncio.create_task(self._notify_manager())]
         try:
@@ -71,16 +85,17 @@ class WyomingServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        name = f"client {next(self._numbers)}{_peer(writer)}"
-        served = self._served < self._max_clients
-        self._served += served
+        address, port = _peer(writer)
+        name = f"client {next(self._numbers)}" + (f" ({address} port {port})" if address else "")
+        client = Client(name, "" if is_loopback(address) else address, reader)
         try:
-            if served:
-                log.debug("%s: connected", name)
-                await self._serve(self._make_session(name), EventReader(reader), writer)
-                log.debug("%s: left", name)
+            if refusal := await self._places.enter(client):
+                log.warning("%s: refused: %s", name, refusal)
+                await _send(Error(text=refusal, code="too-many-clients").event(), writer)
             else:
-                await self._refuse(name, writer)
+                log.debug("%s: connected", name)
+                await self._serve(client, writer)
+                log.debug("%s: left", name)
         except ClientError as error:
             log.warning("%s: %s; sent away", name, error)
         except ConnectionError as error:
@@ -88,31 +103,29 @@ class WyomingServer:
         except Exception as error:  # a fault here must not end what the others do
             log.exception("%s: %s: %s; sent away", name, type(error).__name__, error)
         finally:
-            self._served -= served
+            self._places.leave(client)
             writer.close()
 
-    async def _serve(
-        self, session: ClientSession, reader: EventReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _serve(self, client: Client, writer: asyncio.StreamWriter) -> None:
+        session, reader = self._make_session(client.name), EventReader(client.stream)
+        until = math.inf
         while event := await reader.read():
-            for answer in session.handle(event):
-                if answer:
-                    await _send(answer, writer)
-                else:
-                    await asyncio.sleep(0)  # in a long chunk, the others' turn
-            await asyncio.sleep(0)  # however much of this client is waiting
-
-    async def _refuse(self, name: str, writer: asyncio.StreamWriter) -> None:
-        text = f"{self._max_clients} clients are connected, no more are taken (--max-clients)"
-        log.warning("%s: refused: %s", name, text)
-        await _send(Error(text=text, code="too-many-clients").event(), writer)
+            # None: the others' turn, in a long chunk and after each event
+            for answer in itertools.chain(session.handle(event), [None]):
+                client.active_at = time.monotonic()
+                await (_send(answer, writer) if answer else asyncio.sleep(0))
+                # an end may be half of one: a client that sent all and reads its answers
+                if until == math.inf and _sends_no_more(writer):
+                    until = time.monotonic() + FINISH_SECONDS
+                if time.monotonic() > until:
+                    raise ConnectionError("left; the rest of its audio is not worked off")
 
     async def _notify_manager(self) -> None:
         """Without clients, the progress to report is that this loop goes round."""
         watchdog = watchdog_interval()
         state = "READY=1"
         while True:
-            sd_notify(f"{state}\nSTATUS={self._served} of {self._max_clients} clients")
+            sd_notify(f"{state}\nSTATUS={self._places.taken} of {self._places.most} clients")
             await asyncio.sleep(min(watchdog / 3 if watchdog else 10.0, 10.0))
             state = "WATCHDOG=1"
 
@@ -129,15 +142,11 @@ def _announcing(name: str, places: list[Endpoint]) -> "asyncio.Task[None]":
 
 
 async def _send(event: Event, writer: asyncio.StreamWriter) -> None:
-    late = asyncio.get_running_loop().call_later(WRITE_SECONDS, writer.transport.abort)
     try:
-        await async_write_event(event, writer)
-    except ConnectionError:
-        if late.when() <= asyncio.get_running_loop().time():
-            raise ClientError(f"read nothing for {WRITE_SECONDS:g} s") from None
-        raise
-    finally:
-        late.cancel()
+        await asyncio.wait_for(async_write_event(event, writer), WRITE_SECONDS)
+    except asyncio.TimeoutError:
+        writer.transport.abort()  # closing would wait for it to read
+        raise ClientError(f"read nothing for {WRITE_SECONDS:g} s") from None
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
@@ -146,14 +155,28 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
 
-def _peer(writer: asyncio.StreamWriter) -> str:
-    """The address of a TCP client; keepalive makes its silent end noticeable."""
+def _log_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A fault of asyncio itself: one line, where its own handler writes a traceback."""
+    log.error("%s", context.get("exception") or context["message"])
+
+
+def _sends_no_more(writer: asyncio.StreamWriter) -> bool:
+    """Whether the client closed its side, even if much that it sent before is still unread."""
+    if writer.is_closing():
+        return True
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+def _peer(writer: asyncio.StreamWriter) -> tuple[str, int]:
+    """Address and port of a TCP client; keepalive makes its silent end noticeable."""
     connection = writer.get_extra_info("socket")
     if connection.family == socket.AF_UNIX:
-        return ""
+        return "", 0
     for option, value in KEEPALIVE.items():
         level = socket.SOL_SOCKET if option == "SO_KEEPALIVE" else socket.IPPROTO_TCP
         if hasattr(socket, option):  # not every system has all of them
             connection.setsockopt(level, getattr(socket, option), value)
     host, port = writer.get_extra_info("peername")[:2]
-    return f" ({host} port {port})"
+    return host, port

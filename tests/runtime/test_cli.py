@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -225,3 +226,28 @@ def test_no_tensorflow_and_no_audio_library_where_none_is_needed(tmp_path: Path)
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_file_without_its_option_is_answered_with_the_option(run_command: Command) -> None:
+    result = run_command("listen", "x.wav")
+    assert result.returncode == 2
+    assert "a sound file: --input x.wav" in result.stderr
+
+
+def test_no_summary_of_a_command_is_cut(run_command: Command) -> None:
+    assert "..." not in run_command("--help").stdout.split("Commands:")[1]
+
+
+def test_words_that_were_not_played_before_ctrl_c_are_not_missed() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kws_edge", "listen", "--demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout
+    process.stdout.readline()  # the first word was spotted, at about 4 s of 20
+    process.send_signal(signal.SIGINT)
+    *_, comparison = process.stdout.read().splitlines()
+    assert process.wait(timeout=20) == 0
+    assert "missed" not in comparison

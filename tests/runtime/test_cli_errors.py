@@ -73,7 +73,7 @@ def loop(folder: Path, _model: bytes) -> Path:
         (["predict", "{}"], empty_wav, 65, "holds no audio (0 samples)"),
         (["predict", "{}"], no_bytes, 65, "not an audio file that can be read"),
         (["predict", "{}"], nothing, 66, "No such file or directory"),
-        (["predict", "{}"], a_folder, 66, "no .wav, .flac, .ogg files in this folder"),
+        (["predict", "{}"], a_folder, 66, "no sound files in this folder"),
         (["predict", "{}"], loop, 66, "Too many levels of symbolic links"),
         (["listen", "--input", "{}"], text_wav, 65, "not an audio file that can be read"),
         (["listen", "--input", "{}"], empty_wav, 65, "holds no audio"),

@@ -152,5 +152,5 @@ def test_output_and_exit_codes_are_in_the_log(caplog: pytest.LogCaptureFixture) 
     wait_for(lambda: sink.failed, "the run")
     worker.close(30)
     messages = [record.message.partition(": /bin/sh")[2] for record in caplog.records]
-    assert messages[:3] == [": out", ": err", ": �[31mred"]
+    assert messages[:3] == [": out", ": err", ": \\x1b[31mred"]
     assert messages[3] == " ended with exit code 3 (event 1)"

@@ -115,6 +115,6 @@ def test_what_is_prepared_is_not_in_force() -> None:
     assert spotter.config == before
     switch()
     assert spotter.config.threshold == 0.9
-    with pytest.raises(ValidationErrors, match=r"refractory_ms: 1e\+308 is above"):
+    with pytest.raises(ValidationErrors, match=r"refractory_ms: 1e\+308 is not within"):
         spotter.prepare(DetectorConfig(refractory_ms=1e308))
     assert spotter.config.threshold == 0.9

@@ -1,15 +1,21 @@
 """Sinks behind their queues: order, drops, faults, and one that hangs beside one that works."""
 
+import json
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sink_parts import Collecting, detections, wait_for
 
+from kws_edge.config.config import Config
+from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event
-from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.build import close_sinks
+from kws_edge.sinks.base import SinkContext, SinkWorker
+from kws_edge.sinks.build import Sinks, close_sinks
+from kws_edge.sinks.command import CommandConfig, CommandSink
 
 
 class Hanging(Collecting):
@@ -95,3 +101,53 @@ def test_what_a_sink_itself_loses_is_in_the_figures() -> None:
     worker = SinkWorker(sink)
     assert (worker.dropped, worker.waiting, worker.failed) == (3, 2, 1)
     worker.close(timeout=30)
+
+
+def test_each_event_counts_once(tmp_path: Path) -> None:
+    """Of a sink that delivers at once, one that does so later, and one that fails."""
+    slow = CommandConfig(("/bin/sh", "-c", "sleep 0.01; exit $((KWS_EDGE_EVENT_ID % 2))"), queue=5)
+    workers = [
+        SinkWorker(Collecting(), 5),
+        SinkWorker(Failing("failing"), 5),
+        SinkWorker(CommandSink("commands[0]", slow), 5),
+    ]
+    for event in detections(40):
+        for worker in workers:
+            worker.put(event)
+        time.sleep(0.002)
+    for worker in workers:
+        settled: Callable[[], bool] = lambda w=worker: w.handled + w.dropped + w.failed == 40  # type: ignore[misc]  # noqa: E731
+        wait_for(settled, worker.sink.name)
+        assert worker.waiting == 0
+        assert worker.close(30)
+        assert worker.handled + worker.dropped + worker.failed == 40
+    assert workers[2].failed
+    assert workers[2].handled
+
+
+@pytest.fixture
+def no_more_threads() -> Iterator[Callable[[], None]]:
+    """A call after which the system refuses to start a thread: there is no room for its stack."""
+    before = threading.stack_size()
+    yield lambda: (threading.stack_size(2**46), None)[1]
+    threading.stack_size(before)
+
+
+def test_without_a_thread_for_a_new_sink_all_stays_as_it_was(
+    tmp_path: Path, no_more_threads: Callable[[], None]
+) -> None:
+    run = ("/bin/sh", "-c", 'cat >> "$0"', str(tmp_path / "out"))
+    old = Config(sinks={"commands": (CommandConfig(run),)})
+    new = Config(sinks={"commands": (CommandConfig((*run, "new")),)})
+    context = SinkContext(labels=("yes", "_silence_"), model_name="m", sample_rate=16000)
+    sinks = Sinks(old, context)
+    before = sinks.by_name()
+    no_more_threads()
+    with pytest.raises(KwsEdgeError, match=r"^sink commands\[0\]: can't start new thread"):
+        sinks.exchange(new, context)
+    assert sinks.by_name() == before
+    (event,) = detections(1)
+    sinks.put(event)  # and what runs runs on, in the worker's own thread
+    wait_for(lambda: before[0][1].handled == 1, "the program")
+    assert json.loads((tmp_path / "out").read_text())["id"] == event.id
+    assert sinks.close(30)

@@ -86,8 +86,9 @@ def test_what_runs_when_the_daemon_ends_is_ended(tmp_path: Path) -> None:
 
 def test_a_moment_is_left_to_what_is_nearly_done(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    worker, _ = shell('sleep 0.1; echo done > "$1"', out, timeout_seconds=600)
+    begun = tmp_path / "begun"
+    worker, _ = shell('touch "$2"; sleep 0.1; echo done > "$1"', out, begun, timeout_seconds=600)
     worker.put(detections(1)[0])
-    wait_for(lambda: worker.handled, "the start")
+    wait_for(begun.exists, "the start")
     assert worker.close(30)
     wait_for(out.exists, "its work", 5)

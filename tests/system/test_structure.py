@@ -10,11 +10,6 @@ import pytest
 import structure
 from conftest import ROOT
 
-# Limits that later merges reach: remove those that pass (pytest -rX).
-# One definition of word bounds, bounds of every setting and the chain of 'build' are new code:
-# the limit is that of the version before them.
-NOT_REACHED = ("lines in them",)
-
 
 @pytest.fixture(scope="module")
 def counts() -> dict[str, structure.Count]:
@@ -23,16 +18,7 @@ def counts() -> dict[str, structure.Count]:
     return {count.name: count for count in structure.measure(ROOT)}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(strict=True) if name in NOT_REACHED else (),
-        )
-        for name in structure.LIMITS
-    ],
-)
+@pytest.mark.parametrize("name", structure.LIMITS)
 def test_a_limit_is_kept(name: str, counts: dict[str, structure.Count]) -> None:
     count = counts[name]
     shown = "\n".join(count.items[:40])

@@ -12,6 +12,7 @@ from conftest import ROOT, Command
 from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.daemon.systemd import Service
+from kws_edge.errors import ConfigError
 
 pytestmark = pytest.mark.xdist_group("sound")
 
@@ -32,9 +33,12 @@ def program(tmp_path: Path) -> Path:
 
 @needs_analyze
 @pytest.mark.parametrize("user", [False, True])
+@pytest.mark.parametrize("folder", ["plain", "with spaces, 100 %h and $HOME"])
 def test_systemd_has_nothing_to_say_about_the_units(
-    user: bool, program: Path, tmp_path: Path
+    user: bool, folder: str, program: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / folder).mkdir()
+    program = program.rename(tmp_path / folder / "kws-edge")  # verify looks for it
     unit = tmp_path / "kws-edge.service"
     unit.write_text(Service(user).unit(program))
     scope = ["--user"] if user else []
@@ -51,12 +55,19 @@ def test_systemd_has_nothing_to_say_about_the_units(
     assert ours == []  # verify returns 0 on unknown keys, but names them
 
 
+@pytest.mark.parametrize("folder", ['"quoted"', "it's", "back\\slash", "line\nbreak"])
+def test_a_path_that_systemd_refuses_is_refused_before(folder: str) -> None:
+    with pytest.raises(ConfigError, match="systemd runs no program with"):
+        Service(user=True).unit(Path("/opt") / folder / "kws-edge")
+
+
 @needs_analyze
-def test_the_system_unit_is_hardened(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("user", "exposure"), [(False, 15), (True, 40)])
+def test_the_units_are_hardened(user: bool, exposure: int, program: Path, tmp_path: Path) -> None:
     unit = tmp_path / "kws-edge.service"
-    unit.write_text(Service(user=False).unit(program))
+    unit.write_text(Service(user).unit(program))
     result = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit],
+        ["systemd-analyze", "security", "--offline=true", f"--threshold={exposure}", unit],
         capture_output=True,
         text=True,
         check=False,

@@ -3,20 +3,42 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
+from mosquitto import free_port
 from wyoming.audio import AudioChunk, AudioStart
-from wyoming.info import Describe
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping
 from wyoming.wake import Detection
-from wyoming_server import DEADLINE, Server, chunks, connected, demo_pcm, detections_in, eventually
+from wyoming_server import (
+    DEADLINE,
+    Server,
+    answer,
+    chunks,
+    connected,
+    demo_pcm,
+    detections_in,
+    eventually,
+)
+
+from kws_edge.model.classifier import Classifier
+from kws_edge.model.file import find_model
+from kws_edge.wyoming.client import ClientSession
+from kws_edge.wyoming.endpoint import Endpoint
+from kws_edge.wyoming.places import Places
+from kws_edge.wyoming.server import WyomingServer
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +79,12 @@ BAD = {
     "no format": (line(type="audio-start"), "audio-start: rate: found 0"),
     "odd format": (line(type="audio-chunk", data=START | {"rate": 1e400}), "rate: found inf"),
     "no channels": (line(type="audio-start", data=START | {"channels": 0}), "channels: found 0"),
+    "hours of audio": (
+        line(type="audio-chunk", data=START | {"rate": 1000, "width": 1}, payload_length=700_000)
+        + bytes(700_000),
+        "audio-chunk: found 700 s of audio, expected at most 600",
+    ),
+    "escapes": (line(type="audio-start", data=START | {"rate": "\x1b[31m\nclient 1"}), r"\x1b[31m"),
     "odd names": (line(type="detect", data={"names": "yes"}), "detect: found 'yes'"),
     "left within": (line(type="detect", data_length=100) + b"{", "left in the middle"),
     "left within a header": (b'{"type": "det', "left in the middle"),
@@ -166,6 +194,126 @@ def test_more_clients_than_allowed(demo: bytes) -> None:
         assert server.wait_for("refused: ").endswith(expected)
         # the places are free again
         eventually(lambda: [str(d) for d in _try(server.uri, demo)], lambda: "a free place")
+
+
+def test_a_burst_of_closed_connections_refuses_nobody(demo: bytes) -> None:
+    with Server("--max-clients", "2", "--verbose") as server:
+        for _ in range(5):
+            for _ in range(100):
+                raw(server.uri).close()
+            assert asyncio.run(detections_in(server.uri, demo[: 4 * 32000]))
+        assert not server.found("refused")
+
+
+def test_an_idle_client_gives_its_place_to_a_newcomer() -> None:
+    """The longest idle one goes; one that talks keeps its place."""
+    said: list[str] = []
+
+    async def talk() -> None:
+        stopped = asyncio.create_task(server.run(Endpoint("127.0.0.1", port)))
+        uri = f"tcp://127.0.0.1:{port}"
+        await asyncio.sleep(0.2)
+        async with connected(uri) as idle, connected(uri) as busy:
+            for client in (idle, busy):
+                assert (await answer(client, Ping().event())).type == "pong"
+            async with connected(uri) as early:
+                assert (await answer(early)).type == "error"
+            await asyncio.sleep(0.6)
+            assert (await answer(busy, Ping().event())).type == "pong"
+            async with connected(uri) as newcomer:
+                assert (await answer(newcomer, Ping().event())).type == "pong"
+                assert await idle.read_event() is None
+                assert (await answer(busy, Ping().event())).type == "pong"
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopped
+
+    def session(client: str) -> ClientSession:
+        said.append(client)
+        return ClientSession(classifier, classifier.manifest.detector, Info(), client)
+
+    classifier = Classifier.load(find_model("mfcc-int8"))
+    port = free_port()
+    server = WyomingServer(session, Places(2, idle_seconds=2.0))
+    asyncio.run(talk())
+    assert len(said) == 3
+
+
+def test_one_address_has_a_share_of_the_places() -> None:
+    """A machine of the network; here the machine's own address stands for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no network")
+        address = probe.getsockname()[0]
+    if address.startswith("127."):
+        pytest.skip("this machine has no network")
+    with Server("--max-clients", "4", uri="tcp://0.0.0.0:0") as server:
+        far = server.uri.replace("127.0.0.1", address)
+
+        async def talk() -> None:
+            async with AsyncExitStack() as stack:
+                for _ in range(3):
+                    client = await stack.enter_async_context(connected(far))
+                    assert (await answer(client, Ping().event())).type == "pong"
+                fourth = await stack.enter_async_context(connected(far))
+                assert (await answer(fourth)).data["text"] == (
+                    "3 clients of this address are connected, no more are taken (--max-per-address)"
+                )
+                near = await stack.enter_async_context(connected(server.uri))
+                assert (await answer(near, Ping().event())).type == "pong"
+
+        asyncio.run(talk())
+
+
+def test_a_client_that_reads_nothing_is_sent_away_with_a_line(server: Server) -> None:
+    with raw(server.uri) as client:
+        client.settimeout(0.5)
+        flood = line(type="describe") * 1000
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while True:  # until both directions are full
+                client.sendall(flood)
+        assert "sent away" in server.wait_for("read nothing for 10 s")
+
+
+def test_the_work_of_a_client_that_left_ends(server: Server) -> None:
+    """Minutes of audio at the least rate, of which most would be worked off for nobody."""
+    header = line(type="audio-chunk", data=START | {"rate": 1000}, payload_length=500_000)
+    silence = bytes(500_000)  # no answer, at which the system would notice that it left
+
+    def spent(clients: int, wait: bool) -> float:
+        before = now = cpu_seconds(server.process.pid)
+        for _ in range(clients):
+            with raw(server.uri) as client:
+                client.sendall(header + silence + line(type="ping"))
+                while wait and b"pong" not in client.recv(65536):
+                    pass
+        settled = -1.0
+        while now != settled:
+            settled = now
+            time.sleep(1)
+            now = cpu_seconds(server.process.pid)
+        return now - before
+
+    whole = spent(1, wait=True)
+    left = spent(4, wait=False)
+    assert left < 2 * whole, (left, whole)
+
+
+def test_half_a_character_is_no_fault_of_the_server(server: Server) -> None:
+    with raw(server.uri) as client, client.makefile("rb") as answers:
+        client.sendall(line(type="ping", data={"text": "a\ud800b"}))
+        assert answers.readline().startswith(b'{"type": "pong"')
+        assert answers.read(15) == b'{"text": "a?b"}'
+        client.sendall(line(type="detect", data={"names": ["\ud800\x1b[31m\nclient 9"]}))
+        assert answers.readline().startswith(b'{"type": "error"')
+        assert answers.read(39) == rb'{"text": "\\ud800\\x1b[31m\\nclient 9: '
+    assert server.wait_for(r"asks for \ud800\x1b[31m\nclient 9: no such keyword")
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _try(uri: str, demo: bytes) -> list[Detection]:

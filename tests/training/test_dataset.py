@@ -133,7 +133,7 @@ def test_the_same_recording_under_two_names_is_a_leak(clips: Path, dataset: Trai
         (
             ["check", "--data", "{}/data", "--method", "lists", "--split-lists", "{}"],
             66,
-            "no list for training",
+            "no list for validation",
         ),
     ],
 )

@@ -57,8 +57,8 @@ def test_a_stretch_holds_what_the_model_fired_on(speech: Path, tmp_path: Path) -
     for folder in (tmp_path / "mined").iterdir():
         if folder.is_dir():
             folder.rename(folder.with_name(f"not-{folder.name}"))
-    fired = mine(tmp_path / "mined", "--output", tmp_path / "third")
-    assert int(fired.split()[1]) >= len(words)
+    third = mine(tmp_path / "mined", "--output", tmp_path / "third")
+    assert int(third.split()[1]) >= len(words)
 
 
 def test_a_threshold_that_no_score_reaches_keeps_nothing(speech: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The command of the recordings check on files of all kinds."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,14 +57,16 @@ def test_the_command_writes_a_verdict(folder: Path, tmp_path: Path) -> None:
 
 def test_a_bad_clip_is_reported_and_the_rest_done(folder: Path, tmp_path: Path) -> None:
     (folder / "yes" / "bad.wav").write_text("not audio")
+    (folder / "yes" / os.fsdecode(b"\xff.wav")).write_text("nor is its name text")
     with_nan = np.full(16000, np.nan, np.float32)
     soundfile.write(folder / "yes" / "nan.wav", with_nan, 16000, subtype="FLOAT")
     result = check_recordings(folder, "--output", tmp_path / "out")
     assert result.returncode == 65
     assert "bad.wav: not an audio file" in result.stderr
-    assert "nan.wav: holds samples that are not numbers" in result.stderr
+    assert "nan.wav: found a sample of nan" in result.stderr
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
-    assert verdict["unreadable"] == ["yes/bad.wav", "yes/nan.wav"]
+    assert verdict["unreadable"] == ["yes/bad.wav", "yes/nan.wav", "yes/\udcff.wav"]
+    assert r"yes/\udcff.wav" in (tmp_path / "out" / "verdict.md").read_text()
     assert verdict["clips"] == 5
 
 

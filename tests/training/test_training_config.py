@@ -1,6 +1,9 @@
 """TrainingConfig: read strictly, changed by dotted overrides, and what ships."""
 
+import math
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tones import ROOT, plain_config, run
@@ -8,7 +11,16 @@ from tones import ROOT, plain_config, run
 from kws_edge.config.schema import parse
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ValidationErrors
-from training.config import Attribution, TrainingConfig, as_document, with_overrides
+from training.config import (
+    Attribution,
+    OptimizerConfig,
+    TrainingConfig,
+    as_document,
+    with_overrides,
+)
+from training.evaluation.streams.stream_config import StreamConfig
+from training.experiments.experiment import SearchRange
+from training.release.model_config import TargetConfig
 
 CONFIGS = ("lab-mfcc", "lab-log-mel", "course-mfcc", "course-log-mel", "small", "large", "course")
 
@@ -126,3 +138,22 @@ def test_a_data_set_is_named_with_its_licence() -> None:
     full = Attribution("Words", "CC BY 4.0", "https://example.org", "Ann")
     assert str(full) == "Words by Ann (https://example.org), licensed CC BY 4.0"
     assert str(Attribution("Words", "CC0")) == "Words, licensed CC0"
+
+
+@pytest.mark.parametrize(
+    ("make", "fields"),
+    [
+        (OptimizerConfig, ("learning_rate", "end_learning_rate", "weight_decay")),
+        (partial(StreamConfig, "x"), ("margin_ms", "scene_seconds", "back_to_back")),
+        (partial(TargetConfig, 1.0), ("spare_recall",)),
+        (TargetConfig, ("false_accepts_per_hour",)),
+        (partial(SearchRange, low=0, high=1, step=1), ("low", "high", "step")),
+    ],
+)
+def test_nan_is_within_no_bounds(make: Callable[..., object], fields: tuple[str, ...]) -> None:
+    """A file with it is refused as no finite number; here the comparisons are meant."""
+    for name in fields:
+        with pytest.raises(ValidationErrors, match=rf"{name}|low"):
+            make(**{name: math.nan})
+    with pytest.raises(ValidationErrors, match=r"gap_seconds: .* is not a least and a most"):
+        StreamConfig("x", least_seconds=1.0, gap_seconds=(0.0, math.nan))

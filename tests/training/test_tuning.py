@@ -191,7 +191,7 @@ def test_the_network_is_asked_once_a_stream(folder: Path, tmp_path: Path) -> Non
         (["--eager", 0], 2, "x>0"),
         (["-p", "none.wav"], 66, "none.wav: No such file"),
         (["-p", "data/noise/hiss.wav"], 65, "hiss.wav: no label track beside it"),
-        (["-n", "bare"], 65, "no .wav, .flac, .ogg files in this folder"),
+        (["-n", "bare"], 65, "no sound files in this folder"),
     ],
 )
 def test_faults(arguments: list[str], code: int, message: str, folder: Path) -> None:

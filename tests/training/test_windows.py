@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from kws_edge.audio.files import write_wav
 from training.data.augmentation import RATE
 from training.data.augmentation.effects import AugmentationConfig, Effects
+from training.data.catalogue import Occurrence
 from training.data.clips import Clip
 from training.data.windows import LARGEST_PART, SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool, WindowConfig, WindowMaker
 from training.data.windows.non_keywords import KINDS, UnknownMix, draw_silence
 from training.data.windows.placement import add_after, add_before, place_part, place_whole
+from training.data.windows.sentences import CONTEXT, words_in_sentences
 from training.data.windows.words import Word, load_words
 
 SPEECH = 6000  # samples of the word in `clip`
@@ -125,13 +127,53 @@ def test_every_kind_of_silence_comes() -> None:
     assert 0 < max(faint) <= 2 / 32768
 
 
+def sentences(tmp_path: Path) -> list[Occurrence]:
+    """Three sentences of three words, each word a stretch of constant level of its own."""
+    said = []
+    for number, words in enumerate((("up", "of", "cat"), ("cat", "dog", "off"), ("yes", "a", "b"))):
+        path = tmp_path / f"{number}-1-0000.wav"
+        levels = np.repeat([0.1, 0.2, 0.3], 2 * RATE)
+        write_wav(path, (levels * np.sign(noise(6 * RATE))).astype(np.float32), RATE)
+        distances = {"up": 0, "yes": 0, "of": 1, "off": 1}
+        said += [
+            Occurrence(path, word, str(number), 2.0 * n, 2.0 * n + 1, distances.get(word, 4))
+            for n, word in enumerate(words)
+        ]
+    return said
+
+
+def test_words_of_sentences_keep_what_is_said_around_them(tmp_path: Path) -> None:
+    keywords, others = words_in_sentences(sentences(tmp_path), ("up", "yes"), UNKNOWN)
+    assert [word.label for word in keywords] == ["up", "yes"]
+    assert {word.label for word in others} == {UNKNOWN}
+    # "of" and "a" have a keyword a second away: a window may hold both
+    assert sorted(others.by_label) == ["b", "cat", "dog", "off"]
+    up = keywords[0]
+    assert (up.first, up.last) == (0, RATE)
+    assert len(up.samples) == RATE + CONTEXT
+    assert np.abs(up.speech).max() == pytest.approx(0.1, abs=0.001)
+    assert up.level_dbfs == pytest.approx(-20, abs=0.1)
+    dog = next(word for word in others if word.level_dbfs == pytest.approx(-14, abs=0.1))
+    assert (dog.first, dog.last) == (CONTEXT, CONTEXT + RATE)
+    assert np.abs(dog.samples[:1000]).max() == pytest.approx(0.1, abs=0.001)  # before it: cat
+
+
+def test_words_that_sound_like_a_keyword_come_more_often(tmp_path: Path) -> None:
+    _, others = words_in_sentences(sentences(tmp_path), ("up", "yes"), UNKNOWN)
+    levels = [others.any(random(n)).level_dbfs for n in range(400)]
+    ends = sum(level == pytest.approx(-10.5, abs=0.2) for level in levels)  # off, b and one cat
+    assert 280 < ends < 370  # (4 + 1 + 0.5) of 7
+
+
 def maker(tmp_path: Path, config: WindowConfig, others: int = 4) -> WindowMaker:
+    said = words_in_sentences(sentences(tmp_path), ("up", "yes"), UNKNOWN)
     material = SourcePool(
         load_words([clip(tmp_path, label, n) for n in range(8) for label in ("yes", "no")]),
         load_words([clip(tmp_path, "cat", n) for n in range(others)], called=UNKNOWN),
         [noise(3 * RATE)],
         load_words([clip(tmp_path, "speech")], measured=False),
         load_words([clip(tmp_path, "mined")], measured=False),
+        *said,
     )
     return WindowMaker(config, material, Effects(PLAIN, material.noises), RATE)
 
@@ -175,7 +217,7 @@ def test_words_that_were_kept_are_the_same(tmp_path: Path) -> None:
 
 
 def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
-    made = maker(tmp_path, WindowConfig())
+    made = maker(tmp_path, WindowConfig(sentence_share=0))
     for item, label in ((0, "yes"), (1, "no"), (UNKNOWN, UNKNOWN), (SILENCE, SILENCE)):
         window, found, _ = made.draw(item, random())
         assert found == label
@@ -184,13 +226,20 @@ def test_windows_are_called_what_they_hold(tmp_path: Path) -> None:
         assert np.array_equal(window, made.draw(item, random())[0])  # by its seed
 
 
-@pytest.mark.parametrize("kind", ["words", "parts", "spliced", "backwards", "speech", "mined"])
+@pytest.mark.parametrize("kind", [*vars(UnknownMix())])
 def test_every_kind_of_unknown_speech_can_be_had_alone(tmp_path: Path, kind: str) -> None:
     shares = dict.fromkeys(vars(UnknownMix()), 0.0)
     made = maker(tmp_path, WindowConfig(unknown=UnknownMix(**{**shares, kind: 1.0})))
     drawn = [made.draw(UNKNOWN, random(seed)) for seed in range(20)]
     assert {found.split(",")[0] for _, _, found in drawn} == {kind}
     assert all(window.any() for window, _, _ in drawn)
+
+
+def test_keywords_come_from_sentences_too(tmp_path: Path) -> None:
+    made = maker(tmp_path, WindowConfig(sentence_share=1))
+    drawn = [made.draw(0, random(seed))[1:] for seed in range(20)]
+    assert {kind for _, kind in drawn} == {"keyword in a sentence"}
+    assert {label for label, _ in drawn} == {"up", "yes"}
 
 
 def test_without_other_words_and_speech_there_are_parts(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import collections
 import csv
-import sys
 from pathlib import Path
 
 import click
@@ -10,10 +9,10 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import DataError
-from training.cli.options import data_option, root_option, split_lists_option
+from training.cli import sets
+from training.cli.options import FaultLog, data_option, root_option, split_lists_option
 from training.config import MINI_SPEECH_COMMANDS, TrainingConfig
 from training.data.clips import inspect, scan
-from training.data.sources import fetch as fetching
 from training.data.sources import synthetic as synthesis
 from training.data.sources.game_dialogue import ARCHIVE
 from training.data.sources.synthetic import speak_words
@@ -40,41 +39,21 @@ def command() -> None:
     """Fetch, make, index, split and check recordings; make streams; see training windows."""
 
 
-@command.command()
-@click.argument("folder", type=PATH, default=Path("data"))
-@click.option("--archive", type=PATH, help="The zip, if you have it already.")
-@click.option("--url", default=fetching.URL, help="Address of the zip.")
-@click.option(
-    "--sha256", default=fetching.SHA256, help="SHA-256 of the zip; empty to skip the check."
-)
-def fetch(folder: Path, archive: Path | None, url: str, sha256: str) -> None:
-    """Get Mini Speech Commands (174 MB) into FOLDER/mini_speech_commands.
-
-    A download that broke off goes on where it stopped. Nothing is fetched where the
-    folder is there already.
-    """
-    target = folder / fetching.FOLDER
-    if target.is_dir():
-        click.echo(f"{target}: there already, {len(scan(target))} clips")
-        return
-    if archive is None:
-        archive = folder / "mini_speech_commands.zip"
-        with click.progressbar(length=fetching.SIZE, label="download", file=sys.stderr) as bar:
-            fetching.download(archive, bar.update, url, sha256 or None)
-    else:
-        fetching.verify(archive, sha256 or None)
-    with click.progressbar(length=archive.stat().st_size, label="unpack", file=sys.stderr) as bar:
-        folder.mkdir(parents=True, exist_ok=True)
-        fetching.unpack(archive, folder, bar.update)
-    click.echo(f"{target}: {len(scan(target))} clips")
+for _command in (sets.fetch, sets.convert, sets.catalogue, sets.align):
+    command.add_command(_command)
 
 
 @command.command()
 @data_option
 @click.option("--output", type=PATH, help="Write a CSV of all clips.")
-def index(data: Path, output: Path | None) -> None:
-    """Count the clips by label, with what is odd about them."""
-    recordings = inspect(scan(data))
+def index(data: Path, output: Path | None) -> int:
+    """Count the clips by label, with what is odd about them.
+
+    A clip that cannot be read is reported and the others are counted; the exit code is then that
+    of the last such fault.
+    """
+    faults = FaultLog()
+    recordings = inspect(scan(data), faults)
     by_label = collections.Counter(recording.clip.label for recording in recordings)
     for label, count in sorted(by_label.items()):
         click.echo(f"{label:<12}{count:6d}")
@@ -84,16 +63,17 @@ def index(data: Path, output: Path | None) -> None:
     rates = sorted({r.sample_rate for r in recordings})
     click.echo(
         f"{len(recordings)} clips of {len(speakers)} speakers at"
-        f" {', '.join(map(str, rates))} Hz; {short} shorter than 1 s, {twice} repeat another"
+        f" {', '.join(map(str, rates)) or '-'} Hz; {short} shorter than 1 s, {twice} repeat another"
     )
     if output:
-        with output.open("w", newline="") as file:
+        with output.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["path", "label", "speaker", "samples", "sample_rate", "sha1"])
             writer.writerows(
                 [r.clip.key, r.clip.label, r.clip.speaker, r.samples, r.sample_rate, r.sha1]
                 for r in recordings
             )
+    return faults.exit_code
 
 
 @command.command()
@@ -114,12 +94,16 @@ def split(output: Path, data: Path, method: Method, split_lists: Path | None, se
 @method_option
 @split_lists_option
 @seed_option
-def check(data: Path, method: Method, split_lists: Path | None, seed: int) -> None:
-    """Fail (exit code 65) if a speaker or an identical recording is in two parts."""
-    leaks = find_leaks(split_clips(scan(data), method, split_lists, seed))
+def check(data: Path, method: Method, split_lists: Path | None, seed: int) -> int:
+    """Fail (exit code 65) if a speaker or an identical recording is in two parts, or a clip
+    cannot be read."""
+    faults = FaultLog()
+    leaks = find_leaks(split_clips(scan(data), method, split_lists, seed), faults)
     if leaks:
         raise DataError(f"{data}: {leaks}")
-    click.echo(f"{data}: no speaker and no recording is in two parts of the {method} split")
+    rest = "; of the clips that can be read" * bool(faults.exit_code)
+    click.echo(f"{data}: no speaker and no recording is in two parts of the {method} split{rest}")
+    return faults.exit_code
 
 
 @command.command()

@@ -11,10 +11,10 @@ import click
 from kws_edge.cli.options import PATH, model_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import is_keyword
-from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
+from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.file import find_model, read_model
 from kws_edge.verifier import THRESHOLD, Verification
-from training.cli.options import data_option, split_lists_option
+from training.cli.options import FaultLog, data_option, split_lists_option
 from training.data.clips import Clip, scan
 from training.data.splits import PARTS, split_clips
 from training.evaluation.recordings.samples import (
@@ -68,17 +68,19 @@ def clips(
     others: tuple[str, ...],
     repetitions: int,
     output: Path,
-) -> None:
+) -> int:
     """Evaluate MODELS on the clips of --data whose folders are the model's labels.
 
     For a model with labels that are no keywords, report its false accept rate on them too.
 
     Runs the runtime's code in its preferred interpreter, or in the one that
     KWS_EDGE_INTERPRETER names. Writes OUTPUT/<model>.json (accuracy with a 95 % interval,
-    latency, size) and the confusion matrix as .csv and .png.
+    latency, size) and the confusion matrix as .csv and .png. It reports a clip that it cannot
+    read and leaves it out; it then exits with the code of the last such fault.
     """
     from training.evaluation.clip_report import evaluate, write_report
 
+    faults = FaultLog()
     for model in models:
         labels = read_model(model).manifest.labels
         found = [name for name in labels if is_keyword(name) or (data / name).is_dir()]
@@ -87,16 +89,23 @@ def clips(
             chosen = split_clips(spoken, split, split_lists).part(part)  # type: ignore[arg-type]
             spoken = list(chosen)
         words = describe or f"{data.name}, {'all clips' if part == 'all' else part + ' part'}"
-        result = evaluate(model, spoken, words, repetitions=repetitions, progress=_evaluating)
-        write_report(result, output)
-        latency = result["latency_ms"]
-        click.echo(
-            f"{result['model']}: {result['accuracy']:.2%}"
-            f" ({result['accuracy_lower']:.2%} to {result['accuracy_upper']:.2%}) of"
-            f" {result['clips']} clips of {words}; {_rejection(result)}features"
-            f" {latency['features']['median']:.2f} ms + model {latency['model']['median']:.2f} ms;"
-            f" {result['size_kb']:.1f} KB; {result['interpreter']}"
+        result = evaluate(
+            model, spoken, words, repetitions=repetitions, progress=_evaluating, report=faults
         )
+        write_report(result, output)
+        click.echo(_clips_line(result, words))
+    return faults.exit_code
+
+
+def _clips_line(result: dict[str, Any], words: str) -> str:
+    latency = result["latency_ms"]
+    return (
+        f"{result['model']}: {result['accuracy']:.2%}"
+        f" ({result['accuracy_lower']:.2%} to {result['accuracy_upper']:.2%}) of"
+        f" {result['clips']} clips of {words}; {_rejection(result)}features"
+        f" {latency['features']['median']:.2f} ms + model {latency['model']['median']:.2f} ms;"
+        f" {result['size_kb']:.1f} KB; {result['interpreter']}"
+    )
 
 
 def _rejection(result: dict[str, Any]) -> str:
@@ -211,14 +220,9 @@ def recordings(folder: Path, model: str, reference: Path | None, output: Path | 
     from training.evaluation.recordings.verdict import check_recordings
     from training.evaluation.recordings.verdict_files import write_verdict
 
-    faults: list[KwsEdgeError] = []
-
-    def report(error: KwsEdgeError) -> None:
-        faults.append(error)
-        click.echo(f"python -m training: {error}", err=True)
-
+    faults = FaultLog()
     path, usual = find_model(model), _reference(reference)
-    verdict = check_recordings(folder, path, usual, progress=_measuring, report=report)
+    verdict = check_recordings(folder, path, usual, progress=_measuring, report=faults)
     target = output or Path("evaluations") / f"recordings-check-{folder.resolve().name}"
     written = write_verdict(verdict, target)
     click.echo(
@@ -228,7 +232,7 @@ def recordings(folder: Path, model: str, reference: Path | None, output: Path | 
     for line in (verdict["conclusion"], *verdict["remedies"].values()):
         click.echo(line)
     click.echo(written[0])
-    return faults[-1].exit_code if faults else 0
+    return faults.exit_code
 
 
 def _reference(path: Path | None) -> Reference:

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import click
 
+from kws_edge.boundary import printable
 from kws_edge.cli.options import PATH
+from kws_edge.errors import KwsEdgeError
+
+
+class FaultLog:
+    """Prints what is wrong with each clip of many, and keeps the exit code of the last."""
+
+    exit_code = 0
+
+    def __call__(self, error: KwsEdgeError) -> None:
+        click.echo(f"python -m training: {printable(str(error))}", err=True)
+        self.exit_code = error.exit_code
 
 
 def default_data() -> Path:
@@ -31,7 +43,8 @@ root_option = click.option(
 split_lists_option = click.option(
     "--split-lists",
     type=PATH,
-    help="Folder with the lists of the split 'lists' (training, validation, testing .txt).",
+    help="Folder with the lists of the split 'lists': training, validation and testing .txt, a"
+    " course's or the data set's own.",
 )
 cache_option = click.option(
     "--cache",

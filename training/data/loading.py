@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 import kws_edge.audio
 import kws_edge.features
-from kws_edge.audio.files import one_window, read_audio
+from kws_edge.audio.files import read_window
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.types import FloatArray
 from training.data.clips import Clip
@@ -79,7 +79,7 @@ def load_window(path: Path, config: FeatureConfig) -> FloatArray:
 
     Raises `DataError` or `MissingFileError` that name ``path``.
     """
-    return one_window(read_audio(path, config.sample_rate), config.window_samples)
+    return read_window(path, config.sample_rate, config.window_samples)
 
 
 def window_features(clip: Clip, front_end: FrontEnd) -> FloatArray:
@@ -140,7 +140,7 @@ def sizes_digest(files: Iterable[tuple[str, Path]], *more: bytes) -> str:
     """
     digest = hashlib.sha256()
     for name, path in files:
-        digest.update(f"{name} {path.stat().st_size}\n".encode())
+        digest.update(os.fsencode(f"{name} {path.stat().st_size}\n"))
     for part in more:
         digest.update(part)
     return digest.hexdigest()[:12]

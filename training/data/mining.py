@@ -1,7 +1,7 @@
 """Hard negatives: stretches of recordings without keywords on which a model fires.
 
 What a model takes for a keyword is what its next training must see (`data.mined` of a
-TrainingConfig). Trained again, it fires on other stretches; a few rounds on hours of speech
+TrainingConfig). After that it fires on other stretches; a few rounds on hours of speech
 suffice (Sung and Poggio, "Example-based learning for view-based human face detection", IEEE PAMI
 1998, call it bootstrapping).
 """
@@ -28,8 +28,8 @@ BLOCK = 16000  # samples
 
 @dataclass(frozen=True)
 class FalseAccept:
-    """A model fired on ``word`` at ``time_s`` of the recording ``source``; the stretch is in
-    ``clip``, relative to the folder of the table."""
+    """A model took the end of the stretch in ``clip`` (relative to the folder of the table) for
+    ``word``, ``time_s`` after the begin of the recording ``source``."""
 
     clip: str
     source: str
@@ -41,7 +41,7 @@ class FalseAccept:
 
 @dataclass
 class Mined:
-    """What `mine` found: recordings, their length, how often the model fired, new clips."""
+    """What `mine` found: recordings, their length, false accepts in them, new clips."""
 
     recordings: int = 0
     seconds: float = 0.0
@@ -78,7 +78,7 @@ def mine(
         samples = read_audio(path, manifest.features.sample_rate)
         mined.recordings += 1
         mined.seconds += len(samples) / manifest.features.sample_rate
-        for word, score, time_s, stretch in _fired(spotter, samples):
+        for word, score, time_s, stretch in _false_accepts(spotter, samples):
             mined.false_accepts += 1
             if any(
                 row.source == str(path) and abs(row.time_s - time_s) < SAME_SECONDS for row in known
@@ -102,7 +102,7 @@ def read_table(output: Path) -> list[FalseAccept]:
         ]
 
 
-def _fired(
+def _false_accepts(
     spotter: KeywordSpotter, samples: FloatArray
 ) -> Iterator[tuple[str, float, float, FloatArray]]:
     """Word, score, time in the recording (s) and the stretch of each detection."""

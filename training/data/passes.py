@@ -10,7 +10,6 @@ import io
 import json
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from training.data.augmentation.effects import Effects
 from training.data.loading import Examples, Report, code_digest
 from training.data.material import Part, Recordings, find_recordings, load_material, load_noises
 from training.data.windows.maker import ClipMaker, WindowMaker
+from training.processes import end_with_parent
 
 Maker = WindowMaker | ClipMaker
 
@@ -141,16 +141,9 @@ def _begin_worker(
     config: TrainingConfig, recordings: Recordings, part: str, cache: Path | None
 ) -> None:
     global _worker
-    threading.Thread(target=_end_with_the_training, daemon=True).start()
+    end_with_parent()
     os.nice(5)  # the training itself comes first
     _worker = window_maker(config, recordings, part, cache), config, part
-
-
-def _end_with_the_training() -> None:
-    """A killed training leaves no worker that goes on drawing."""
-    if training := multiprocessing.parent_process():
-        training.join()
-        os._exit(1)
 
 
 def _draw_chunk(number: int, start: int, end: int) -> Examples:
@@ -186,7 +179,9 @@ def window_maker(
         clips: Part = getattr(recordings, part)
         effects = Effects(config.effects, load_noises(recordings, part), config.seed)
         return ClipMaker(clips.keywords, effects, config.features)
-    material = load_material(recordings, part, config.windows.word_weights, cache)
+    material = load_material(
+        recordings, part, config.windows.word_weights, config.data.words, cache
+    )
     effects = Effects(config.effects, material.noises, config.seed)
     return WindowMaker(config.windows, material, effects, config.features.window_samples)
 

@@ -56,7 +56,7 @@ def prepare(
     variants with other windows or augmentation are compared on the same ones. The testing part
     is not read. Raises `MissingFileError` and `DataError` for recordings that cannot be used.
     """
-    recordings = find_recordings(config, data, split_lists, check_leaks=True)
+    recordings = find_recordings(config, data, split_lists, check_leaks=True, cache=cache)
     counts = recordings.counts()
     if config.plain_clips and judged_by is None:
         return _plain_clips(config, recordings, cache)
@@ -72,7 +72,7 @@ def prepare(
         judge = dataclasses.replace(
             config, windows=judged_by.windows, augmentation=judged_by.augmentation
         )
-        judged = find_recordings(judged_by, data, split_lists)
+        judged = find_recordings(judged_by, data, split_lists, cache=cache)
     validation = (
         clips
         if judge.plain_clips

@@ -1,24 +1,26 @@
 """Training, validation and testing parts, and what stands in more than one of them."""
 
 import hashlib
+import os
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kws_edge.errors import DataError, MissingFileError
+from kws_edge.errors import DataError, KwsEdgeError, MissingFileError
 from training.data.clips import Clip, Recording, inspect
 
 PARTS = ("training", "validation", "testing")
 Part = Literal["training", "validation", "testing"]
 Method = Literal["official", "lists", "random"]
 
-# A course's lists are often named after its variables.
+# What a list's name has among its words: testing_list.txt, kws_val_split.txt.
 LIST_NAMES = {
     "training": ("training", "train"),
-    "validation": ("validation", "val"),
+    "validation": ("validation", "val", "valid", "dev"),
     "testing": ("testing", "test"),
 }
 
@@ -43,7 +45,7 @@ def official_part(speaker: str, validation: float = 10.0, testing: float = 10.0)
 
     ``validation`` and ``testing`` are in percent.
     """
-    digest = hashlib.sha1(speaker.encode(), usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(os.fsencode(speaker), usedforsecurity=False).hexdigest()
     percentage = (int(digest, 16) % (_MAX_PER_CLASS + 1)) * (100.0 / _MAX_PER_CLASS)
     if percentage < validation:
         return "validation"
@@ -75,29 +77,60 @@ def _at_random(clips: Sequence[Clip], seed: int) -> Split:
 
 
 def _by_lists(clips: Sequence[Clip], folder: Path) -> Split:
-    by_key = {clip.key: clip for clip in clips}
-    parts = []
-    for part in PARTS:
-        path = _list_file(folder, part)
-        keys = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-        absent = [key for key in keys if key not in by_key]
-        if absent:
-            raise DataError(f"{path}: {len(absent)} clips are not in the data, first {absent[0]}")
-        parts.append(tuple(by_key[key] for key in keys))
-    return Split(*parts)
+    """The parts that the lists in ``folder`` name.
+
+    Without a list for training, as the data set itself comes, all clips that neither of the other
+    lists names are for training; those lists may then name clips that are not there.
+    """
+    found = {part: _list_file(folder, part) for part in PARTS}
+    for part in ("validation", "testing"):
+        if found[part] is None:
+            raise MissingFileError(
+                f"{folder}: no list for {part}; expected one {LIST_NAMES[part][0]}.txt"
+            )
+    complete = found["training"] is not None
+    parts = {part: _listed(clips, path, complete) for part, path in found.items() if path}
+    if not complete:
+        held = {clip.path for part in parts.values() for clip in part}
+        parts["training"] = tuple(clip for clip in clips if clip.path not in held)
+    return Split(*(parts[part] for part in PARTS))
 
 
-def _list_file(folder: Path, part: str) -> Path:
+def _listed(clips: Sequence[Clip], path: Path, strict: bool) -> tuple[Clip, ...]:
+    """The clips that a list names, each by its label and name, as the end of a path or alone.
+
+    Clips of labels that are not among ``clips`` are passed over. Raises `DataError` where others
+    are not there, or where ``strict`` is not set, where none is.
+    """
+    by_key = {f"{clip.path.parent.name}/{clip.path.name}": clip for clip in clips}
+    by_key |= {clip.key: clip for clip in clips}
+    labels = {clip.label for clip in clips}
+    try:
+        lines = path.read_text("utf-8-sig", "surrogateescape").splitlines()
+    except OSError as error:
+        raise MissingFileError(f"{path}: {error.strerror}") from error
+    keys = ["/".join(line.strip().replace("\\", "/").split("/")[-2:]) for line in lines]
+    keys = [key for key in keys if key]
+    listed = [by_key[key] for key in keys if key in by_key]
+    absent = [key for key in keys if key not in by_key]
+    if strict and listed:
+        absent = [key for key in absent if key.split("/")[0] in labels]
+    if absent and (strict or not listed):
+        raise DataError(f"{path}: {len(absent)} clips are not in the data, first {absent[0]}")
+    return tuple(listed)
+
+
+def _list_file(folder: Path, part: str) -> Path | None:
     names = LIST_NAMES[part]
     found = sorted(
         path
         for path in folder.glob("*.txt")
-        if any(path.stem == name or path.stem.endswith(f"_{name}") for name in names)
+        if set(re.split(r"[\W_]+", path.stem.lower())) & set(names)
     )
-    if len(found) != 1:
-        what = "several lists" if found else "no list"
-        raise MissingFileError(f"{folder}: {what} for {part}; expected one {names[0]}.txt")
-    return found[0]
+    if len(found) > 1:
+        listed = ", ".join(path.name for path in found)
+        raise MissingFileError(f"{folder}: several lists for {part} ({listed}); expected one")
+    return found[0] if found else None
 
 
 def write_lists(split: Split, folder: Path) -> None:
@@ -105,7 +138,7 @@ def write_lists(split: Split, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         lines = "".join(f"{clip.key}\n" for clip in split.part(part))
-        (folder / f"{part}.txt").write_text(lines)
+        (folder / f"{part}.txt").write_text(lines, "utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
@@ -129,12 +162,13 @@ class Leaks:
         return f" (such as {', '.join(examples)})" if examples else ""
 
 
-def find_leaks(split: Split) -> Leaks:
+def find_leaks(split: Split, report: Callable[[KwsEdgeError], None] | None = None) -> Leaks:
     """Compare the parts by speaker id and by the samples themselves; reads every clip.
 
-    Recordings without a sample other than zero are all alike and do not count.
+    Recordings without a sample other than zero are all alike and do not count. ``report`` is for
+    clips that cannot be read, as for `inspect`.
     """
-    parts = {part: inspect(split.part(part)) for part in PARTS}
+    parts = {part: inspect(split.part(part), report) for part in PARTS}
     return Leaks(
         _shared(parts, lambda recording: recording.clip.speaker),
         _shared(parts, lambda recording: recording.sha1),

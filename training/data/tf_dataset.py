@@ -5,6 +5,7 @@ form here runs its NumPy code inside the pipeline, so that a new one can be trai
 TensorFlow form only makes it faster.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class TfClips:
 
     def __init__(self, clips: Sequence[Clip], labels: Sequence[str], config: FeatureConfig) -> None:
         self.count, self._labels = len(clips), len(labels)
-        paths = [str(clip.path) for clip in clips]
+        paths = [os.fsencode(clip.path) for clip in clips]
         faults: list[KwsEdgeError] = []
         features_of = _features_of(config, faults)
         pairs = tf.data.Dataset.from_tensor_slices((paths, targets_of(clips, labels)))
@@ -116,7 +117,7 @@ def _features_of(config: FeatureConfig, faults: list[KwsEdgeError]) -> Callable[
 
     def read(path: bytes) -> FloatArray:
         try:
-            return load_window(Path(path.decode()), config)
+            return load_window(Path(os.fsdecode(path)), config)
         except KwsEdgeError as error:  # TensorFlow reports it without its type
             faults.append(error)
             raise

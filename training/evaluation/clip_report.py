@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.detection.detector import is_keyword
-from kws_edge.errors import DataError, MissingFileError
+from kws_edge.errors import DataError, KwsEdgeError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import read_model
@@ -24,6 +24,7 @@ from training.stats import wilson_interval
 from training.train.run import machine
 
 Counts = npt.NDArray[np.int64]
+Report = Callable[[KwsEdgeError], None]
 
 
 def evaluate(
@@ -33,17 +34,17 @@ def evaluate(
     *,
     repetitions: int = 200,
     progress: Callable[[Sequence[Clip]], Any] = iter,
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Accuracy with its 95 % interval, confusion, latency and size, ready for JSON.
 
     ``data`` describes the clips for readers. Clips with labels that the model does not have are
-    other words and do not count for accuracy. 1 KB is 1024 bytes.
+    other words and do not count for accuracy. 1 KB is 1024 bytes. What is wrong with a clip goes
+    to ``report``, and the figures are of the others; without it the first fault is raised.
     """
     file = read_model(model)
     classifier, manifest = Classifier(file), file.manifest
-    front_end = FrontEnd(manifest.features)
-    found = np.stack([classifier(window_features(clip, front_end)) for clip in progress(clips)])
-    spoken = [clip.label for clip in clips]
+    found, spoken = _posteriors(classifier, progress(clips), report)
     known = [label in manifest.labels for label in spoken]
     targets = [manifest.labels.index(label) for label in spoken if label in manifest.labels]
     confusion = confusion_of(found[known], np.array(targets))
@@ -65,6 +66,28 @@ def evaluate(
         "interpreter": interpreter_name(),
         "machine": machine(),
     }
+
+
+def _posteriors(
+    classifier: Classifier, clips: Iterable[Clip], report: Report | None
+) -> tuple[FloatArray, list[str]]:
+    """``[n, labels]`` and the labels of the clips that can be read."""
+    front_end = FrontEnd(classifier.manifest.features)
+    rows: list[FloatArray] = []
+    spoken: list[str] = []
+    for clip in clips:
+        try:
+            features = window_features(clip, front_end)
+        except (DataError, MissingFileError) as error:
+            if report is None:
+                raise
+            report(error)
+            continue
+        rows.append(classifier(features))
+        spoken.append(clip.label)
+    if not rows:
+        raise DataError("none of the clips can be read")
+    return np.stack(rows), spoken
 
 
 def confusion_of(posteriors: FloatArray, targets: Counts) -> Counts:

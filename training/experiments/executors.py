@@ -6,7 +6,6 @@ import os
 import platform
 import signal
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from training.config import TrainingConfig
 from training.data.clips import scan
 from training.data.loading import sizes_digest
 from training.experiments.experiment import Resources, Trial
+from training.processes import end_with_parent
 from training.train.run import TrainingResult
 
 if TYPE_CHECKING:
@@ -195,19 +195,11 @@ def _child(sender: Connection, job: Job, recordings: DataFolders, log: Path) -> 
     with log.open("ab") as file:
         os.dup2(file.fileno(), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         sender.send(work(job, prepared(job, recordings, sender.send), sender.send))
     except Exception as error:
         sender.send(Failure(one_line(error)))
-
-
-def _die_with_parent() -> None:
-    """A killed experiment must not leave a training behind that nobody waits for."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class RayExecutor:

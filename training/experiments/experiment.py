@@ -35,9 +35,9 @@ class SearchRange:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.step <= 0:
+        if not self.step > 0:  # nor nan
             faults.append(f"step: {self.step:g} is not above 0")
-        if self.high < self.low:
+        if not self.low <= self.high:
             faults.append(f"high: {self.high:g} is below low ({self.low:g})")
         if faults:
             raise ValidationErrors(faults)

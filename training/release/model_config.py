@@ -56,7 +56,7 @@ class TargetConfig:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.false_accepts_per_hour <= 0:
+        if not self.false_accepts_per_hour > 0:  # nor nan
             faults.append(f"false_accepts_per_hour: {self.false_accepts_per_hour} is not above 0")
         if not 0 <= self.spare_recall <= 1:
             faults.append(f"spare_recall: {self.spare_recall} is not within 0 to 1")

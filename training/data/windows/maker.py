@@ -23,8 +23,9 @@ class WindowConfig:
 
     There are as many keywords as clips of them, each word as often as the others (clips of a word
     with fewer come more than once); ``unknown_share`` and ``silence_share`` are of all windows.
-    ``word_weights`` says how often the label of another word comes, relative to 1: words that
-    sound like a keyword are worth more.
+    ``sentence_share`` of the keywords come from sentences, where there are any, with what is said
+    around them. ``word_weights`` says how often the label of another word comes, relative to 1:
+    words that sound like a keyword are worth more.
     ``alone_share`` of the keywords stand by themselves, as clips do; the others have
     neighbours, as in a stream. A window may have lost up to the share ``max_onset_truncation`` of
     the beginning of a keyword's speech.
@@ -34,13 +35,14 @@ class WindowConfig:
     silence_share: float = 0.07
     alone_share: float = 0.4
     max_onset_truncation: float = 0.0
+    sentence_share: float = 0.1
     word_weights: dict[str, float] = field(default_factory=dict)
     unknown: UnknownMix = field(default_factory=UnknownMix)
 
     def __post_init__(self) -> None:
         faults = [
             f"{name}: {getattr(self, name)} is not within 0 to 1"
-            for name in ("unknown_share", "silence_share", "alone_share")
+            for name in ("unknown_share", "silence_share", "alone_share", "sentence_share")
             if not 0 <= getattr(self, name) <= 1
         ]
         faults += [
@@ -62,13 +64,20 @@ class WindowConfig:
 @dataclass(frozen=True)
 class SourcePool:
     """Words and recordings of one part of the data; ``speech`` holds no keyword, nor do the
-    stretches of it that were ``mined``."""
+    stretches of it that were ``mined``. ``keywords_said`` and ``others_said`` are words in
+    sentences."""
 
     keywords: Words
     others: Words
     noises: Sequence[FloatArray]
     speech: Words
     mined: Words = field(default_factory=lambda: load_words([]))
+    keywords_said: Words = field(default_factory=lambda: load_words([]))
+    others_said: Words = field(default_factory=lambda: load_words([]))
+
+
+# Kinds of windows that get no neighbours: they have some, or must not.
+IN_CONTEXT = ("speech", "mined", "parts", "sentences", "keyword in a sentence")
 
 
 class WindowMaker:
@@ -82,7 +91,12 @@ class WindowMaker:
         self._effects = effects
         self._samples = samples
         self._unknown = UnknownSpeech(
-            config.unknown, material.keywords, material.others, material.speech, material.mined
+            config.unknown,
+            material.keywords,
+            material.others,
+            material.speech,
+            material.mined,
+            material.others_said,
         )
 
     def plan(self, random: np.random.Generator) -> list[int | str]:
@@ -111,12 +125,19 @@ class WindowMaker:
             kind, placed = self._unknown.draw(window, self._effects.speed(random), random)
             (word, (begin, end)), label = placed, UNKNOWN
         else:
-            word = self._material.keywords[int(item)].faster(self._effects.speed(random))
+            kind, word = self._keyword(int(item), random)
+            word = word.faster(self._effects.speed(random))
             begin, end = place_whole(window, word, random, self.config.max_onset_truncation)
-            kind, label = "keyword", word.label
-        if kind not in ("speech", "mined", "parts") and random.random() >= self.config.alone_share:
+            label = word.label
+        if kind not in IN_CONTEXT and random.random() >= self.config.alone_share:
             kind += self._add_neighbours(window, begin, end, random)
         return self._effects.to_speech(window, word.level_dbfs, random), label, kind
+
+    def _keyword(self, item: int, random: np.random.Generator) -> tuple[str, Word]:
+        said = self._material.keywords_said
+        if len(said) and random.random() < self.config.sentence_share:
+            return "keyword in a sentence", said.any(random)
+        return "keyword", self._material.keywords[item]
 
     def _add_neighbours(
         self, window: FloatArray, begin: int, end: int, random: np.random.Generator

@@ -27,7 +27,8 @@ class UnknownMix:
     ``words``: other words; ``parts`` of keywords; ``spliced``: a piece of a keyword and a piece
     of another word; ``backwards``: keywords from end to beginning (0 for keywords that then
     sound like one of them, as "mom" does); ``speech``: stretches of running speech; ``mined``:
-    such on which a model fired.
+    such that a model took for a keyword; ``sentences``: words in sentences, those that sound like
+    a keyword more often.
     """
 
     words: float = 4
@@ -36,6 +37,7 @@ class UnknownMix:
     backwards: float = 1
     speech: float = 2
     mined: float = 2
+    sentences: float = 3
 
     def __post_init__(self) -> None:
         if min(vars(self).values()) < 0 or not sum(vars(self).values()):
@@ -50,13 +52,19 @@ class UnknownSpeech:
     """
 
     def __init__(
-        self, mix: UnknownMix, keywords: Words, others: Words, speech: Words, mined: Words
+        self,
+        mix: UnknownMix,
+        keywords: Words,
+        others: Words,
+        speech: Words,
+        mined: Words,
+        said: Words,
     ) -> None:
-        self._keywords, self._others = keywords, others
+        self._keywords, self._others, self._said = keywords, others, said
         shares = {field.name: float(getattr(mix, field.name)) for field in fields(mix)}
         if not len(others):
             shares["words"] = shares["spliced"] = 0
-        for kind, recordings in (("speech", speech), ("mined", mined)):
+        for kind, recordings in (("speech", speech), ("mined", mined), ("sentences", said)):
             shares[kind] *= len(recordings) > 0
         if not sum(shares.values()):
             shares["parts"] = 1
@@ -68,6 +76,7 @@ class UnknownSpeech:
             "backwards": self._backwards,
             "speech": functools.partial(_stretch, speech),
             "mined": functools.partial(_stretch, mined),
+            "sentences": self._sentences,
         }
 
     def draw(
@@ -82,6 +91,10 @@ class UnknownSpeech:
         # of a word that is never a keyword any part will do
         place = place_part if random.random() < 0.3 else place_whole
         return word, place(window, word, random)
+
+    def _sentences(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
+        word = self._said.any(random).faster(factor)
+        return word, place_whole(window, word, random)
 
     def _parts(self, window: FloatArray, factor: float, random: np.random.Generator) -> Placed:
         word = self._keywords.any(random).faster(factor)

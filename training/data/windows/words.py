@@ -1,6 +1,5 @@
 """Clips in memory for drawing: where the word of each lies and how loud it is."""
 
-import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kws_edge.audio
 from kws_edge.audio.files import from_pcm16, read_audio, to_pcm16
 from kws_edge.audio.level import LOWEST_DBFS, level_dbfs
 from kws_edge.audio.speech_level import measure_speech
@@ -19,7 +17,6 @@ from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.channel import change_speed
 from training.data.clips import Clip
-from training.data.loading import code_digest, fingerprint
 
 LONGEST = 4 * RATE  # of a clip: more is not a word
 
@@ -56,11 +53,12 @@ class Word:
 
 @dataclass(frozen=True)
 class WordArrays:
-    """What `Words` draw from: all clips' 16-bit ``samples [total]`` behind each other, ``ends
-    [clips]`` of each in them, ``bounds [clips, 2]`` of its word within it, ``levels [clips]`` of
-    that in dBFS."""
+    """What `Words` draw from: 16-bit ``samples [total]`` of all recordings behind each other, where
+    each clip lies in them (``starts [clips]`` to before ``ends [clips]``; clips of a sentence
+    overlap), ``bounds [clips, 2]`` of its word within it, ``levels [clips]`` of that in dBFS."""
 
     samples: npt.NDArray[np.int16]
+    starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     bounds: npt.NDArray[np.int64]
     levels: npt.NDArray[np.float64]
@@ -92,15 +90,14 @@ class Words(Sequence[Word]):
 
     def __getitem__(self, index: int) -> Word:  # type: ignore[override]
         arrays = self._arrays
-        start = int(arrays.ends[index - 1]) if index else 0
-        samples = from_pcm16(np.asarray(arrays.samples[start : arrays.ends[index]]))
+        samples = from_pcm16(np.asarray(arrays.samples[arrays.starts[index] : arrays.ends[index]]))
         first, last = (int(bound) for bound in arrays.bounds[index])
         label = self._called or self._labels[index]
         return Word(samples, label, first, last, float(arrays.levels[index]))
 
     def sample_counts(self) -> npt.NDArray[np.int64]:
         """Of each clip, ``[clips]``."""
-        return np.diff(self._arrays.ends, prepend=0)
+        return self._arrays.ends - self._arrays.starts
 
     def any(self, random: np.random.Generator) -> Word:
         """One of them: first a label, then one of its clips, each as likely."""
@@ -111,23 +108,21 @@ class Words(Sequence[Word]):
 
 def load_words(
     clips: Sequence[Clip],
-    cache: Path | None = None,
+    folder: Path | None = None,
     *,
     measured: bool = True,
     longest: int | None = LONGEST,
     **options: Any,
 ) -> Words:
-    """The words of ``clips``, kept in ``cache``; ``options`` go to `Words`.
+    """The words of ``clips``, kept in ``folder``, which is theirs; ``options`` go to `Words`.
 
     Read from there, they are mapped, not copied, so that several processes share them. Of a clip
     the first ``longest`` samples count; clips without samples are left out. Not ``measured``, a
     word is all of its clip.
     """
-    if cache is None or not clips:
+    if folder is None or not clips:
         arrays, kept = _read(clips, longest, measured)
         return Words(arrays, [clips[index].label for index in kept], **options)
-    settings = f"{fingerprint(clips)} {code_digest(kws_edge.audio)} {longest} {measured}"
-    folder = cache / f"words-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
     if not (folder / "kept.npy").exists():
         arrays, kept = _read(clips, longest, measured)
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +135,7 @@ def load_words(
     return Words(WordArrays(*mapped), [clips[index].label for index in kept], **options)
 
 
-_FIELDS = ("samples", "ends", "bounds", "levels")
+_FIELDS = ("samples", "starts", "ends", "bounds", "levels")
 
 
 def _read(
@@ -161,11 +156,17 @@ def _read(
         else:
             bounds.append((0, len(read)))
             levels.append(level_dbfs(read))
-    ends = np.cumsum([len(part) for part in samples])
+    ends = np.cumsum([len(part) for part in samples], dtype=np.int64)
+    starts = ends - np.array([len(part) for part in samples], np.int64)
     flat = np.concatenate(samples) if samples else np.zeros(0, np.int16)
     bounds_array = np.array(bounds, np.int64).reshape(-1, 2)
-    arrays = WordArrays(flat, np.asarray(ends, np.int64), bounds_array, np.array(levels))
+    arrays = WordArrays(flat, starts, ends, bounds_array, np.array(levels))
     return arrays, np.array(kept, np.int64)
+
+
+def as_pcm16(path: Path) -> npt.NDArray[np.int16]:
+    """A whole recording at `RATE`, ``[n]``."""
+    return to_pcm16(read_audio(path, RATE))
 
 
 def stretch_of(samples: FloatArray) -> Word:

@@ -30,7 +30,8 @@ def write_verdict(verdict: dict[str, Any], folder: Path) -> list[Path]:
     paths = [
         folder / name for name in ("verdict.md", "verdict.json", "confusion.png", "measures.png")
     ]
-    paths[0].write_text(as_markdown(verdict))
+    # the name of a recording need not be text
+    paths[0].write_text(as_markdown(verdict), "utf-8", "backslashreplace")
     paths[1].write_text(json.dumps(verdict, indent=1, allow_nan=False) + "\n")
     title = f"{verdict['model']}: {verdict['accuracy']:.1%} of {verdict['clips']} clips"
     draw_confusion(np.array(verdict["confusion"]), verdict["labels"], title, paths[2])

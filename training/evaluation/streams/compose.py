@@ -97,7 +97,7 @@ def recordings(folder: Path) -> list[Path]:
     """The sound files in a folder, at least one. Raises `MissingFileError`, `DataError`."""
     found = audio_files(folder)
     if not found:
-        raise DataError(f"{folder}: no {', '.join(AUDIO_SUFFIXES)} files in this folder")
+        raise DataError(f"{folder}: no sound files in this folder ({', '.join(AUDIO_SUFFIXES)})")
     return found
 
 

@@ -65,7 +65,8 @@ def run_detector(
     """The events of ``kws-edge listen --input`` on this file."""
     spotter = KeywordSpotter(classifier, config, verification=verification)
     source = AudioFile(stream.path, spotter.features.sample_rate)
-    return StreamDetections(stream, source.seconds, tuple(spot(source, spotter)))
+    detections = tuple(spot(source, spotter))
+    return StreamDetections(stream, source.seconds, detections)  # its length as counted
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class StreamConfig:
             f"{name}: {list(value)} is not a least and a most"
             for name in ("gap_seconds", "speech_dbfs")
             if (value := getattr(self, name)) is not None
-            and (len(value) != 2 or value[0] > value[1])
+            and not (len(value) == 2 and value[0] <= value[1])
         ]
         if not self.name or "/" in self.name:
             faults.append(f"name: {self.name!r} cannot name a file")
@@ -113,9 +113,9 @@ class StreamConfig:
             for name in ("back_to_back", "rooms")
             if not 0 <= getattr(self, name) <= 1
         ]
-        if self.margin_ms is not None and self.margin_ms < 0:
+        if self.margin_ms is not None and not self.margin_ms >= 0:  # nor nan
             faults.append(f"margin_ms: {self.margin_ms} is below 0")
-        if self.scene_seconds <= 0:
+        if not self.scene_seconds > 0:
             faults.append(f"scene_seconds: {self.scene_seconds} is not above 0")
         if not (self.clips or self.speech or self.least_seconds > 0):
             faults.append(

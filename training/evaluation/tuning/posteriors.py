@@ -9,6 +9,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,9 +52,10 @@ def posteriors_of(
     source = AudioFile(stream.path, file.manifest.features.sample_rate)
     path = cache / f"{_key(stream.path, file, config)}.npz"
     if not path.exists():
-        _write(path, *_decisions(source, file, config))
+        samples, values = _decisions(source, file, config)
+        _write(path, seconds=np.float64(source.seconds), samples=samples, values=values)
     with np.load(path) as kept:
-        return Posteriors(stream, source.seconds, kept["samples"], kept["values"])
+        return Posteriors(stream, float(kept["seconds"]), kept["samples"], kept["values"])
 
 
 def _decisions(
@@ -84,8 +86,8 @@ def _key(path: Path, file: ModelFile, config: DetectorConfig) -> str:
     return f"{path.stem}-{digest.hexdigest()[:16]}"
 
 
-def _write(path: Path, samples: npt.NDArray[np.int64], values: FloatArray) -> None:
+def _write(path: Path, **arrays: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = io.BytesIO()
-    np.savez(file, samples=samples, values=values)
+    np.savez(file, **arrays)
     write_atomically(path, file.getvalue())
