@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import check_range, from_pcm16
-from kws_edge.detection.detector import Detection, Detector, DetectorConfig, NearMiss
+from kws_edge.detection.detector import (
+    RETRY_MS,
+    Detection,
+    Detector,
+    DetectorConfig,
+    NearMiss,
+)
+from kws_edge.detection.detector import samples as samples_of
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.errors import DataError
 from kws_edge.features.front_end import FeatureStream
@@ -64,8 +71,9 @@ class KeywordSpotter:
     model), the first after one whole window; which blocks the audio comes in makes no
     difference. Each is passed to ``on_decision``. With ``gate_dbfs`` the network idles in
     silence: nothing is spotted there, and what follows is spotted as if it had run.
-    With a ``verification`` each detection is checked, once and within the same push, before it
-    counts; ``verdicts`` counts the results.
+    With a ``verification`` each detection is checked, within the same push, before it counts: at
+    once and, while its word stays above its threshold, at the decisions of the next half second.
+    ``verdicts`` counts the results.
     """
 
     def __init__(
@@ -82,6 +90,8 @@ class KeywordSpotter:
         if verification:
             verification.verifier.check(manifest)
         self.verification, self.verdicts = verification, Verdicts()
+        self._vetoed: dict[str, NearMiss] = {}  # by label, while a later look may confirm it
+        self._missed: list[NearMiss] = []  # those that none confirmed
         self.base_config, self.presets = manifest.detector, manifest.presets
         self.on_decision = on_decision
         self.features = manifest.features
@@ -149,8 +159,11 @@ class KeywordSpotter:
         return lambda: self._use(settings)
 
     def take_near_misses(self) -> list[NearMiss]:
-        """Words nearly spotted since the last call; see `Detector`."""
-        return self._detector.take_near_misses()
+        """Words nearly spotted since the last call; see `Detector`. A vetoed detection is one
+        when nothing can confirm it any more."""
+        self._settle_vetoes(self._buffer.end)
+        missed, self._missed = self._missed, []
+        return [*missed, *self._detector.take_near_misses()]
 
     def skip(self, samples: int) -> None:
         """Audio was lost: advance the clock and reset everything else."""
@@ -224,13 +237,23 @@ class KeywordSpotter:
         self.verdicts.seconds += time.perf_counter() - started
         (self.verdicts.confirmed if confirmed else self.verdicts.vetoed)[detection.label] += 1
         if confirmed:
+            self._vetoed.pop(detection.label, None)
             return replace(detection, verifier=score)
-        self._detector.veto(detection, score)
+        self._detector.veto()
+        self._settle_vetoes(detection.sample)
+        if self._near_miss:
+            self._vetoed[detection.label] = NearMiss(**{**vars(detection), "verifier": score})
         log.debug(
             "%s at %.2f s vetoed: score %.2f, of the verifier %.2f",
             *(detection.label, detection.time_s, detection.score, score),
         )
         return None
+
+    def _settle_vetoes(self, sample: int) -> None:
+        """No look at ``sample`` or later confirms a detection that was vetoed long before."""
+        over = sample - samples_of(RETRY_MS, self.features.sample_rate)
+        for label in [name for name, miss in self._vetoed.items() if miss.sample <= over]:
+            self._missed.append(self._vetoed.pop(label))
 
     def _idle(self, sample: int) -> None:
         if self._idle_since is None:

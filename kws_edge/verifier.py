@@ -1,4 +1,4 @@
-"""The second stage: one more look at the audio of a detection, before it is reported."""
+"""The second stage: another look at the audio of a detection, before it is reported."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from kws_edge.audio.buffer import SampleBuffer
-from kws_edge.detection.detector import Detection
+from kws_edge.detection.detector import Detection, is_keyword
 from kws_edge.errors import ConfigError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
@@ -17,6 +17,7 @@ from kws_edge.model.manifest import Manifest
 from kws_edge.types import FloatArray
 
 THRESHOLD = 0.6  # of its score, where the user names none
+SMALLEST = 1e-6  # where a network rounds all of these posteriors to 0
 
 
 class Verifier(Protocol):
@@ -35,12 +36,17 @@ class Verifier(Protocol):
 
 
 class ModelVerifier:
-    """Any model file as a verifier: its posterior of the word, over a window of its own."""
+    """Any model file as a verifier, over a window of its own.
+
+    Its score is the posterior of the word beside those of no keyword: another keyword in a window
+    that is longer than the first stage's is no reason against this one.
+    """
 
     def __init__(self, classifier: Classifier) -> None:
         """Raises `ConfigError` where the front end needs an extra that is not installed."""
         self._classifier = classifier
         self._manifest = classifier.manifest
+        self._keywords = np.array([is_keyword(label) for label in self._manifest.labels])
         features = self._manifest.features
         self._front_end = FrontEnd(features)
         self.window_samples = (
@@ -48,8 +54,11 @@ class ModelVerifier:
         )
 
     def score(self, samples: FloatArray, word: str) -> float:
-        posteriors = self._classifier(self._front_end(samples))
-        return min(max(float(posteriors[self._manifest.labels.index(word)]), 0.0), 1.0)
+        posteriors = np.clip(self._classifier(self._front_end(samples)), 0.0, 1.0)
+        of_word = float(posteriors[self._manifest.labels.index(word)])
+        if self._keywords.all():
+            return of_word
+        return of_word / (of_word + float(posteriors[~self._keywords].sum()) + SMALLEST)
 
     def check(self, manifest: Manifest) -> None:
         mine, name = self._manifest, self._manifest.name
@@ -89,7 +98,7 @@ class Verification:
 
 @dataclass
 class Verdicts:
-    """How often a verifier ``confirmed`` and ``vetoed`` each keyword, and its time in all."""
+    """How often a look ``confirmed`` and ``vetoed`` each keyword, and the time of all looks."""
 
     confirmed: Counter[str] = field(default_factory=Counter)
     vetoed: Counter[str] = field(default_factory=Counter)

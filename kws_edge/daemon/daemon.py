@@ -131,7 +131,7 @@ class Daemon:
         rate = spotter.features.sample_rate
         processed, idle = spotter.samples_processed // rate, spotter.samples_idle // rate
         dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
-        vetoed = f" ({spotter.verdicts.vetoed.total()} vetoed)" if spotter.verification else ""
+        vetoed = f" ({spotter.verdicts.vetoed.total()} vetoes)" if spotter.verification else ""
         return (
             f"{microphone}, processed {_hours(processed)}"
             f" (idle {_hours(idle)}), {engine.detections} detections{vetoed},"

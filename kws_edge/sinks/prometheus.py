@@ -141,7 +141,7 @@ class MetricsCollector:
             return
         vetoes = CounterMetricFamily(
             "kws_edge_verifier_vetoes",
-            "Detections that the second stage did not confirm.",
+            "Looks of the second stage that did not confirm a detection.",
             labels=["keyword"],
         )
         for keyword in self._metrics.detections:
