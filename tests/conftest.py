@@ -68,6 +68,15 @@ def run_command() -> Command:
 
 
 @pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A ``kws-edge`` of this checkout and this Python."""
+    path = tmp_path / "kws-edge"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m kws_edge "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
 def word_file(tmp_path: Path) -> Path:
     """A WAV file of 1 s, loud enough to be a word."""
     path = tmp_path / "word.wav"

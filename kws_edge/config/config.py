@@ -1,6 +1,7 @@
 """The configuration of the daemon as nested frozen dataclasses, with the sinks of the registry."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
@@ -10,6 +11,7 @@ from kws_edge.config.schema import check_bounds, field_info, parse, setting, sho
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ValidationErrors
 from kws_edge.sinks import sink_kinds
+from kws_edge.sinks.base import SinkKind
 from kws_edge.sources.capture import MicrophoneConfig
 from kws_edge.verifier import THRESHOLD
 
@@ -121,8 +123,13 @@ class Config(EngineConfig):
 
 def document_type() -> type:
     """The dataclass of the YAML document: `EngineConfig` and one field for each sink."""
+    return _document_type(tuple(sink_kinds()))
+
+
+@functools.cache  # making a dataclass takes milliseconds, and each parsing needs it several times
+def _document_type(kinds: tuple[tuple[str, SinkKind], ...]) -> type:
     fields = []
-    for key, kind in sink_kinds():
+    for key, kind in kinds:
         hint = tuple[kind.settings, ...] if kind.many else kind.settings | None  # type: ignore
         fields.append((key, hint, setting(() if kind.many else None, doc=kind.doc)))
     return dataclasses.make_dataclass("Document", fields, bases=(EngineConfig,), frozen=True)

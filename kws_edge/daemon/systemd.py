@@ -80,10 +80,11 @@ class Service:
             yield self.status()[0]
 
     def _checked_configuration(self, program: Path) -> str:
-        """`config check`, as the service would read it."""
-        environment = dict(os.environ)
+        """`config check`, as the service would read it: without the settings of this shell."""
+        everything = os.environ.items()
+        environment = {name: v for name, v in everything if not name.startswith("KWS_EDGE_")}
         if not self.user:  # the service has no home folder, and so /etc alone
-            environment = {name: v for name, v in environment.items() if name != "XDG_CONFIG_HOME"}
+            environment.pop("XDG_CONFIG_HOME", None)
             environment["HOME"] = "/nonexistent"
         result = subprocess.run(
             [program, "config", "check"],

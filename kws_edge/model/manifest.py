@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kws_edge.boundary import JOINERS
-from kws_edge.config.schema import described, find_bounds_faults, parse, setting
+from kws_edge.config.schema import described, find_bounds_faults, parse, setting, shortened
 from kws_edge.detection.detector import DetectorConfig, is_keyword
 from kws_edge.errors import ValidationErrors
 from kws_edge.features.front_end import FeatureConfig
@@ -296,7 +296,9 @@ def _other_version(found: int) -> str:
         if found > SCHEMA_VERSION
         else "convert the model again"
     )
-    return f"schema_version: found {found}, this program reads {SCHEMA_VERSION}; {reason}"
+    return (
+        f"schema_version: found {shortened(found)}, this program reads {SCHEMA_VERSION}; {reason}"
+    )
 
 
 def _text_fault(where: str, text: str, longest: int) -> list[str]:

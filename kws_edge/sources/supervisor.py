@@ -62,6 +62,7 @@ class PortAudioSupervisor:
         """Ask for the end; returns at once, safe in a signal handler."""
         self._closing = True
         self._wake.put(None)
+        self.loaded.put(None)
         self.opened.put(None)
         self.items.put(None)
 

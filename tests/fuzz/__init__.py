@@ -2,7 +2,8 @@
 
     python -m tests.fuzz NAME --count 500 --seed 0
 
-A module here with a ``NAME`` and a ``run(count, seed)`` is a sub-command.
+A module here with a ``NAME`` and a ``run(count, seed)`` is a sub-command, called by the first word
+of that name.
 """
 
 from dataclasses import dataclass, field

@@ -4,19 +4,19 @@ import argparse
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from . import Summary
 
 HEAD = "| attack | count | tracebacks | crashes | hangs over 10 s | wrong answers | worst RSS |"
 
 
-def attacks() -> dict[str, Callable[[int, int], Summary]]:
-    """``run`` of each module of this folder, by its ``NAME``."""
+def attacks() -> dict[str, ModuleType]:
+    """The modules of this folder that attack, by the first word of their ``NAME``."""
     names = [one.name for one in pkgutil.iter_modules([str(Path(__file__).parent)])]
     modules = [importlib.import_module(f"{__package__}.{n}") for n in names if n != "__main__"]
-    return {module.NAME: module.run for module in modules if hasattr(module, "NAME")}
+    return {one.NAME.split()[0].lower(): one for one in modules if hasattr(one, "NAME")}
 
 
 def main() -> int:
@@ -26,8 +26,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    summary = known[given.attack](given.count, given.seed)
-    sys.stdout.write("\n".join([*summary.wrong[:20], HEAD, summary.row(given.attack)]) + "\n")
+    attack = known[given.attack]
+    summary: Summary = attack.run(given.count, given.seed)
+    sys.stdout.write("\n".join([*summary.wrong[:20], HEAD, summary.row(attack.NAME)]) + "\n")
     return 1 if summary.faults else 0
 
 

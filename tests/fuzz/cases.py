@@ -1,5 +1,6 @@
 """Cases that run in this process, one after the other, and the count of their faults."""
 
+import copy
 import faulthandler
 import random
 import resource
@@ -22,6 +23,11 @@ ODD_VALUES: tuple[object, ...] = (
     *(5e-324, float("inf"), float("nan"), [], {}, [[]], {"": 0}, ["a"] * 300, [0] * 300),
     {"yes": 2, "no": -1},
 )
+
+
+def odd_value(rng: random.Random) -> object:
+    """One of `ODD_VALUES`, which the caller may change."""
+    return copy.deepcopy(rng.choice(ODD_VALUES))
 
 
 def run_cases(

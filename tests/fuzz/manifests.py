@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import Summary
-from .cases import ODD_TEXTS, ODD_VALUES, run_cases
+from .cases import ODD_TEXTS, odd_value, run_cases
 
 NAME = "manifests"
 ODD_MEMBERS = (
@@ -74,7 +74,7 @@ def _text(document: dict[str, Any], rng: random.Random) -> bytes:
 def _mutate(node: Any, rng: random.Random) -> None:
     """Change one value, or the keys, somewhere below ``node``."""
     if isinstance(node, list) and not node:
-        node.append(rng.choice(ODD_VALUES))
+        node.append(odd_value(rng))
         return
     keys = list(node) if isinstance(node, dict) else list(range(len(node)))
     key = rng.choice(keys) if keys else "new"
@@ -83,7 +83,7 @@ def _mutate(node: Any, rng: random.Random) -> None:
         return
     match rng.randrange(6):
         case 0 if isinstance(node, dict):
-            node[rng.choice(ODD_TEXTS)] = rng.choice(ODD_VALUES)
+            node[rng.choice(ODD_TEXTS)] = odd_value(rng)
         case 1 if isinstance(node, dict):
             node.update(
                 (f"k{n}{rng.choice(ODD_TEXTS)[:50]}", n)
@@ -94,4 +94,4 @@ def _mutate(node: Any, rng: random.Random) -> None:
         case 3 if isinstance(node, list):
             node *= rng.choice((0, 0, 2, 2, 2, 200))
         case _:
-            node[key] = rng.choice(ODD_VALUES)
+            node[key] = odd_value(rng)

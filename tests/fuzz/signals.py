@@ -22,7 +22,7 @@ from . import Summary
 
 NAME = "signals"
 ROOT = Path(__file__).parents[2]
-HANG_SECONDS = 10.0  # without an end, and without using the processor: others may need it
+HANG_SECONDS = 10.0  # after the last signal
 START_SECONDS = 1.5  # of these, most is the load of the model
 END_SECONDS = 1.5
 NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -72,14 +72,16 @@ def _one(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(delay)
             process.send_signal(number)
-        if not _ends(process):
-            summary.hangs += 1
-            process.kill()
-            process.wait()
+        hang = _hang(process)
     story = f"{'microphone' if microphone else 'demo'}, " + ", ".join(
         f"{number.name} after {delay:.3f} s" for number, delay in plan
     )
-    _judge(folder, process.returncode, story, summary)
+    if hang:
+        summary.hangs += 1
+        error = (folder / "err").read_text(errors="replace")
+        summary.wrong.append(f"{story}: {hang}: {error[-3000:]}")
+    else:
+        _judge(folder, process.returncode, story, summary)
 
 
 def _wait_for_handlers(process: "subprocess.Popen[bytes]") -> None:
@@ -93,19 +95,32 @@ def _wait_for_handlers(process: "subprocess.Popen[bytes]") -> None:
         time.sleep(0.001)
 
 
-def _ends(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether it ends within `HANG_SECONDS` of its last step; on a busy machine it may wait for
-    its turn as long as that."""
-    used = -1
-    for _ in range(6):
+def _hang(process: "subprocess.Popen[bytes]") -> str:
+    """Wait for the end; where none comes within `HANG_SECONDS`, what every thread was at."""
+    if process.poll() is not None:
+        return ""
+    before = _processor_seconds(process.pid)
+    try:
+        process.wait(HANG_SECONDS)
+    except subprocess.TimeoutExpired:
+        used = _processor_seconds(process.pid) - before
+        process.send_signal(signal.SIGABRT)  # faulthandler writes the stacks on stderr
         with suppress(subprocess.TimeoutExpired):
             process.wait(HANG_SECONDS)
-            return True
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        before, used = used, int(fields[11]) + int(fields[12])
-        if used == before:
-            return False
-    return False
+        process.kill()
+        process.wait()
+        # of little processor time under a high load, a wait for a turn and not for a lock
+        return f"no end within {HANG_SECONDS:g} s ({used:.1f} s of processor, load {_load()})"
+    return ""
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
 def _judge(folder: Path, code: int, story: str, summary: Summary) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from . import Summary
-from .cases import ODD_TEXTS, ODD_VALUES, run_cases
+from .cases import ODD_TEXTS, odd_value, run_cases
 
 NAME = "yaml"
 TOKENS = (
@@ -74,14 +74,12 @@ def _content(example: str, paths: list[str], rng: random.Random) -> str:
 def _settings(paths: list[str], rng: random.Random) -> str:
     document: dict[object, object] = {}
     for path in rng.choices(paths, k=rng.randrange(1, 6)):
-        value = rng.choice(ODD_VALUES)
+        value = odd_value(rng)
         section, _, name = path.rpartition(".")
         inner = document.setdefault(section, {}) if section else document
         if isinstance(inner, dict):
             inner[name] = value
-    document.setdefault(
-        "commands", [{"run": rng.choice(ODD_VALUES), "keywords": rng.choice(ODD_VALUES)}]
-    )
+    document.setdefault("commands", [{"run": odd_value(rng), "keywords": odd_value(rng)}])
     if rng.random() < 0.01:
         document.update((f"k{n}", n) for n in range(1000))
     return str(yaml.safe_dump(document, allow_unicode=True))

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import Command
 
 from kws_edge.errors import MissingFileError
 from kws_edge.model.file import DEFAULT_MODEL, bundled_models, find_model
@@ -40,3 +41,21 @@ def test_a_bare_name_that_nothing_has(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingFileError, match=r"nowhere: .* ships \(large-int8, .*small-int8\)"):
         find_model("nowhere")
+
+
+@pytest.mark.parametrize("suffix", ["", ".tflite"])
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 100_000, "a/" * 3000, "a\0b", "a\ud800b"])
+def test_a_name_that_no_file_can_have(name: str, suffix: str) -> None:
+    with pytest.raises(MissingFileError) as error:
+        find_model(name + suffix)
+    assert len(str(error.value)) < 100
+    assert str(error.value).isprintable()
+
+
+def test_an_overlong_name_is_one_line_and_exit_code_66(
+    run_command: Command, word_file: Path
+) -> None:
+    done = run_command("predict", "--model", "x" * 5000, word_file)
+    assert done.returncode == 66
+    assert done.stderr.count("\n") == 1
+    assert "File name too long" in done.stderr

@@ -11,7 +11,7 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from kws_edge.config.config import DetectorOverrides, parse_config
-from kws_edge.config.schema import field_info
+from kws_edge.config.schema import MAX_FAULTS, field_info
 from kws_edge.config.settings import load_config, settings
 from kws_edge.config.yaml_file import MAX_BYTES, MAX_VALUES, parse_yaml, read_yaml
 from kws_edge.detection.detector import DetectorConfig
@@ -63,6 +63,12 @@ def write(folder: Path, text: str) -> Path:
         ("threads: !!int", "a tag (!!...) does not fit its value"),
         ("threads: !!bool x", "a tag (!!...) does not fit its value"),
         ("threads: !!timestamp x", "a tag (!!...) does not fit its value"),
+        ("threads: !!int x", "a tag (!!...) does not fit its value"),
+        ("threads: !!float x", "a tag (!!...) does not fit its value"),
+        ("threads: !!float .inf", "a tag (!!...) does not fit its value"),
+        ("threads: !!float 1:30", "a tag (!!...) does not fit its value"),
+        ("model: !!timestamp 2001-01-01", "a tag (!!...) does not fit its value"),
+        ("a: [" + "b," * MAX_VALUES + "]", f"line 1: more than {MAX_VALUES} values"),
         ("[" * 5000 + "]" * 5000, "nested too deeply"),
         ("#" * (MAX_BYTES + 1), "more than 1 MB of YAML"),
         ("model: " + "x" * 5000 + "\nthreads: " + "y" * 5000, "threads: found str 'yyyyy"),
@@ -78,6 +84,18 @@ def test_one_line_says_what_is_wrong(text: str, message: str, tmp_path: Path) ->
     assert message in said
     assert said.isprintable()
     assert len(said) < 1000
+
+
+def test_of_many_faults_a_hundred_are_listed(tmp_path: Path) -> None:
+    keys = "".join(f"key{number}: 1\n" for number in range(5000))
+    commands = "commands: [" + "{runn: [a]}, " * 2000 + "]\n"
+    for text in (keys, commands, keys + commands):
+        with pytest.raises(ConfigError) as error:
+            load_config(write(tmp_path, text), environment={})
+        message = str(error.value)
+        assert message.count("unknown") <= MAX_FAULTS
+        assert message.endswith(f"and more: only the first {MAX_FAULTS} are listed")
+        assert len(message) < 200 * MAX_FAULTS
 
 
 def test_a_long_list_and_a_few_aliases_are_welcome(tmp_path: Path) -> None:

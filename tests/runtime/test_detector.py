@@ -158,7 +158,7 @@ def test_a_score_is_at_most_one() -> None:
         ({"refractory_ms": np.nan}, "refractory_ms: nan is not within 0 to 3600000 ms"),
         ({"hop_ms": np.nan}, "hop_ms: nan is not within 1 to 60000 ms"),
         ({"repeat_ms": np.nan}, "repeat_ms: nan is not within 1 to 3600000 ms"),
-        ({"threshold": np.nan}, "threshold: nan is not within 0 to 1"),
+        ({"threshold": np.nan}, "threshold: nan is not within 0 to 1, 0 excluded"),
     ],
 )
 def test_numbers_out_of_range_are_refused(settings: dict[str, float], fault: str) -> None:

@@ -73,12 +73,15 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
     return use
 
 
-def damaged(folder: Path) -> Path:
-    """The root table lies behind the end of the file; size and hash are right."""
+def damaged(folder: Path, where: str) -> Path:
+    """A table lies after the end of the file, or before its start; size and hash are right."""
     model = read_model(find_model("small-int8"))
     path = folder / "damaged.tflite"
-    flatbuffer = struct.pack("<I", 2**31 - 256) + model.flatbuffer[4:]
-    path.write_bytes(pack_model(model.manifest, flatbuffer))
+    flatbuffer = bytearray(model.flatbuffer)
+    (root,) = struct.unpack_from("<I", flatbuffer)
+    # an offset from the start of the file forwards, or from the root table back to its vtable
+    struct.pack_into("<i", flatbuffer, 0 if where == "after" else root, 2**31 - 256)
+    path.write_bytes(pack_model(model.manifest, bytes(flatbuffer)))
     return path
 
 
@@ -109,13 +112,14 @@ def test_another_version_of_the_interpreter_tries_it_again(
     assert len(list(cache.iterdir())) == 2
 
 
+@pytest.mark.parametrize("where", ["after", "before"])
 @pytest.mark.parametrize("name", ["litert", "tflite-runtime"])
 def test_a_damaged_network_is_one_line_in_any_interpreter(
-    name: str, cache: Path, tmp_path: Path, word_file: Path, run_command: Command
+    name: str, where: str, cache: Path, tmp_path: Path, word_file: Path, run_command: Command
 ) -> None:
     if importlib.util.find_spec(MODULES[name].split(".")[0]) is None:
         pytest.skip(f"{name} is not installed")
-    path = damaged(tmp_path)
+    path = damaged(tmp_path, where)
     environment = {**os.environ, CHOICE_VARIABLE: name}
     first, second = (
         run_command("predict", "--model", path, word_file, env=environment) for _ in range(2)

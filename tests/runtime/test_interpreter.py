@@ -51,7 +51,7 @@ def test_a_new_interpreter_is_a_module_and_a_line(
 ) -> None:
     """The two files that an addition touches; the models' own probe judges its answers."""
     known = MODULES[interpreter_name().split()[0]]
-    (tmp_path / "toy_interpreter.py").write_text(
+    (tmp_path / "counting_interpreter.py").write_text(
         f"from {known} import Interpreter as Known\n\n\n"
         "class Interpreter(Known):\n"
         "    invoked = 0\n\n"
@@ -60,9 +60,9 @@ def test_a_new_interpreter_is_a_module_and_a_line(
         "        super().invoke()\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(MODULES, "toy", "toy_interpreter")
+    monkeypatch.setitem(MODULES, "toy", "counting_interpreter")
     monkeypatch.setenv(CHOICE_VARIABLE, "toy")
     assert interpreter_name() == "toy"
     result = run_probe(Classifier.load(model_path))
     assert result.difference <= result.tolerance
-    assert importlib.import_module("toy_interpreter").Interpreter.invoked == 1
+    assert importlib.import_module("counting_interpreter").Interpreter.invoked == 1

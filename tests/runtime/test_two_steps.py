@@ -135,18 +135,18 @@ def test_a_private_folder_is_ones_own_and_so_is_a_link_to_it(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("before", [None, "the unit of a former version"])
 def test_no_unit_stays_where_no_manager_takes_it(
-    before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    before: str | None, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     systemctl = tmp_path / "systemctl"
     systemctl.write_text("#!/bin/sh\necho Failed to connect to bus: No medium found >&2\nexit 1\n")
     systemctl.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda _: str(systemctl))
-    monkeypatch.setattr(Service, "_program", lambda _: Path("/opt/kws-edge"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(Service, "_program", lambda _: program)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     service = Service(user=True)
     if before:
         service.path.parent.mkdir(parents=True)
         service.path.write_text(before)
     with pytest.raises(KwsEdgeError, match=r"No medium found; .*loginctl enable-linger"):
-        service.install()
+        list(service.install())
     assert (service.path.read_text() if service.path.exists() else None) == before

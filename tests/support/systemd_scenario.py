@@ -124,6 +124,21 @@ def scenario() -> None:
     SEEN["stop"] = systemctl("stop", UNIT)
     SEEN["seconds to stop"] = time.monotonic() - before
     SEEN["result"] = property_of("Result")
+    refused()
+
+
+def refused() -> None:
+    """A configuration that no restart mends, though the unit here says Restart=always."""
+    settings = json.loads((FOLDER / "environment.json").read_text())["XDG_CONFIG_HOME"]
+    config = Path(settings) / "kws-edge" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text("detector: {threshold: 7}\n")
+    SEEN["refused start"] = systemctl("start", UNIT)
+    time.sleep(2)  # ten times RestartSec
+    SEEN["refused state"] = property_of("ActiveState")
+    SEEN["refused restarts"] = property_of("NRestarts")
+    status = call(str(FOLDER / "kws-edge"), "service", "status", "--user")
+    SEEN["refused status"] = f"{status.returncode} {status.stdout}{status.stderr}"
 
 
 if __name__ == "__main__":

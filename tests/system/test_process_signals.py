@@ -18,6 +18,7 @@ from kws_edge.process import Signals, StderrLog
 
 LISTEN = [sys.executable, "-m", "kws_edge", "listen"]
 PATIENCE = 60  # seconds; on an idle machine a start takes one
+END_SECONDS = 8  # less than the 10 that the microphone has to open
 
 
 def started(arguments: list[str], **options: Any) -> "subprocess.Popen[str]":
@@ -89,6 +90,39 @@ def test_a_second_signal_loses_no_event_and_leaves_no_hook(tmp_path: Path) -> No
     for pid in (tmp_path / "pids").read_text().split():
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
+
+
+@pytest.mark.parametrize("waits", [[], ["--wait"]])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_portaudio_starts(
+    waits: list[str], number: signal.Signals, tmp_path: Path
+) -> None:
+    """ALSA asks a sound server that takes the connection and never answers."""
+    settings = tmp_path / "asound.conf"
+    settings.write_text("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "pulse"))
+        server.listen()
+        server.settimeout(PATIENCE)
+        environment = {
+            **os.environ,
+            "ALSA_CONFIG_PATH": f"/usr/share/alsa/alsa.conf:{settings}",
+            "PULSE_SERVER": f"unix:{tmp_path / 'pulse'}",
+        }
+        process = subprocess.Popen(
+            [*LISTEN, "--json", *waits],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        connection, _ = server.accept()  # so PortAudio is within its start
+        with connection:
+            process.send_signal(number)
+            out, errors = process.communicate(timeout=END_SECONDS)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert out == "" or json.loads(out.splitlines()[-1])["reason"] == number.name
 
 
 def test_a_stderr_that_nobody_reads_stops_nothing() -> None:

@@ -22,15 +22,6 @@ needs_analyze = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Path:
-    """A ``kws-edge`` of this checkout and this Python."""
-    path = tmp_path / "kws-edge"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m kws_edge "$@"\n')
-    path.chmod(0o755)
-    return path
-
-
 @needs_analyze
 @pytest.mark.parametrize("user", [False, True])
 @pytest.mark.parametrize("folder", ["plain", "with spaces, 100 %h and $HOME"])
@@ -129,8 +120,31 @@ def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path)
     assert seen["stop"] == ""
     assert seen["seconds to stop"] < 1
     assert seen["result"] == "success"
+    assert seen["refused start"].startswith("FAILED")
+    assert seen["refused state"] == "failed"
+    assert seen["refused restarts"] == "0"
+    assert seen["refused status"].startswith("1 failed")
+    assert "detector.threshold: 7.0 is not within 0 to 1" in seen["refused status"]
+    assert "last end: exit-code, exit code 78" in seen["refused status"]
     last = (tmp_path / "Output.log").read_text().splitlines()[-1]
     assert json.loads(last)["type"] == "stopped"  # the queues were flushed
+
+
+def test_install_checks_what_the_service_will_read_before_it_writes(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "home" / "kws-edge" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("detector: {threshold: 7, hop_ms: -1}\n")
+    monkeypatch.setattr(Service, "_program", lambda _: program)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KWS_EDGE_MODEL", "none-of-these")  # of this shell, not of the service
+    with pytest.raises(ConfigError, match=r"threshold: 7\.0 is not within .*hop_ms: -1") as raised:
+        list(Service(user=True).install())
+    assert "none-of-these" not in str(raised.value)
+    assert not Service(user=True).path.exists()
+    config.write_text("")
+    assert next(Service(user=True).install()).startswith("configuration: ")
 
 
 def test_install_says_what_it_needs(run_command: Command, tmp_path: Path) -> None:

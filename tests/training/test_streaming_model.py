@@ -118,11 +118,12 @@ def test_what_it_says_of_itself(models: Models, run_command: Command) -> None:
 def test_odd_streaming_fields_are_named(models: Models) -> None:
     document = json.loads(read_model(models.streaming["int8"]).manifest.to_json())
     for change, message in (
-        ({"chunk_frames": 0}, "streaming.chunk_frames: 0 is not above 0"),
+        ({"chunk_frames": 0}, "streaming.chunk_frames: 0 is not within 1 to 16777216 frames"),
         ({"chunk_frames": 50}, "streaming.chunk_frames: 50 are more than the window's 49"),
         ({"chunk_frames": 8}, r"input.shape: found \[1, 4, 40, 1\]"),
         ({"input": 99}, "streaming.input: the numbers"),
-        ({"output": -1}, "streaming.output: the numbers"),
+        ({"output": -1}, "streaming.output: -1 is not within 0 to 1000"),
+        ({"output": 1}, "streaming.output: the numbers"),
         ({"states": document["streaming"]["states"][1:]}, "streaming.input: the numbers"),
         ({"colour": "red"}, "streaming.colour: unknown"),
     ):
