@@ -169,8 +169,8 @@ def test_listen_in_a_program(speech: FloatArray) -> None:
 def test_the_command_the_file_and_the_check(tmp_path: Path, run_command: Command) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("verifier: {model: large-int8, threshold: 0.5}\n")
-    heard = run_command("listen", "-i", demo_recording(), "--json", "--config", config)
-    events = [json.loads(line) for line in heard.stdout.splitlines()]
+    result = run_command("listen", "-i", demo_recording(), "--json", "--config", config)
+    events = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(events) > 6
     for event in events:
         VALIDATOR.validate(event)
