@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kws_edge.sources.base import AudioFile
     from kws_edge.sources.microphone import Microphone
     from kws_edge.spotter import KeywordSpotter, load_model
+    from kws_edge.verifier import Verification
 
 __version__ = "0.2.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "KeywordSpotter",
     "KwsEdgeError",
     "Microphone",
+    "Verification",
     "__version__",
     "listen",
     "load_model",
@@ -47,6 +49,7 @@ _MODULES = {
     "sources.base": ("AudioFile",),
     "sources.microphone": ("Microphone",),
     "spotter": ("KeywordSpotter", "load_model"),
+    "verifier": ("Verification",),
 }
 
 

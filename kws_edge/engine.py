@@ -14,6 +14,7 @@ from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.events import Event, EventFactory, EventType
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
+from kws_edge.verifier import Verification
 
 
 class Observer(Protocol):
@@ -138,20 +139,24 @@ def listen(
     model: str | Path = "default",
     config: DetectorConfig | None = None,
     device: int | str | None = None,
+    verifier: str | Path | Verification | None = None,
 ) -> Iterator[Detection]:
     """Detections as they fall, from a microphone, a sound file or any source of blocks.
 
     ``source``: the path of a sound file, an object with ``blocks()`` (16 kHz mono with the
     bundled models), or None for the microphone ``device`` (index, name or part of a name; None
     for the system's default). ``model``: as for `load_model`; ``config``: instead of the
-    model's own detector settings.
+    model's own detector settings; ``verifier``: a second model that confirms each detection, or
+    a `Verification` with a threshold of its own.
 
     The model and the file are opened at once; the microphone opens with the first ``next()``
     and closes with the generator. Raises `KwsEdgeError`: `MissingFileError`, `ModelError`,
     `DataError`, `ValidationErrors`, and `AudioDeviceError` where the microphone does not open
     or goes away.
     """
-    spotter = KeywordSpotter.load(model, config)
+    if isinstance(verifier, (str, Path)):
+        verifier = Verification.load(verifier)
+    spotter = KeywordSpotter.load(model, config, verifier)
     rate = spotter.features.sample_rate
     if source is None:
         return _listen_to_microphone(spotter, device)

@@ -22,9 +22,11 @@ MicrophoneState = Literal["open", "lost", "back", "silent", "sound"]
 class Event:
     """One event.
 
-    - ``detection``: ``label``, ``score`` (0 to 1).
+    - ``detection``: ``label``, ``score`` (0 to 1), and ``verifier``, the score of the second
+      stage, where there is one.
     - ``near_miss``: the same for a word whose score came close to its threshold without
-      reaching it; only where the configuration asks for them (``clips.near_miss``).
+      reaching it, or that the second stage vetoed; only where the configuration asks
+      for them (``clips.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
     - ``stopped``: ``seconds`` of audio in all, ``reason``.
@@ -70,4 +72,6 @@ class EventFactory:
 
     def _scored(self, kind: EventType, found: Detection | NearMiss) -> Event:
         data = {"label": found.label, "score": round(found.score, 4)}
+        if found.verifier is not None:
+            data["verifier"] = round(found.verifier, 4)
         return self.make(kind, found.sample, **data)

@@ -12,6 +12,7 @@ PACKAGES = {
     "mqtt": ("paho-mqtt>=2.0",),
     "metrics": ("prometheus-client>=0.19",),
     "psf": ("python_speech_features>=0.6", "scipy"),
+    "verifier": ("pyopen-wakeword>=1.1",),
     "wyoming": ("wyoming>=1.5.4",),
     "zeroconf": ("zeroconf>=0.70",),
     "ray": ("ray>=2.9",),

@@ -10,6 +10,7 @@ from kws_edge.detection.detector import is_keyword
 from kws_edge.events import Event
 from kws_edge.sources.base import Block
 from kws_edge.spotter import Decision
+from kws_edge.verifier import Verdicts
 
 # 0.1 ms to 100 ms: a decision is due every 20 to 100 ms, on machines from a laptop to a Pi Zero
 INFERENCE_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
@@ -66,6 +67,7 @@ class Metrics:
     microphone_state: str = "lost"  # until it has been opened
     microphone_restarts: int = 0
     reloads: int = 0  # of the configuration
+    verdicts: Verdicts | None = None  # of the second stage, where there is one
 
     def __post_init__(self) -> None:
         # from the start, for each keyword: a counter that appears at 1 hides its first event

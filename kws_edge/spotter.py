@@ -1,8 +1,9 @@
 """Audio blocks in, detections out. No input or output of its own."""
 
+import logging
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,23 @@ import numpy.typing as npt
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import check_range, from_pcm16
-from kws_edge.detection.detector import Detection, Detector, DetectorConfig, NearMiss
+from kws_edge.detection.detector import (
+    RETRY_MS,
+    Detection,
+    Detector,
+    DetectorConfig,
+    NearMiss,
+)
+from kws_edge.detection.detector import samples as samples_of
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.errors import DataError
 from kws_edge.features.front_end import FeatureStream
 from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
+from kws_edge.verifier import Verdicts, Verification
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,9 @@ class KeywordSpotter:
     model), the first after one whole window; which blocks the audio comes in makes no
     difference. Each is passed to ``on_decision``. With ``gate_dbfs`` the network idles in
     silence: nothing is spotted there, and what follows is spotted as if it had run.
+    With a ``verification`` each detection is checked, within the same push, before it counts: at
+    once and, while its word stays above its threshold, at the decisions of the next half second.
+    ``verdicts`` counts the results.
     """
 
     def __init__(
@@ -68,9 +82,16 @@ class KeywordSpotter:
         config: DetectorConfig | None = None,
         on_decision: Callable[[Decision], None] | None = None,
         near_miss: float = 0.0,
+        verification: Verification | None = None,
     ) -> None:
-        """``config``: instead of the model's own. Raises `ValidationErrors`."""
+        """``config``: instead of the model's own. Raises `ValidationErrors`, and `ConfigError`
+        for a verifier that does not fit the model."""
         manifest = classifier.manifest
+        if verification:
+            verification.verifier.check(manifest)
+        self.verification, self.verdicts = verification, Verdicts()
+        self._vetoed: dict[str, NearMiss] = {}  # by label, while a later look may confirm it
+        self._missed: list[NearMiss] = []  # those that none confirmed
         self.base_config, self.presets = manifest.detector, manifest.presets
         self.on_decision = on_decision
         self.features = manifest.features
@@ -89,10 +110,13 @@ class KeywordSpotter:
 
     @classmethod
     def load(
-        cls, model: str | Path = "default", config: DetectorConfig | None = None
+        cls,
+        model: str | Path = "default",
+        config: DetectorConfig | None = None,
+        verification: Verification | None = None,
     ) -> "KeywordSpotter":
         """A spotter for a model file or the name of a bundled one; raises as `load_model`."""
-        return cls(load_model(model), config)
+        return cls(load_model(model), config, verification=verification)
 
     @property
     def samples_processed(self) -> int:
@@ -135,8 +159,11 @@ class KeywordSpotter:
         return lambda: self._use(settings)
 
     def take_near_misses(self) -> list[NearMiss]:
-        """Words nearly spotted since the last call; see `Detector`."""
-        return self._detector.take_near_misses()
+        """Words nearly spotted since the last call; see `Detector`. A vetoed detection is one
+        when nothing can confirm it any more."""
+        self._settle_vetoes(self._buffer.end)
+        missed, self._missed = self._missed, []
+        return [*missed, *self._detector.take_near_misses()]
 
     def skip(self, samples: int) -> None:
         """Audio was lost: advance the clock and reset everything else."""
@@ -148,6 +175,11 @@ class KeywordSpotter:
         if self._gate:
             self._gate.reset(self._began)
 
+    def set_verifier_threshold(self, threshold: float) -> None:
+        """Detections must reach this score of the verifier from now on; without one no change."""
+        if self.verification:
+            self.verification = replace(self.verification, threshold=threshold)
+
     def set_active_keywords(self, keywords: Collection[str]) -> None:
         """Spot these alone from now on: others neither count nor start a refractory time."""
         self._detector.set_active_keywords(keywords)
@@ -158,6 +190,7 @@ class KeywordSpotter:
         step = self.features.frame_step * self._follow.chunk_frames
         smoothing = round(config.smoothing_ms * rate / 1000)
         reach = self._window + smoothing  # what the mean of a decision depends on
+        checked = self.verification.verifier.window_samples if self.verification else 0
         level = config.gate_dbfs
         gate = None if level == "off" else IdleGate(level, reach, rate)
         if gate:
@@ -168,7 +201,7 @@ class KeywordSpotter:
             hop_samples=max(1, round(config.hop_ms * rate / 1000 / step)) * step,
             smoothing_samples=smoothing,
             gate=gate,
-            buffer=self._buffer.resized(reach + 1),
+            buffer=self._buffer.resized(max(reach, checked) + 1),
         )
 
     def _use(self, settings: _Settings) -> None:
@@ -192,7 +225,35 @@ class KeywordSpotter:
             for passed in range(max(first, self._idle_since), sample, self._hop):
                 self._detector.backfill(passed, self._posteriors(passed))
             self._idle_since = None
-        return self._detector.push(sample, self._posteriors(sample))
+        detection = self._detector.push(sample, self._posteriors(sample))
+        return self._verified(detection) if detection else None
+
+    def _verified(self, detection: Detection) -> Detection | None:
+        if self.verification is None:
+            return detection
+        started = time.perf_counter()
+        score = self.verification.score(detection, self._buffer)
+        confirmed = score >= self.verification.threshold
+        self.verdicts.seconds += time.perf_counter() - started
+        (self.verdicts.confirmed if confirmed else self.verdicts.vetoed)[detection.label] += 1
+        if confirmed:
+            self._vetoed.pop(detection.label, None)
+            return replace(detection, verifier=score)
+        self._detector.veto()
+        self._settle_vetoes(detection.sample)
+        if self._near_miss:
+            self._vetoed[detection.label] = NearMiss(**{**vars(detection), "verifier": score})
+        log.debug(
+            "%s at %.2f s vetoed: score %.2f, of the verifier %.2f",
+            *(detection.label, detection.time_s, detection.score, score),
+        )
+        return None
+
+    def _settle_vetoes(self, sample: int) -> None:
+        """No look at ``sample`` or later confirms a detection that was vetoed long before."""
+        over = sample - samples_of(RETRY_MS, self.features.sample_rate)
+        for label in [name for name, miss in self._vetoed.items() if miss.sample <= over]:
+            self._missed.append(self._vetoed.pop(label))
 
     def _idle(self, sample: int) -> None:
         if self._idle_since is None:

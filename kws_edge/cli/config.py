@@ -130,6 +130,7 @@ def check_everything(loaded: Loaded, faults: list[str]) -> CheckReport:
     found = [*model_faults]
     if manifest:
         found += _detector_faults(config, manifest)
+        found += _verifier_faults(config, manifest)
     found += _sink_faults(config, manifest)
     all_faults = [*faults, *(where + fault for fault in found)]
     return CheckReport(
@@ -168,6 +169,16 @@ def _detector_faults(config: Config, manifest: Manifest) -> list[str]:
     except KwsEdgeError as error:
         faults.append(f"model: {error}")
     return faults
+
+
+def _verifier_faults(config: Config, manifest: Manifest) -> Iterator[str]:
+    from kws_edge.cli.listen import load_verification
+
+    try:
+        if verification := load_verification(config):
+            verification.verifier.check(manifest)
+    except KwsEdgeError as error:
+        yield f"verifier.model: {error}"
 
 
 def _sink_faults(config: Config, manifest: Manifest | None) -> Iterator[str]:

@@ -34,6 +34,7 @@ from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
+from kws_edge.verifier import Verification
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
 # drops events. A pipe from a microphone never reaches this speed.
@@ -134,13 +135,24 @@ def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> 
 def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
     """The spotter of a configuration. Raises `ConfigError` where the model does not fit it."""
     classifier = load_model(config.model, config.threads)
+    verification = load_verification(config)
     near_miss = sink_needs(config).near_miss
     try:
         manifest = classifier.manifest
         detector = config.detector.applied_to(manifest.detector, manifest.presets)
-        return KeywordSpotter(classifier, detector, near_miss=near_miss), manifest
+        spotter = KeywordSpotter(
+            classifier, detector, near_miss=near_miss, verification=verification
+        )
+        return spotter, manifest
     except ValidationErrors as error:
         raise ConfigError(f"detector.{error}") from error
+
+
+def load_verification(config: Config) -> Verification | None:
+    """The second stage of a configuration. Raises as `Verification.load`."""
+    if config.verifier.model is None:
+        return None
+    return Verification.load(config.verifier.model, config.verifier.threshold, config.threads)
 
 
 def banner(source: str, manifest: Manifest) -> str:

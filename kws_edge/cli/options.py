@@ -24,6 +24,7 @@ SHORT = {
     "detector.hop_ms": ["--hop-ms"],
     "detector.gate_dbfs": ["--gate-dbfs"],
     "detector.repeat_ms": ["--repeat-ms"],
+    "verifier.model": ["--verifier"],
 }
 
 

@@ -18,6 +18,7 @@ from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.process import log_to_stderr
 from kws_edge.spotter import KeywordSpotter
+from kws_edge.verifier import THRESHOLD, Verification
 from kws_edge.wyoming.endpoint import Endpoint
 
 MAX_NAME = 63  # bytes, of a service in DNS
@@ -64,6 +65,13 @@ def _number_or_off(
     metavar="MS",
     help="Report a keyword that stays above its threshold again after this time; off: never.",
 )
+@click.option("--verifier", help="A second model that confirms each detection, or a bundled one.")
+@click.option(
+    "--verifier-threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=THRESHOLD,
+    help="The verifier's score from which a detection counts.",
+)
 @click.option(
     "--language",
     "languages",
@@ -88,6 +96,8 @@ def command(
     uri: str,
     zeroconf: str | None,
     model: str,
+    verifier: str | None,
+    verifier_threshold: float,
     languages: tuple[str, ...],
     max_clients: int,
     max_per_address: int | None,
@@ -111,23 +121,30 @@ def command(
     log = log_to_stderr("%(message)s", logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel("ERROR")
     classifier = Classifier.load(find_model(model), threads)
-    config = _configured(classifier, overrides)
+    verification = (
+        Verification.load(verifier, verifier_threshold, threads) if verifier is not None else None
+    )
+    config = _configured(classifier, overrides, verification)
     info = wake_info(classifier.manifest, languages)
     log.write(_banner(classifier.manifest))
     server = WyomingServer(
-        lambda client: ClientSession(classifier, config, info, client),
+        lambda client: ClientSession(classifier, config, info, client, verification),
         Places(max_clients, max_per_address),
     )
     asyncio.run(server.run(endpoint, name))
 
 
-def _configured(classifier: Classifier, overrides: dict[str, str | float | None]) -> DetectorConfig:
+def _configured(
+    classifier: Classifier,
+    overrides: dict[str, str | float | None],
+    verification: Verification | None,
+) -> DetectorConfig:
     """Raises `ConfigError` now, rather than when the first client comes."""
     try:
         manifest = classifier.manifest
         given = DetectorOverrides(**overrides)  # type: ignore[arg-type]
         config = given.applied_to(manifest.detector, manifest.presets)
-        return KeywordSpotter(classifier, config).config
+        return KeywordSpotter(classifier, config, verification=verification).config
     except ValidationErrors as error:
         raise ConfigError(f"--{str(error).replace('_', '-')}") from error
 

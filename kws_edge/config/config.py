@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 from kws_edge.config.schema import check_bounds, field_info, parse, setting, shortened
@@ -12,6 +13,7 @@ from kws_edge.errors import ValidationErrors
 from kws_edge.sinks import sink_kinds
 from kws_edge.sinks.base import SinkKind
 from kws_edge.sources.capture import MicrophoneConfig
+from kws_edge.verifier import THRESHOLD
 
 MODELS_OWN = "the model's own"
 
@@ -64,6 +66,28 @@ class DetectorOverrides:
 
 
 @dataclass(frozen=True)
+class VerifierConfig:
+    """The second stage; see `kws_edge.verifier`."""
+
+    model: str | None = setting(
+        None,
+        doc="A second model, bundled or a .tflite file, that confirms each detection over its own"
+        " window before it counts; docs/verifier.md.",
+        unset="none",
+    )
+    threshold: float = setting(
+        THRESHOLD,
+        doc="Its score for the keyword from which a detection counts.",
+        minimum=0,
+        maximum=1,
+        excluded=0,
+    )
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True)
 class EngineConfig:
     """All settings but those of the sinks."""
 
@@ -77,6 +101,9 @@ class EngineConfig:
     )
     detector: DetectorOverrides = setting(
         factory=DetectorOverrides, doc="When scores count as a spotted keyword."
+    )
+    verifier: VerifierConfig = setting(
+        factory=VerifierConfig, doc="A second model that confirms each detection."
     )
 
     def __post_init__(self) -> None:
@@ -120,8 +147,8 @@ def needs_restart(started: Config, config: Config) -> list[str]:
     """Keys of ``config`` that a reload cannot bring to a daemon ``started`` with another."""
     names = [
         name
-        for name in ("model", "threads", "microphone")
-        if getattr(config, name) != getattr(started, name)
+        for name in ("model", "threads", "microphone", "verifier.model")
+        if attrgetter(name)(config) != attrgetter(name)(started)
     ]
     for key, kind in sink_kinds():
         # an engine cannot add a buffer of audio or the search for near misses to its stream

@@ -38,6 +38,8 @@ class Daemon:
         self._started_with = config
         self._read = reload
         self._context = self._connected(context)
+        if context.metrics and spotter.verification:
+            context.metrics.verdicts = spotter.verdicts
         self.sinks = Sinks(config, self._context)
         self._manager = ServiceManager()
         metrics = [context.metrics] if context.metrics else []
@@ -105,6 +107,7 @@ class Daemon:
             log.error("the configuration stays as it was: %s", _one_line(error))
         else:
             switch()
+            spotter.set_verifier_threshold(config.verifier.threshold)
             # compared with the start: what a reload cannot change is reported until a restart
             if names := needs_restart(self._started_with, config):
                 log.warning("changes of %s take a restart", ", ".join(names))
@@ -128,9 +131,10 @@ class Daemon:
         rate = spotter.features.sample_rate
         processed, idle = spotter.samples_processed // rate, spotter.samples_idle // rate
         dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
+        vetoed = f" ({spotter.verdicts.vetoed.total()} vetoes)" if spotter.verification else ""
         return (
             f"{microphone}, processed {_hours(processed)}"
-            f" (idle {_hours(idle)}), {engine.detections} detections,"
+            f" (idle {_hours(idle)}), {engine.detections} detections{vetoed},"
             f" {engine.samples_lost} samples lost, {dropped} events dropped"
         )
 

@@ -17,12 +17,13 @@ from kws_edge.types import FloatArray
 class NearMiss:
     """A smoothed posterior that rose near its threshold and fell again: ``score`` (0 to 1) is
     its peak, ``sample`` the end of the window where it peaked, ``time_s`` the same in seconds
-    of the stream."""
+    of the stream. Or a detection that the second stage vetoed, with its score ``verifier``."""
 
     label: str
     score: float
     sample: int
     time_s: float
+    verifier: float | None = None
 
 
 @dataclass
@@ -81,6 +82,9 @@ class NearMissTracker:
                 rise.open = False
                 found.append(NearMiss(label, rise.score, rise.sample, rise.sample / self._rate))
         return found
+
+
+RETRY_MS = 500.0  # after a veto: a score may rise long before its word is over
 
 
 @dataclass(frozen=True)
@@ -164,12 +168,14 @@ __all__ = ["Detection", "Detector", "DetectorConfig", "FiringRule", "is_keyword"
 @dataclass(frozen=True)
 class Detection:
     """A keyword that was spotted: ``sample`` is the end of the window that decided, ``time_s``
-    the same in seconds of the stream, ``score`` the smoothed posterior (finite, 0 to 1)."""
+    the same in seconds of the stream, ``score`` the smoothed posterior (finite, 0 to 1), and
+    ``verifier`` the score of the second stage, where there is one."""
 
     label: str
     score: float
     sample: int
     time_s: float
+    verifier: float | None = None
 
 
 def is_keyword(label: str) -> bool:
@@ -187,6 +193,7 @@ class FiringRule:
     def __init__(self, labels: Sequence[str], config: DetectorConfig, sample_rate: int) -> None:
         self._labels, self._config = tuple(labels), config
         self._refractory = samples(config.refractory_ms, sample_rate)
+        self._retry = samples(RETRY_MS, sample_rate)
         repeat = config.repeat_ms
         # by default never, so that a noise that stays is one detection
         self._repeat = math.inf if repeat == "off" else samples(repeat, sample_rate)
@@ -209,18 +216,29 @@ class FiringRule:
         self.held: int | None = None  # the label detected last, while it stays above its threshold
         self.refractory_until = 0  # sample
         self._fired = 0  # sample of the last detection
+        self._began = 0  # sample of the first in a row of vetoed ones, or of the last
+        self._retry_until = 0  # sample, up to which the held label may fire again
 
     def release(self) -> None:
         """The held label fell below its threshold, or there is silence."""
         self.held = None
+        self._retry_until = 0
+
+    def veto(self) -> None:
+        """The last detection does not count: another may follow at once, one of the same word
+        for `RETRY_MS` (it may not have been over), then after a dip."""
+        self.refractory_until = 0
+        self._retry_until = self._began + self._retry
 
     def fires(self, sample: int, label: int) -> bool:
         """Whether ``label``, which leads at ``sample`` and has reached its threshold, fires."""
         if sample < self.refractory_until:
             return False
-        if label == self.held and sample - self._fired < self._repeat:
+        retried = label == self.held and sample < self._retry_until
+        if label == self.held and not retried and sample - self._fired < self._repeat:
             return False
-        self.held, self._fired = label, sample
+        self.held, self._fired, self._retry_until = label, sample, 0
+        self._began = self._began if retried else sample
         self.refractory_until = sample + self._refractory
         return True
 
@@ -288,6 +306,10 @@ class Detector:
             spotted = sample < self._rule.refractory_until or detection is not None
             self._near_misses += self._tracker.push(sample, smoothed, spotted)
         return detection
+
+    def veto(self) -> None:
+        """The detection that the last push returned does not count; see `FiringRule.veto`."""
+        self._rule.veto()
 
     def idle(self, sample: int) -> None:
         """Silence at ``sample``, without posteriors: the held keyword is released."""

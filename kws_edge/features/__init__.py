@@ -9,8 +9,9 @@ from kws_edge.features.log_mel import LogMel
 from kws_edge.features.mfcc import Mfcc
 from kws_edge.features.psf_mfcc import PsfMfcc
 from kws_edge.features.spectrogram import Spectrogram
+from kws_edge.features.speech_embedding import SpeechEmbedding
 
-BUILT_IN = (Spectrogram, LogMel, Mfcc, PsfMfcc)
+BUILT_IN = (Spectrogram, LogMel, Mfcc, PsfMfcc, SpeechEmbedding)
 
 for _front_end in BUILT_IN:
     register_front_end(_front_end)

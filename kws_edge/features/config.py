@@ -49,7 +49,8 @@ class FrameTransform(Protocol):
         return samples
 
     def compute(self, frames: npt.NDArray[Any]) -> FloatArray:
-        """Features of prepared ``frames [n, frame_length]``: float32 ``[n, width]``."""
+        """Features of prepared ``frames [n, frame_length]``, each ``frame_step`` after the one
+        before it: float32 ``[n, width]``."""
         ...
 
 

@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ class Interpreter(Protocol):
     """The part of ``tf.lite.Interpreter`` that is used here."""
 
     def allocate_tensors(self) -> None: ...
+    def resize_tensor_input(self, input_index: int, tensor_size: Sequence[int]) -> None: ...
     def invoke(self) -> None: ...
     def get_input_details(self) -> list[dict[str, Any]]: ...
     def get_output_details(self) -> list[dict[str, Any]]: ...
@@ -33,14 +34,19 @@ class Interpreter(Protocol):
     def get_tensor(self, tensor_index: int) -> npt.NDArray[Any]: ...
 
 
-def make_interpreter(content: bytes, num_threads: int = 1) -> Interpreter:
-    """An interpreter for a verified flatbuffer, its tensors allocated.
+def make_interpreter(
+    content: bytes, num_threads: int = 1, input_shape: Sequence[int] | None = None
+) -> Interpreter:
+    """An interpreter for a verified flatbuffer, its tensors allocated; ``input_shape`` is for a
+    network whose one input may have several shapes.
 
     Raises `InterpreterError` where none is installed, and `ValueError` or `RuntimeError`
     where the interpreter refuses the network.
     """
     _, factory = _factory()
     interpreter: Interpreter = factory(model_content=content, num_threads=num_threads)
+    if input_shape is not None:
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], input_shape)
     interpreter.allocate_tensors()
     return interpreter
 

@@ -77,6 +77,7 @@ class MetricsCollector:
     def collect(self) -> Iterator[Any]:
         yield from self._keywords()
         yield from self._audio()
+        yield from self._verifier()
         yield from self._service()
         yield from self._sinks()
 
@@ -131,6 +132,26 @@ class MetricsCollector:
             "Duration of one run of the network.",
             buckets=list(zip(bounds, histogram.cumulative, strict=True)),
             sum_value=histogram.sum,
+        )
+
+    def _verifier(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily
+
+        if (verdicts := self._metrics.verdicts) is None:
+            return
+        vetoes = CounterMetricFamily(
+            "kws_edge_verifier_vetoes",
+            "Looks of the second stage that did not confirm a detection.",
+            labels=["keyword"],
+        )
+        for keyword in self._metrics.detections:
+            vetoes.add_metric([keyword], verdicts.vetoed[keyword])
+        yield vetoes
+        yield SummaryMetricFamily(
+            "kws_edge_verifier_seconds",
+            "Time of the second stage.",
+            count_value=verdicts.confirmed.total() + verdicts.vetoed.total(),
+            sum_value=verdicts.seconds,
         )
 
     def _service(self) -> Iterator[Any]:

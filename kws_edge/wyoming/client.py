@@ -27,6 +27,7 @@ from kws_edge.model.classifier import Classifier
 from kws_edge.sources.base import Block
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
+from kws_edge.verifier import Verification
 from kws_edge.wyoming.protocol import ClientError
 
 SLICE_SECONDS = 0.1
@@ -123,12 +124,19 @@ log = logging.getLogger(__name__)
 
 
 class ClientSession:
-    """State of one client. ``classifier`` may be shared among sessions of one thread."""
+    """State of one client. ``classifier`` and ``verification`` may be shared among sessions of
+    one thread."""
 
     def __init__(
-        self, classifier: Classifier, config: DetectorConfig, info: Info, client: str
+        self,
+        classifier: Classifier,
+        config: DetectorConfig,
+        info: Info,
+        client: str,
+        verification: Verification | None = None,
     ) -> None:
         self._classifier, self._config, self._info = classifier, config, info
+        self._verification = verification
         self._client = client
         self._keywords = classifier.manifest.keywords
         self._chosen = self._keywords
@@ -155,7 +163,7 @@ class ClientSession:
             log.debug("%s: event %.40r is not for this server", self._client, event.type)
 
     def _start(self, format_: PcmFormat, milliseconds: int | None) -> "_Stream":
-        spotter = KeywordSpotter(self._classifier, self._config)
+        spotter = KeywordSpotter(self._classifier, self._config, verification=self._verification)
         spotter.set_active_keywords(self._chosen)
         return _Stream(format_, Engine(spotter), milliseconds or 0)
 

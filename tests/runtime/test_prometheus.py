@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,7 @@ from kws_edge.metrics import INFERENCE_BOUNDS, Metrics
 from kws_edge.sinks.base import SinkWorker
 from kws_edge.sinks.metrics_server import MAX_CONNECTIONS, REQUEST_SECONDS
 from kws_edge.sinks.prometheus import MetricsConfig, PrometheusSink
+from kws_edge.verifier import Verdicts
 
 
 def fetch(port: int) -> tuple[dict[str, float], dict[str, str]]:
@@ -54,6 +56,7 @@ def test_all_figures() -> None:
         lambda: 12.5,
         lambda: [("file", collecting), ("commands[0]", collecting)],
         rested_seconds=lambda: 7.5,
+        verdicts=Verdicts(Counter(yes=3), Counter(yes=2), 0.25),
     )
     for event in one_of_each()[:-1]:
         metrics.event(event)
@@ -72,6 +75,10 @@ def test_all_figures() -> None:
     assert [
         samples[f"kws_edge_microphone_state,state={s}"] for s in ("open", "lost", "silent")
     ] == [1, 0, 0]
+    assert samples["kws_edge_verifier_vetoes_total,keyword=yes"] == 2
+    assert samples["kws_edge_verifier_vetoes_total,keyword=non-fumeur é"] == 0
+    assert samples["kws_edge_verifier_seconds_count"] == 5
+    assert samples["kws_edge_verifier_seconds_sum"] == 0.25
     assert samples["kws_edge_inference_seconds_count"] == 4
     assert samples["kws_edge_inference_seconds_sum"] == pytest.approx(1.00505)
     assert samples["kws_edge_inference_seconds_bucket,le=0.0001"] == 1

@@ -4,6 +4,7 @@ Equal to 1e-6 of the largest feature, not bit for bit: the matrix product with t
 adds in another order for one frame than for many.
 """
 
+import importlib.util
 import tracemalloc
 from typing import Any
 
@@ -21,12 +22,12 @@ DEFAULT = FeatureConfig("log_mel")
 
 
 def kinds() -> list[str]:
-    """All, but for python_speech_features' own where that is not installed."""
-    try:
-        import python_speech_features  # noqa: F401
-    except ImportError:
-        return [kind for kind in front_end_names() if kind != "psf_mfcc"]
-    return list(front_end_names())
+    """All of any framing (the speech embedding has one, and tests of its own), but for
+    python_speech_features' own where that is not installed."""
+    found = [kind for kind in front_end_names() if kind != "speech_embedding"]
+    if importlib.util.find_spec("python_speech_features") is None:
+        found.remove("psf_mfcc")
+    return found
 
 
 @st.composite

@@ -110,3 +110,15 @@ def test_ping_and_events_not_for_it(server: Server) -> None:
             return await answer(client, *unknown, Ping(text="hallo").event())
 
     assert Pong.from_event(asyncio.run(talk())).text == "hallo"
+
+
+def test_a_verifier_that_confirms_nothing(demo: bytes) -> None:
+    with Server("--verifier", "small-int8", "--verifier-threshold", "1") as strict:
+        assert asyncio.run(_streamed(strict, demo)) == []
+    with Server("--verifier", "small-int8", "--verifier-threshold", "0.1") as lenient:
+        assert len(asyncio.run(_streamed(lenient, demo))) > 5
+
+
+async def _streamed(server: Server, pcm: bytes) -> list[Detection]:
+    async with connected(server.uri) as client:
+        return await stream(client, pcm)

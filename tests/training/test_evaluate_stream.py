@@ -82,6 +82,17 @@ def test_the_events_are_those_of_listen(
     assert tuple(spot(paced, KeywordSpotter(classifier))) == result.detections
 
 
+def test_a_verifier_takes_detections_away(streams: Path, tmp_path: Path) -> None:
+    found = {}
+    for name, *options in (("alone",), ("lenient", "0.3"), ("strict", "1")):
+        more = ["--verifier", "small-int8", "--verifier-threshold", *options] if options else []
+        arguments = ("mfcc-int8", streams / "room.wav", "--name", name, "--output", tmp_path)
+        assert training("evaluate", "stream", *arguments, *more).returncode == 0
+        report = json.loads((tmp_path / f"mfcc-int8-{name}.json").read_text())
+        found[name] = report["hits"] + report["false_accepts"]
+    assert found["alone"] >= found["lenient"] > found["strict"] == 0
+
+
 def test_the_command(streams: Path, tmp_path: Path, run_command: Command) -> None:
     result = training("evaluate", "stream", "mfcc-int8", streams / "room.wav", "--output", tmp_path)
     assert result.returncode == 0, result.stderr

@@ -13,6 +13,7 @@ from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.file import find_model, read_model
+from kws_edge.verifier import THRESHOLD, Verification
 from training.cli.options import FaultLog, data_option, split_lists_option
 from training.data.clips import Clip, scan
 from training.data.splits import PARTS, split_clips
@@ -123,6 +124,13 @@ def _rejection(result: dict[str, Any]) -> str:
 @click.argument("streams", nargs=-1, required=True, type=PATH)
 @click.option("--preset", help="A preset of the model, instead of its default settings.")
 @click.option("--detector", type=PATH, help="Other detector settings (YAML), as 'tune' writes.")
+@click.option("--verifier", help="A second model that confirms each detection.")
+@click.option(
+    "--verifier-threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=THRESHOLD,
+    help="The verifier's score from which a detection counts.",
+)
 @click.option("--name", help="Name of the report.  [default: that of the first stream]")
 @click.option("--describe", help="The streams in words, for a card.  [default: the report's name]")
 @click.option("--output", type=PATH, default=Path("evaluations"), help="Folder for the report.")
@@ -131,6 +139,8 @@ def stream(
     streams: tuple[Path, ...],
     preset: str | None,
     detector: Path | None,
+    verifier: str | None,
+    verifier_threshold: float,
     name: str | None,
     describe: str | None,
     output: Path,
@@ -146,9 +156,14 @@ def stream(
     from training.evaluation.streams.evaluate import evaluate_streams, load_operating_points
 
     points = load_operating_points(detector) if detector else None
+    verification = Verification.load(verifier, verifier_threshold) if verifier else None
     try:
         result = evaluate_streams(
-            find_model(model), find_streams(streams), DetectorOverrides(preset=preset), points
+            find_model(model),
+            find_streams(streams),
+            DetectorOverrides(preset=preset),
+            points,
+            verification,
         )
     except ValidationErrors as error:
         raise ConfigError(f"{detector or model}: {error}") from error

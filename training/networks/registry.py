@@ -19,6 +19,7 @@ ARCHITECTURES: dict[str, "str | Architecture"] = {
     "bc_resnet": "training.networks.bc_resnet",
     "tc_resnet": "training.networks.tc_resnet",
     "ts_resnet": "training.networks.ts_resnet",
+    "embedding_head": "training.networks.embedding_head",
 }
 
 

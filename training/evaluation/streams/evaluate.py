@@ -20,6 +20,7 @@ from kws_edge.model.file import read_model
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.sources.base import AudioFile
 from kws_edge.spotter import KeywordSpotter
+from kws_edge.verifier import Verification
 from training.evaluation.streams.compose import StreamFile
 from training.stats import poisson_interval, wilson_interval
 
@@ -56,10 +57,13 @@ class StreamDetections:
 
 
 def run_detector(
-    stream: StreamFile, classifier: Classifier, config: DetectorConfig
+    stream: StreamFile,
+    classifier: Classifier,
+    config: DetectorConfig,
+    verification: Verification | None = None,
 ) -> StreamDetections:
     """The events of ``kws-edge listen --input`` on this file."""
-    spotter = KeywordSpotter(classifier, config)
+    spotter = KeywordSpotter(classifier, config, verification=verification)
     source = AudioFile(stream.path, spotter.features.sample_rate)
     detections = tuple(spot(source, spotter))
     return StreamDetections(stream, source.seconds, detections)  # its length as counted
@@ -173,8 +177,10 @@ def evaluate_streams(
     streams: Sequence[StreamFile],
     overrides: DetectorOverrides,
     points: OperatingPoints | None = None,
+    verification: Verification | None = None,
 ) -> dict[str, Any]:
-    """The figures of `figures`, ready for JSON. ``points`` replace those of the model.
+    """The figures of `figures`, ready for JSON. ``points`` replace those of the model; a
+    ``verification`` is the second stage.
 
     Raises `ValidationErrors` if the settings do not fit the model.
     """
@@ -184,7 +190,7 @@ def evaluate_streams(
     config = overrides.applied_to(points.detector, points.presets)
     classifier = Classifier(file)
     results = [
-        score_stream(run_detector(stream, classifier, config), manifest.keywords)
+        score_stream(run_detector(stream, classifier, config, verification), manifest.keywords)
         for stream in streams
     ]
     return {
@@ -193,6 +199,7 @@ def evaluate_streams(
         "git_commit": manifest.git_commit,
         "preset": overrides.preset,
         "detector": dataclasses.asdict(config),
+        "verifier_threshold": verification and verification.threshold,
         "interpreter": interpreter_name(),
         "without_labels": [s.name for s in streams if s.words is None],
         **figures(results, manifest.keywords),
