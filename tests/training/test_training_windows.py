@@ -214,7 +214,7 @@ def test_a_run_teaches(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path) -> None:
-    teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 30, "share": 0.3}
+    teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 60, "share": 0.3}
     path = tmp_path / "config.yaml"
     # clear windows: few epochs are to separate three tones
     clear = {
@@ -223,7 +223,7 @@ def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path
             "unknown": {"words": 1, "parts": 0, "spliced": 0, "backwards": 0, "speech": 0},
         },
         "augmentation": {**CONFIG["augmentation"], "noise_share": 0, "room_share": 0},
-        "schedule": {**CONFIG["schedule"], "epochs": 40, "averaging": 0},
+        "schedule": {**CONFIG["schedule"], "epochs": 80, "averaging": 0},
     }
     path.write_text(json.dumps({**CONFIG, **clear, "teacher": teacher}))
     made = run_training(
