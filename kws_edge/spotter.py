@@ -99,8 +99,7 @@ class KeywordSpotter:
         self._stream = FeatureStream(manifest.features)
         self._follow = StreamingClassifier(classifier)
         self._near_miss = near_miss
-        frames, _ = self.features.shape
-        self._window = self.features.frame_length + (frames - 1) * self.features.frame_step
+        self._window = self.features.framed_samples
         self._buffer = SampleBuffer(self._window)
         self._idle_samples = 0
         # the first decision without the network, in a silence that goes on

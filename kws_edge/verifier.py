@@ -47,11 +47,8 @@ class ModelVerifier:
         self._classifier = classifier
         self._manifest = classifier.manifest
         self._keywords = np.array([is_keyword(label) for label in self._manifest.labels])
-        features = self._manifest.features
-        self._front_end = FrontEnd(features)
-        self.window_samples = (
-            features.frame_length + (features.num_frames - 1) * features.frame_step
-        )
+        self._front_end = FrontEnd(self._manifest.features)
+        self.window_samples = self._manifest.features.framed_samples
 
     def score(self, samples: FloatArray, word: str) -> float:
         posteriors = np.clip(self._classifier(self._front_end(samples)), 0.0, 1.0)

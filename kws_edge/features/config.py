@@ -221,6 +221,11 @@ class FeatureConfig:
         return 1 + (self.window_samples - self.frame_length) // self.frame_step
 
     @property
+    def framed_samples(self) -> int:
+        """Samples of the window that lie in its whole frames."""
+        return self.frame_length + (self.num_frames - 1) * self.frame_step
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Frames in a window and features in a frame."""
         return self.num_frames, self.front_end.width(self)

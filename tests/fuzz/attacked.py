@@ -1,12 +1,13 @@
 """kws-edge as a process under attack, and the row that says what the attack did to it."""
 
+import asyncio
 import random
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,21 @@ class Attacked:
         assert self.process.stderr
         for line in self.process.stderr:
             self.lines.append(line.rstrip("\n"))
+
+
+async def attack(
+    talk: Callable[[random.Random], Awaitable[str]], seed: int, numbers: range, concurrent: int
+) -> Counter[str]:
+    """How the conversations ``numbers`` ended, each by its own generator, so many at a time."""
+    ends: Counter[str] = Counter()
+    waiting = iter(numbers)
+
+    async def client() -> None:
+        for number in waiting:
+            ends[await talk(random.Random(f"{seed} {number}"))] += 1
+
+    await asyncio.gather(*(client() for _ in range(concurrent)))
+    return ends
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:

@@ -7,10 +7,11 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from . import Summary
-from .attacked import HANG_SECONDS, Attacked, mutated
+from .attacked import HANG_SECONDS, Attacked, attack, mutated
 
 NAME = "HTTP requests"
 CONCURRENT = 32
@@ -41,24 +42,12 @@ def run(count: int, seed: int) -> Summary:
             ends: Counter[str] = Counter()
             for first in range(0, count, CHECK_EVERY):
                 numbers = range(first, min(first + CHECK_EVERY, count))
-                ends += asyncio.run(_attack(port, seed, numbers))
+                ends += asyncio.run(attack(partial(_ask, port), seed, numbers, CONCURRENT))
                 engine.check(lambda: _good(port))
             engine.counts["hangs"] += ends["hang"]
             return engine.row(
                 count, f"{ends['answered']} answered, {ends['closed']} closed without"
             )
-
-
-async def _attack(port: int, seed: int, numbers: range) -> Counter[str]:
-    ends: Counter[str] = Counter()
-    waiting = iter(numbers)
-
-    async def client() -> None:
-        for number in waiting:
-            ends[await _ask(port, random.Random(f"{seed} {number}"))] += 1
-
-    await asyncio.gather(*(client() for _ in range(CONCURRENT)))
-    return ends
 
 
 async def _ask(port: int, rng: random.Random) -> str:

@@ -6,10 +6,11 @@ import random
 import socket
 import struct
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from . import Summary
-from .attacked import HANG_SECONDS, Attacked, mutated, odd
+from .attacked import HANG_SECONDS, Attacked, attack, mutated, odd
 
 NAME = "Wyoming connections"
 CONCURRENT = 24
@@ -36,22 +37,10 @@ def run(count: int, seed: int) -> Summary:
         ends: Counter[str] = Counter()
         for first in range(0, count, CHECK_EVERY):
             numbers = range(first, min(first + CHECK_EVERY, count))
-            ends += asyncio.run(_attack(port, seed, numbers))
+            ends += asyncio.run(attack(partial(_talk, port), seed, numbers, CONCURRENT))
             server.check(lambda: _good(port))
         server.counts["hangs"] += ends["hang"]
         return server.row(count, f"{ends['answered']} answered, {ends['closed']} closed without")
-
-
-async def _attack(port: int, seed: int, numbers: range) -> Counter[str]:
-    ends: Counter[str] = Counter()
-    waiting = iter(numbers)
-
-    async def client() -> None:
-        for number in waiting:
-            ends[await _talk(port, random.Random(f"{seed} {number}"))] += 1
-
-    await asyncio.gather(*(client() for _ in range(CONCURRENT)))
-    return ends
 
 
 async def _talk(port: int, rng: random.Random) -> str:

@@ -16,14 +16,12 @@ from kws_edge.model.file import find_model
     "--output",
     type=PATH,
     default=Path("mined"),
-    show_default=True,
     help="Folder for the stretches; later rounds add to it.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True),
     default=0.3,
-    show_default=True,
     help="Score from which the model counts as firing; lower than in use keeps what nearly fires.",
 )
 def command(model: str, recordings: tuple[Path, ...], output: Path, threshold: float) -> None:

@@ -24,7 +24,6 @@ from training.data.sources.sentences import ALIGNMENT
     "name",
     type=click.Choice(list(DATA_SETS)),
     default="mini_speech_commands",
-    show_default=True,
     help="Mini Speech Commands (182 MB), all of Speech Commands v0.02 (2.4 GB), or the sentences"
     " of Mini LibriSpeech's train-clean-5 (333 MB).",
 )
@@ -110,7 +109,6 @@ def catalogue(configs: Path, data: Path, output: Path | None) -> None:
     "--processes",
     type=click.IntRange(1, 64),
     default=2,
-    show_default=True,
     help="How many sentences to align at once.",
 )
 def align(folder: Path, processes: int) -> None:

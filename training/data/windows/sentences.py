@@ -5,6 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
+from kws_edge.audio.files import from_pcm16
 from kws_edge.audio.level import LOWEST_DBFS, level_dbfs
 from training.data.augmentation import RATE
 from training.data.catalogue import Occurrence
@@ -70,4 +71,4 @@ def _place(word: Occurrence, start: int, end: int) -> tuple[int, int, int, int]:
 
 
 def _level(samples: "np.ndarray[tuple[int], np.dtype[np.int16]]") -> float:
-    return max(LOWEST_DBFS, level_dbfs(samples.astype(np.float32) / 32768))
+    return max(LOWEST_DBFS, level_dbfs(from_pcm16(samples)))

@@ -82,11 +82,13 @@ class Words(Sequence[Word]):
         for index, label in enumerate(labels):
             of_label.setdefault(label, []).append(index)
         self.by_label = {label: np.array(found) for label, found in of_label.items()}
+        self._clips = list(self.by_label.values())
         shares = np.array([(weights or {}).get(label, 1.0) for label in of_label])
-        self._chances = shares / shares.sum() if shares.sum() else shares
+        upto = np.cumsum(shares)
+        self._upto = upto / upto[-1] if shares.any() else upto  # chance of a label or one before
 
     def __len__(self) -> int:
-        return len(self._labels) if self._chances.any() else 0
+        return len(self._labels) if self._upto.any() else 0
 
     def __getitem__(self, index: int) -> Word:  # type: ignore[override]
         arrays = self._arrays
@@ -101,8 +103,7 @@ class Words(Sequence[Word]):
 
     def any(self, random: np.random.Generator) -> Word:
         """One of them: first a label, then one of its clips, each as likely."""
-        label = list(self.by_label)[random.choice(len(self._chances), p=self._chances)]
-        clips = self.by_label[label]
+        clips = self._clips[int(np.searchsorted(self._upto, random.random(), side="right"))]
         return self[int(clips[random.integers(len(clips))])]
 
 
