@@ -8,6 +8,7 @@ suffice (Sung and Poggio, "Example-based learning for view-based human face dete
 
 import csv
 import dataclasses
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 
 from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.detection.detector import is_keyword
+from kws_edge.files import append_line
 from kws_edge.model.classifier import Classifier
 from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
@@ -130,9 +132,8 @@ def _keep(
 
 
 def _append(table: Path, row: FalseAccept) -> None:
-    fresh = not table.exists()
-    with table.open("a", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if fresh:
-            writer.writerow([field.name for field in dataclasses.fields(FalseAccept)])
-        writer.writerow(dataclasses.astuple(row))
+    if not table.exists():
+        append_line(table, ",".join(field.name for field in dataclasses.fields(FalseAccept)), 0o666)
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(dataclasses.astuple(row))
+    append_line(table, line.getvalue(), 0o666)
