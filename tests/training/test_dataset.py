@@ -2,12 +2,13 @@
 
 import csv
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import noise
+from window_world import run_training
 
 from kws_edge.audio.files import write_wav
 from training.data.clips import scan, speaker_of
@@ -18,16 +19,7 @@ Training = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def dataset() -> Training:
-    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "training", "data", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return run
+    return partial(run_training, "data")
 
 
 @pytest.fixture

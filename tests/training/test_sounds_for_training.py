@@ -3,8 +3,8 @@
 import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from conftest import noise
 from sounds import FLAC, FLAC_LENGTH, PASSED_OVER, RATE, READ, REFUSED, WAV, fill, patched
+from window_world import run_training
 
 from kws_edge.audio.files import write_wav
 from kws_edge.errors import DataError, KwsEdgeError, MissingFileError
@@ -40,16 +41,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data() -> Run:
-    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "training", "data", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return run
+    return partial(run_training, "data")
 
 
 def test_what_counts_as_a_clip(mixed: Path) -> None:
