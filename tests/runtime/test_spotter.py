@@ -30,6 +30,12 @@ def speech() -> FloatArray:
     return read_audio(demo_recording(), 16000)
 
 
+@pytest.fixture(scope="module")
+def whole(classifier: Classifier, speech: FloatArray) -> list[Detection]:
+    """The detections of the demo in one block."""
+    return spotted(classifier, [speech])
+
+
 def spotted(classifier: Classifier, blocks: list[FloatArray]) -> list[Detection]:
     spotter = KeywordSpotter(classifier)
     return [detection for block in blocks for detection in spotter.push(block)]
@@ -40,9 +46,8 @@ def spotted(classifier: Classifier, blocks: list[FloatArray]) -> list[Detection]
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_blocks_make_no_difference(
-    cuts: list[int], classifier: Classifier, speech: FloatArray
+    cuts: list[int], classifier: Classifier, speech: FloatArray, whole: list[Detection]
 ) -> None:
-    whole = spotted(classifier, [speech])
     assert len(whole) > 5
     parts = spotted(classifier, np.split(speech, sorted(cuts)))
     assert [(d.label, d.sample) for d in parts] == [(d.label, d.sample) for d in whole]

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Command
+from system_manager import own_cgroup, wait_for
 from virtual_microphone import VirtualMicrophone, missing_programs
 
 from kws_edge.daemon.systemd import Service
 from kws_edge.errors import ConfigError
+from kws_edge.model.file import demo_recording
 
 pytestmark = pytest.mark.xdist_group("sound")
 
@@ -156,3 +158,48 @@ def test_install_says_what_it_needs(run_command: Command, tmp_path: Path) -> Non
     assert gone.returncode == 1
     assert "is not installed" in gone.stderr
     assert "Traceback" not in gone.stderr
+
+
+@pytest.mark.slow
+def test_the_system_service_runs_as_a_user_of_its_own(tmp_path: Path) -> None:
+    """`config init` in /etc and `service install`, as documented; then words and a reload."""
+    if not SYSTEMD.exists() or shutil.which("unshare") is None:
+        pytest.skip("needs systemd and unshare")
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give systemd namespaces of its own")
+    if missing := missing_programs():
+        pytest.skip(f"needs {', '.join(missing)}")
+    (tmp_path / "systemd.log").touch()
+    with VirtualMicrophone() as microphone:
+        settings = {
+            "folder": str(tmp_path),
+            "sound": microphone.environment["PULSE_SERVER"].removeprefix("unix:"),
+            "asound": microphone.environment["ALSA_CONFIG_PATH"],
+            "python": sys.base_prefix,
+            "packages": [str(ROOT), *(p for p in sys.path if p.endswith("-packages"))],
+            "speech": str(demo_recording()),
+            "words": 6,
+        }
+        (tmp_path / "settings.json").write_text(json.dumps(settings))
+        script = ROOT / "tests" / "support" / "system_manager.py"
+        spaces = "--mount --pid --fork --kill-child --mount-proc --ipc --uts --net --cgroup"
+        command = ["unshare", *spaces.split(), sys.executable, script, tmp_path / "settings.json"]
+        with own_cgroup(), (tmp_path / "layout.log").open("w") as log:
+            manager = subprocess.Popen(command, stdout=log, stderr=log)
+            done = wait_for(
+                lambda: (tmp_path / "seen.json").exists() or manager.poll() is not None, 75
+            )
+            manager.kill()
+            manager.wait()
+    logs = "".join(path.read_text()[-1500:] for path in tmp_path.glob("*.log"))
+    assert done, logs
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    assert seen["config init /etc/kws-edge/config.yaml"].startswith("0 "), logs
+    assert seen["mode"] == "0o644"
+    assert seen["service install"].startswith("0 "), seen
+    assert seen["state"] == "active", seen
+    assert seen["user"] not in (0, os.getuid())
+    assert seen["words"], logs
+    assert (seen["reload"], seen["refusal in the log"]) == (0, True), logs
+    assert seen["same process"]
+    assert seen["uninstall"] == 0
