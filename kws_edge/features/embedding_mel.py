@@ -77,7 +77,8 @@ def slaney_matrix() -> FloatArray:
     The scale of the Auditory Toolbox, which librosa has by default: linear up to 1 kHz, then 27
     bands for a factor of 6.4.
     """
-    edges = _hertz(np.linspace(*_mel(np.array(EDGES)), BANDS + 2))
+    lowest, highest = _mel(np.array(EDGES))
+    edges = _hertz(np.linspace(lowest, highest, BANDS + 2))
     hertz = np.linspace(0, RATE / 2, FFT // 2 + 1)[:, None]
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (hertz - lower) / (centre - lower), (upper - hertz) / (upper - centre)

@@ -12,7 +12,9 @@ from importlib import resources
 import keras
 import numpy as np
 
+from kws_edge.errors import ConfigError
 from kws_edge.extras import import_extra
+from kws_edge.features.embedding_mel import BANDS
 from kws_edge.model.interpreter import make_interpreter
 from kws_edge.types import FloatArray
 from training.networks.layers import Tensor, conv, relu, softmax
@@ -27,6 +29,7 @@ STAGES = (
     (96, ((1, 3), (3, 1), (1, 3), (3, 1)), (2, 2)),
 )
 EMBEDDING = 96
+LEAST_FRAMES = 108  # five embeddings, which the head looks at together
 SLOPE = 0.2  # below 0
 LEAST = -0.4  # of an activation
 
@@ -39,6 +42,11 @@ def speech_embedding(
     ``width``: channels of the head's three convolutions, of one and twice three embeddings; the
     largest value of each over time counts. The window holds 108 frames or more.
     """
+    if input_shape[0] < LEAST_FRAMES or input_shape[1] != BANDS:
+        raise ConfigError(
+            f"features: the speech embedding with its head sees {LEAST_FRAMES} frames or more, and"
+            f" {input_shape[0]} are there, of {BANDS} bands (window_ms, kind: embedding_mel)"
+        )
     features = keras.Input(input_shape, name="features")
     x = features
     for channels, kernels, pool in STAGES:
@@ -46,8 +54,8 @@ def speech_embedding(
             x = _layer(x, channels, kernel)
         x = keras.layers.MaxPooling2D(pool, pool)(x)
     x = keras.layers.Conv2D(EMBEDDING, (3, 1))(x)  # [n, embeddings, 1, 96]
-    for kernel in (1, 3, 3):
-        x = relu(conv(x, width, (kernel, 1)))
+    for embeddings in (1, 3, 3):
+        x = relu(conv(x, width, (embeddings, 1)))
     return keras.Model(features, softmax(keras.layers.GlobalMaxPooling2D()(x), num_labels))
 
 
@@ -74,7 +82,7 @@ NAME = re.compile(r"model/conv2d(?:_(\d+))?/Conv2D1?$")
 
 
 def pretrained_weights() -> list[tuple[FloatArray, FloatArray]]:
-    """Kernel ``[height, width, inputs, outputs]`` and bias ``[outputs]`` of each layer, in order."""
+    """Kernel ``[height, width, inputs, outputs]`` and bias ``[outputs]`` of each layer."""
     package = import_extra("pyopen_wakeword", "embedding")
     content = resources.files(package).joinpath("models/embedding_model.tflite").read_bytes()
     interpreter = make_interpreter(content, input_shape=(1, 76, 32, 1))
