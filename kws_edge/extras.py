@@ -12,11 +12,11 @@ PACKAGES = {
     "mqtt": ("paho-mqtt>=2.0",),
     "metrics": ("prometheus-client>=0.19",),
     "psf": ("python_speech_features>=0.6", "scipy"),
-    "verifier": ("pyopen-wakeword>=1.1",),
     "wyoming": ("wyoming>=1.5.4",),
     "zeroconf": ("zeroconf>=0.70",),
     "ray": ("ray>=2.9",),
     "align": ("pocketsphinx>=5",),
+    "embedding": ("pyopen-wakeword>=1.1",),
     "training": (
         'tensorflow-cpu>=2.16; platform_machine=="x86_64" and sys_platform=="linux"',
         'tensorflow>=2.16; platform_machine!="x86_64" or sys_platform!="linux"',

@@ -34,6 +34,7 @@ NO_AUGMENTATION = AugmentationConfig(
     masks=Masks(0, 0, 0, 0),
     mixup=0,
 )
+CONFIG = "config.yaml"  # in the folder of a run
 MINI_SPEECH_COMMANDS = ("down", "go", "left", "no", "right", "stop", "up", "yes")
 
 
@@ -175,8 +176,9 @@ class TeacherConfig:
     """Networks whose mean posteriors are ``share`` of the training targets (Hinton et al. 2015,
     arXiv:1503.02531, at temperature 1).
 
-    Either ``runs``, folders of trained runs with the same features and labels, relative to the
-    working directory, or a larger ``network``, trained first for ``epochs`` on the same windows.
+    Either ``runs``, folders of trained runs with the same labels and window, relative to the
+    working directory, each with features of its own, or a larger ``network``, trained first for
+    ``epochs`` on the same windows.
     """
 
     network: NetworkConfig | None = None

@@ -5,13 +5,13 @@ docs/architecture.md.
 """
 
 from kws_edge.features.config import register_front_end
+from kws_edge.features.embedding_mel import EmbeddingMel
 from kws_edge.features.log_mel import LogMel
 from kws_edge.features.mfcc import Mfcc
 from kws_edge.features.psf_mfcc import PsfMfcc
 from kws_edge.features.spectrogram import Spectrogram
-from kws_edge.features.speech_embedding import SpeechEmbedding
 
-BUILT_IN = (Spectrogram, LogMel, Mfcc, PsfMfcc, SpeechEmbedding)
+BUILT_IN = (Spectrogram, LogMel, Mfcc, PsfMfcc, EmbeddingMel)
 
 for _front_end in BUILT_IN:
     register_front_end(_front_end)

@@ -26,7 +26,8 @@ OUTPUT, SOUND = PLACE / "output", PLACE / "pulse.sock"
 HOME = Path("/opt/kws-edge")
 UNITS = Path("/etc/systemd/system")
 CONFIG = Path("/etc/kws-edge/config.yaml")
-CGROUPS = next(p for p in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")) if p.is_dir())
+UNIFIED = Path("/sys/fs/cgroup/unified")
+CGROUPS = UNIFIED if UNIFIED.is_dir() else Path("/sys/fs/cgroup")
 SCENARIO = """[Unit]
 DefaultDependencies=no
 [Service]
@@ -52,10 +53,16 @@ def own_cgroup() -> Iterator[None]:
         yield
     finally:
         (CGROUPS / "cgroup.procs").write_text("0")
-        with contextlib.suppress(OSError):  # what still ends in there: it goes with the machine
-            for folder in sorted(group.rglob("*/"), reverse=True):
-                folder.rmdir()
-            group.rmdir()
+        wait_for(lambda: remove(group), 10)  # the manager's processes take a moment to end
+
+
+def remove(group: Path) -> bool:
+    """Remove a control group and those in it, the innermost first; was that all?"""
+    with contextlib.suppress(OSError):
+        inner = [path for path in group.rglob("*") if path.is_dir()]
+        for folder in sorted([group, *inner], reverse=True):
+            folder.rmdir()
+    return not group.exists()
 
 
 def call(*command: object) -> "subprocess.CompletedProcess[str]":

@@ -25,11 +25,18 @@ FRONT_ENDS = (
     FeatureConfig("mfcc"),
 )
 
+OF_EMBEDDING = FeatureConfig("embedding_mel", 16000, 25, 10, 512, window_ms=1500)
+
+
+def front_ends_of(name: str) -> tuple[FeatureConfig, ...]:
+    """Those that the architecture can read."""
+    return (OF_EMBEDDING,) if name == "speech_embedding" else FRONT_ENDS
+
 
 def config_of(name: str, width: int | None) -> TrainingConfig:
     document = {
         "name": "a",
-        "features": {"kind": "log_mel"},
+        "features": dataclasses.asdict(front_ends_of(name)[-1]),
         "data": {"sources": [{"folder": "clips"}]},
         "network": {"architecture": name, "width": width},
     }
@@ -38,7 +45,7 @@ def config_of(name: str, width: int | None) -> TrainingConfig:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_posteriors_of_every_front_end(name: str) -> None:
-    for features in FRONT_ENDS:
+    for features in front_ends_of(name):
         model = architecture(name)((*features.shape, 1), 3, 8)
         window = np.random.default_rng(0).normal(-4, 3, (2, *features.shape, 1))
         posteriors = np.asarray(model(window.astype(np.float32)))
@@ -48,7 +55,7 @@ def test_posteriors_of_every_front_end(name: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_width_sizes_the_network_and_has_a_default(name: str) -> None:
-    features = FRONT_ENDS[1]
+    features = front_ends_of(name)[-1]
     sizes = [network(config_of(name, width)).count_params() for width in (8, 12, 16)]
     assert sizes == sorted(set(sizes))
     default = architecture(name)((*features.shape, 1), 8).count_params()
@@ -58,6 +65,8 @@ def test_width_sizes_the_network_and_has_a_default(name: str) -> None:
 def test_a_window_too_short_for_the_kernels_is_told() -> None:
     with pytest.raises(ConfigError, match="too few frames for this architecture"):
         architecture("tc_resnet")((30, 40, 1), 3, 8)
+    with pytest.raises(ConfigError, match="sees 108 frames or more, and 98 are there"):
+        architecture("speech_embedding")((98, 32, 1), 3, 8)
 
 
 def toy_network(input_shape: tuple[int, int, int], num_labels: int, width: int = 4) -> keras.Model:

@@ -176,7 +176,7 @@ def kept_run(folder: Path, what: TrainingConfig, model: keras.Model | None = Non
     return folder
 
 
-def test_teachers_may_be_runs_with_the_same_features_and_labels(tmp_path: Path) -> None:
+def test_teachers_may_be_runs_with_the_same_labels_and_windows(tmp_path: Path) -> None:
     larger = config({"network.width": 12})
     runs = [str(kept_run(tmp_path / name, larger)) for name in ("a", "b")]
     taught = config({"teacher.runs": runs})
@@ -185,6 +185,8 @@ def test_teachers_may_be_runs_with_the_same_features_and_labels(tmp_path: Path) 
     ] * 2
     with pytest.raises(ConfigError, match="a teacher with other labels than tones's"):
         load_teachers(config({"teacher.runs": runs, "data.words": ["high"]}))
+    with pytest.raises(ConfigError, match="a teacher of windows of 1000 ms, not 800"):
+        load_teachers(config({"teacher.runs": runs, "features.window_ms": 800}))
     with pytest.raises(MissingFileError, match="expected a run of 'train'"):
         load_teachers(config({"teacher.runs": [str(tmp_path)]}))
     with pytest.raises(ValidationErrors, match="network, runs: expected one of them"):
@@ -193,11 +195,13 @@ def test_teachers_may_be_runs_with_the_same_features_and_labels(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_run_teaches(data: Path, tmp_path: Path) -> None:
-    sure = network(config())  # of _silence_, whatever the input
+    """Its features are others: it sees the same windows through them."""
+    its = config({"features.num_mel_bins": 12})
+    sure = network(its)  # of _silence_, whatever the input
     dense = sure.layers[-2]
     kernel, _ = dense.get_weights()
     dense.set_weights([np.zeros_like(kernel), np.array([0, 0, 0, 20])])
-    teacher = str(kept_run(tmp_path / "teacher", config(), sure))
+    teacher = str(kept_run(tmp_path / "teacher", its, sure))
 
     def taught(share: float) -> tuple[float, float]:
         what = config({"teacher.runs": [teacher], "teacher.share": share})

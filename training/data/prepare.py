@@ -7,8 +7,9 @@ from typing import Any
 
 import keras
 
+from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError
-from training.config import TrainingConfig
+from training.config import CONFIG, TrainingConfig
 from training.data.loading import Epochs, Examples, RepeatedEpochs, Report, cached_examples
 from training.data.material import Recordings, find_recordings
 from training.data.passes import AugmentedEpochs
@@ -21,7 +22,8 @@ class TrainingData:
     ``validation`` are windows as drawn, ``clips`` the validation clips as recorded; the two are
     the same without windows and augmentation. ``counts`` are the numbers of recordings by part
     and kind. ``tf_clips`` (a `training.data.tf_dataset.TfClips`) takes the place of ``training``
-    where plain clips are trained on in TensorFlow.
+    where plain clips are trained on in TensorFlow. ``of_teachers`` are the same windows as each
+    teacher that is a run sees them, with features of its own.
     """
 
     training: Epochs
@@ -29,15 +31,22 @@ class TrainingData:
     clips: Examples
     counts: dict[str, dict[str, int]]
     tf_clips: Any = None
+    of_teachers: tuple[Epochs, ...] = ()
 
     def in_memory(self, report: Report = lambda _: None) -> "TrainingData":
         """The same with all passes drawn, in plain arrays, ready to be sent to a worker."""
-        drawn = [self.training.get(n, report).in_memory() for n in range(self.training.passes)]
+
+        def drawn(epochs: Epochs) -> RepeatedEpochs:
+            return RepeatedEpochs(
+                [epochs.get(number, report).in_memory() for number in range(epochs.passes)]
+            )
+
         return TrainingData(
-            RepeatedEpochs(drawn),
+            drawn(self.training),
             self.validation.in_memory(),
             self.clips.in_memory(),
             self.counts,
+            of_teachers=tuple(map(drawn, self.of_teachers)),
         )
 
 
@@ -58,12 +67,10 @@ def prepare(
     """
     recordings = find_recordings(config, data, split_lists, check_leaks=True, cache=cache)
     counts = recordings.counts()
+    taught = tuple(_training(one, recordings, cache) for one in _with_features_of_teachers(config))
     if config.plain_clips and judged_by is None:
-        return _plain_clips(config, recordings, cache)
-    if config.plain_clips:
-        training: Epochs = _plain_clips(config, recordings, cache).training
-    else:
-        training = AugmentedEpochs(config, recordings, "training", cache)
+        return dataclasses.replace(_plain_clips(config, recordings, cache), of_teachers=taught)
+    training = _training(config, recordings, cache)
     clips = cached_examples(recordings.validation.named(), config.labels, config.features, cache)
     judge, judged = config, recordings
     if judged_by:
@@ -78,7 +85,19 @@ def prepare(
         if judge.plain_clips
         else AugmentedEpochs(judge, judged, "validation", cache).get(0, report)
     )
-    return TrainingData(training, validation, clips, counts)
+    return TrainingData(training, validation, clips, counts, of_teachers=taught)
+
+
+def _with_features_of_teachers(config: TrainingConfig) -> list[TrainingConfig]:
+    runs = config.teacher.runs if config.teacher else ()
+    teachers = [load(folder / CONFIG, TrainingConfig) for folder in runs]
+    return [dataclasses.replace(config, features=one.features) for one in teachers]
+
+
+def _training(config: TrainingConfig, recordings: Recordings, cache: Path) -> Epochs:
+    if config.plain_clips:
+        return _plain_clips(config, recordings, cache).training
+    return AugmentedEpochs(config, recordings, "training", cache)
 
 
 def _plain_clips(config: TrainingConfig, recordings: Recordings, cache: Path) -> TrainingData:

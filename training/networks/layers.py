@@ -70,9 +70,9 @@ def receptive(
 def time_stride(frames: int) -> int:
     """Frames in a step of the output that make about 80 ms: 4 of 20 ms, 8 of 10 ms.
 
-    ``frames`` are those of a window of 1 s.
+    ``frames`` are those of a window of 1 to 1.5 s.
     """
-    return 4 if frames < 70 else 8
+    return 4 if frames < 90 else 8
 
 
 class DepthwiseConv(keras.layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras has no types

@@ -19,7 +19,7 @@ ARCHITECTURES: dict[str, "str | Architecture"] = {
     "bc_resnet": "training.networks.bc_resnet",
     "tc_resnet": "training.networks.tc_resnet",
     "ts_resnet": "training.networks.ts_resnet",
-    "embedding_head": "training.networks.embedding_head",
+    "speech_embedding": "training.networks.speech_embedding",
 }
 
 
@@ -40,6 +40,14 @@ def architecture(name: str) -> Any:
     """The `Architecture` of a registered name."""
     entry = ARCHITECTURES[name]
     return getattr(importlib.import_module(entry), name) if isinstance(entry, str) else entry
+
+
+def begin_pretrained(name: str, model: "keras.Model") -> None:
+    """Give ``model`` the weights with which its architecture begins, where it has some: its module
+    then has a function of this name."""
+    entry = ARCHITECTURES[name]
+    if isinstance(entry, str):
+        getattr(importlib.import_module(entry), "begin_pretrained", lambda _: None)(model)
 
 
 def has_streaming_form(name: str) -> bool:

@@ -24,7 +24,7 @@ import yaml
 
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError, DataError, MissingFileError
-from training.config import TrainingConfig, as_document
+from training.config import CONFIG, TrainingConfig, as_document
 from training.data.windows import UNKNOWN
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TrainingResult:
     weights: bytes
 
 
-CONFIG, METRICS, WEIGHTS = "config.yaml", "metrics.json", "network.weights.h5"
+METRICS, WEIGHTS = "metrics.json", "network.weights.h5"
 CALIBRATION, SAVED_MODEL = "calibration.npy", "saved_model.pb"
 
 

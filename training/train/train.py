@@ -17,6 +17,7 @@ from training.data.loading import Epochs, Examples, Report, features_of, targets
 from training.data.material import find_recordings
 from training.data.prepare import TrainingData, prepare
 from training.networks.network import multiply_accumulates, network, uncompiled
+from training.networks.registry import begin_pretrained
 from training.train.run import (
     CALIBRATION,
     WEIGHTS,
@@ -36,27 +37,32 @@ from training.train.trainer import SoftTargets, ValidationMeasures, fit_network,
 def load_teachers(config: TrainingConfig) -> list[keras.Model]:
     """The trained networks that ``config`` names as its teachers.
 
-    Raises `MissingFileError`, and `ConfigError` for one with other features or labels.
+    Raises `MissingFileError`, and `ConfigError` for one with other labels, or windows of another
+    length: their features may differ.
     """
     teachers = []
     for folder in config.teacher.runs if config.teacher else ():
         run = load_run(folder)
-        for what in ("features", "labels"):
-            if getattr(run.config, what) != getattr(config, what):
-                raise ConfigError(f"{folder}: a teacher with other {what} than {config.name}'s")
+        if run.config.labels != config.labels:
+            raise ConfigError(f"{folder}: a teacher with other labels than {config.name}'s")
+        window, its = config.features.window_ms, run.config.features.window_ms
+        if its != window:
+            raise ConfigError(f"{folder}: a teacher of windows of {its:g} ms, not {window:g}")
         teachers.append(run.network())
     return teachers
 
 
-def soft_targets(teachers: Sequence[keras.Model], epochs: Epochs) -> SoftTargets:
-    """The mean posteriors of ``teachers`` by epoch, computed once for each pass."""
+def soft_targets(teachers: Sequence[keras.Model], epochs: Sequence[Epochs]) -> SoftTargets:
+    """The mean posteriors of ``teachers`` by epoch, computed once for each pass; ``epochs`` as each
+    of them sees them."""
     known: dict[int, FloatArray] = {}
 
     def soft(epoch: int) -> FloatArray:
-        number = epoch % epochs.passes
+        number = epoch % epochs[0].passes
         if number not in known:
-            examples = epochs.get(number)
-            known[number] = np.mean([posteriors(one, examples) for one in teachers], axis=0)
+            pairs = zip(teachers, epochs, strict=True)
+            found = [posteriors(teacher, seen.get(number)) for teacher, seen in pairs]
+            known[number] = np.mean(found, axis=0)
         return known[number]
 
     return soft
@@ -78,8 +84,9 @@ def fit(
     teachers, initialise = load_teachers(config), _initialiser(config)
     started = time.monotonic()
     if config.teacher and config.teacher.network:
-        teachers = [_train(_of_teacher(config, config.teacher.network), data, report)[0]]
-    model, history, measures = _train(config, data, report, teachers, initialise)
+        own = _of_teacher(config, config.teacher.network)
+        teachers = [_train(own, data, report, _initialiser(own))[0]]
+    model, history, measures = _train(config, data, report, initialise, teachers)
     metrics = {
         "seconds": round(time.monotonic() - started, 1),
         "parameters": model.count_params(),
@@ -105,8 +112,8 @@ def _train(
     config: TrainingConfig,
     data: TrainingData,
     report: Report,
+    initialise: Initialise,
     teachers: Sequence[keras.Model] = (),
-    initialise: Initialise = lambda _: None,
 ) -> tuple[keras.Model, History, ValidationMeasures]:
     keras.utils.set_random_seed(config.training_seed)  # draws the first weights
     model = network(config)
@@ -114,7 +121,8 @@ def _train(
     chosen = config.network
     width = "" if chosen.width is None else f", width {chosen.width}"
     report(f"{chosen.architecture}{width}: {model.count_params()} parameters")
-    soft = soft_targets(teachers, data.training) if teachers else None
+    seen = data.of_teachers or [data.training] * len(teachers)
+    soft = soft_targets(teachers, seen) if teachers else None
     history = fit_network(model, config, data, report, soft)
     drawn = None if data.validation is data.clips else data.validation
     measures = measure(model, config, data.clips, drawn)
@@ -130,7 +138,7 @@ def _of_teacher(config: TrainingConfig, teacher: NetworkConfig) -> TrainingConfi
 
 def _initialiser(config: TrainingConfig) -> Initialise:
     if config.init_from is None:
-        return lambda _: None
+        return lambda model: begin_pretrained(config.network.architecture, model)
     run = load_run(config.init_from)
     for what in ("features", "network"):
         if getattr(run.config, what) != getattr(config, what):
