@@ -117,7 +117,7 @@ def test_variants_with_several_seeds_are_compared_as_means(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data and an experiment of which one trial is trained."""
+    """A folder with data and an experiment of which one trial is trained and converted."""
     needs("tensorflow", "training")
     folder = tmp_path_factory.mktemp("world")
     write_tones(folder / "data" / "tones")
@@ -125,13 +125,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = write_experiment(folder, document)
     result = run(run_command(config, folder / "data", "--limit", 1))
     assert result.returncode == 0, result.stderr
+    experiment("convert", folder / "study", "--data", folder / "data")
     return folder
 
 
 @pytest.mark.slow
 def test_from_a_training_to_a_report(world: Path) -> None:
     study, data = world / "study", ("--data", world / "data")
-    experiment("convert", study, *data)
     rows = {row["model"]: row for row in Results(study)}
     assert list(rows) == ["float32", "int8"]
     trained = rows["float32"].need("validation_accuracy")
