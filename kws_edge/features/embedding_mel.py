@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kws_edge.audio.files import PCM16_SCALE
 from kws_edge.features.config import FeatureConfig, FrameTransform
+from kws_edge.features.log_mel import triangles, used_bins
 from kws_edge.features.spectrogram import Magnitude
 from kws_edge.types import FloatArray
 
@@ -35,10 +36,8 @@ class EmbeddingMel(FrameTransform):
 
     def __init__(self, config: FeatureConfig) -> None:
         self._magnitude = Magnitude(config)
-        weights = slaney_matrix()
-        used = np.flatnonzero(weights.any(axis=1))
-        self._bins = slice(int(used[0]), int(used[-1]) + 1)
-        self._weights = np.ascontiguousarray(weights[self._bins]) * np.float32(PCM16_SCALE**2)
+        self._bins, weights = used_bins(slaney_matrix())
+        self._weights = weights * np.float32(PCM16_SCALE**2)
 
     @staticmethod
     def faults(config: FeatureConfig) -> Sequence[str]:
@@ -80,10 +79,7 @@ def slaney_matrix() -> FloatArray:
     lowest, highest = _mel(np.array(EDGES))
     edges = _hertz(np.linspace(lowest, highest, BANDS + 2))
     hertz = np.linspace(0, RATE / 2, FFT // 2 + 1)[:, None]
-    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
-    rising, falling = (hertz - lower) / (centre - lower), (upper - hertz) / (upper - centre)
-    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
-    matrix: FloatArray = triangles.astype(np.float32)
+    matrix: FloatArray = (triangles(hertz, edges) * 2 / (edges[2:] - edges[:-2])).astype(np.float32)
     matrix.setflags(write=False)
     return matrix
 

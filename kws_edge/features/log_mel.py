@@ -23,11 +23,7 @@ class LogMel(FrameTransform):
     def __init__(self, config: FeatureConfig) -> None:
         self._magnitude = Magnitude(config)
         self._offset = np.float32(config.log_offset)
-        weights = mel_weights(config)
-        # only the FFT bins that fall into any band are computed with
-        used = np.flatnonzero(weights.any(axis=1))
-        self._bins = slice(int(used[0]), int(used[-1]) + 1)
-        self._weights = np.ascontiguousarray(weights[self._bins])  # [bins, num_mel_bins]
+        self._bins, self._weights = used_bins(mel_weights(config))
 
     @staticmethod
     def faults(config: FeatureConfig) -> Sequence[str]:
@@ -52,6 +48,14 @@ def mel_weights(config: FeatureConfig) -> FloatArray:
         config.lower_edge_hertz,
         config.upper_edge_hertz,
     )
+
+
+def used_bins(weights: FloatArray) -> tuple[slice, FloatArray]:
+    """The FFT bins that fall into any band, with which alone one computes, and their part of
+    ``weights [all bins, bands]``."""
+    used = np.flatnonzero(weights.any(axis=1))
+    bins = slice(int(used[0]), int(used[-1]) + 1)
+    return bins, np.ascontiguousarray(weights[bins])
 
 
 def edge_faults(config: FeatureConfig) -> list[str]:
@@ -92,13 +96,21 @@ def mel_matrix(
     """
     hertz = np.linspace(0.0, sample_rate / 2, num_spectrogram_bins)[1:, None]  # [bins - 1, 1]
     edges = np.linspace(_mel(lower_edge_hertz), _mel(upper_edge_hertz), num_mel_bins + 2)
-    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]  # [num_mel_bins] each
-    rising = (_mel(hertz) - lower) / (centre - lower)
-    falling = (upper - _mel(hertz)) / (upper - centre)
-    weights = np.maximum(0.0, np.minimum(rising, falling))  # [bins - 1, num_mel_bins]
+    weights = triangles(_mel(hertz), edges)  # [bins - 1, num_mel_bins]
     matrix = np.pad(weights, ((1, 0), (0, 0))).astype(np.float32)
     matrix.setflags(write=False)
     return matrix
+
+
+def triangles(
+    points: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """``[n, bands]``: filters of height 1 at ``points [n, 1]``, each from one of the
+    ``edges [bands + 2]`` to the next but one."""
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (points - lower) / (centre - lower)
+    falling = (upper - points) / (upper - centre)
+    return np.maximum(0.0, np.minimum(rising, falling))
 
 
 def _mel(hertz: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -70,14 +70,19 @@ def test_the_units_are_hardened(user: bool, exposure: int, program: Path, tmp_pa
     assert "Overall exposure level" in result.stdout
 
 
-@pytest.mark.slow
-def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path) -> None:
+def needs_a_manager_of_its_own() -> None:
+    """Skip where systemd cannot be run in namespaces with a virtual microphone."""
     if not SYSTEMD.exists() or shutil.which("unshare") is None:
         pytest.skip("needs systemd and unshare")
     if os.geteuid() != 0:
         pytest.skip("needs root, to give systemd namespaces of its own")
     if missing := missing_programs():
         pytest.skip(f"needs {', '.join(missing)}")
+
+
+@pytest.mark.slow
+def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path) -> None:
+    needs_a_manager_of_its_own()
     unit = tmp_path / "unit"
     unit.write_text(Service(user=True).unit(program))
     with VirtualMicrophone() as microphone:
@@ -164,12 +169,7 @@ def test_install_says_what_it_needs(run_command: Command, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_system_service_runs_as_a_user_of_its_own(tmp_path: Path) -> None:
     """`config init` in /etc and `service install`, as documented; then words and a reload."""
-    if not SYSTEMD.exists() or shutil.which("unshare") is None:
-        pytest.skip("needs systemd and unshare")
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to give systemd namespaces of its own")
-    if missing := missing_programs():
-        pytest.skip(f"needs {', '.join(missing)}")
+    needs_a_manager_of_its_own()
     kinds = ("mount", "pid", "fork", "kill-child", "mount-proc", "ipc", "uts", "net", "cgroup")
     spaces = [f"--{kind}" for kind in kinds]
     possible = subprocess.run(["unshare", *spaces, "true"], capture_output=True, check=False)

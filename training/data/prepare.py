@@ -67,10 +67,12 @@ def prepare(
     """
     recordings = find_recordings(config, data, split_lists, check_leaks=True, cache=cache)
     counts = recordings.counts()
-    taught = tuple(_training(one, recordings, cache) for one in _with_features_of_teachers(config))
     if config.plain_clips and judged_by is None:
-        return dataclasses.replace(_plain_clips(config, recordings, cache), of_teachers=taught)
+        plain = _plain_clips(config, recordings, cache)
+        seen = _of_teachers(config, plain.training, recordings, cache)
+        return dataclasses.replace(plain, of_teachers=seen)
     training = _training(config, recordings, cache)
+    taught = _of_teachers(config, training, recordings, cache)
     clips = cached_examples(recordings.validation.named(), config.labels, config.features, cache)
     judge, judged = config, recordings
     if judged_by:
@@ -88,10 +90,19 @@ def prepare(
     return TrainingData(training, validation, clips, counts, of_teachers=taught)
 
 
-def _with_features_of_teachers(config: TrainingConfig) -> list[TrainingConfig]:
-    runs = config.teacher.runs if config.teacher else ()
-    teachers = [load(folder / CONFIG, TrainingConfig) for folder in runs]
-    return [dataclasses.replace(config, features=one.features) for one in teachers]
+def _of_teachers(
+    config: TrainingConfig, training: Epochs, recordings: Recordings, cache: Path
+) -> tuple[Epochs, ...]:
+    """What each teacher sees; windows are drawn once for all that share their features."""
+    by_features = {config.features: training}
+    seen = []
+    for folder in config.teacher.runs if config.teacher else ():
+        features = load(folder / CONFIG, TrainingConfig).features
+        if features not in by_features:
+            its = dataclasses.replace(config, features=features)
+            by_features[features] = _training(its, recordings, cache)
+        seen.append(by_features[features])
+    return tuple(seen)
 
 
 def _training(config: TrainingConfig, recordings: Recordings, cache: Path) -> Epochs:
