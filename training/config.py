@@ -91,10 +91,15 @@ class DataConfig:
 @dataclass(frozen=True)
 class NetworkConfig:
     """An architecture of ``training/networks/registry.py`` and its width, in the unit that the
-    architecture documents (null: the architecture's own default)."""
+    architecture documents (null: the architecture's own default).
+
+    ``frozen``: this many of the first convolutions of an architecture that begins pretrained stay
+    as they came. They cost the most to train, and what they extract serves any word.
+    """
 
     architecture: str = "tc_resnet"
     width: int | None = None
+    frozen: int = 0
 
     def __post_init__(self) -> None:
         faults = []
@@ -103,6 +108,8 @@ class NetworkConfig:
             faults.append(f"architecture: found {self.architecture!r}, expected {listed}{hint}")
         if self.width is not None and self.width < 1:
             faults.append(f"width: {self.width} is not above 0")
+        if self.frozen < 0:
+            faults.append(f"frozen: {self.frozen} is below 0")
         if faults:
             raise ValidationErrors(faults)
 

@@ -9,6 +9,8 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kws_edge.errors import ConfigError
+
 if TYPE_CHECKING:
     import keras
 
@@ -42,12 +44,18 @@ def architecture(name: str) -> Any:
     return getattr(importlib.import_module(entry), name) if isinstance(entry, str) else entry
 
 
-def begin_pretrained(name: str, model: "keras.Model") -> None:
+def begin_pretrained(name: str, model: "keras.Model", frozen: int = 0) -> None:
     """Give ``model`` the weights with which its architecture begins, where it has some: its module
-    then has a function of this name."""
+    then has a function of this name. The first ``frozen`` convolutions keep them.
+
+    Raises `ConfigError` where there is nothing to freeze.
+    """
     entry = ARCHITECTURES[name]
-    if isinstance(entry, str):
-        getattr(importlib.import_module(entry), "begin_pretrained", lambda _: None)(model)
+    module = importlib.import_module(entry) if isinstance(entry, str) else None
+    if begin := getattr(module, "begin_pretrained", None):
+        begin(model, frozen)
+    elif frozen:
+        raise ConfigError(f"network.frozen: {frozen}, and {name} does not begin pretrained")
 
 
 def has_streaming_form(name: str) -> bool:

@@ -67,15 +67,20 @@ def _layer(x: Tensor, channels: int, kernel: tuple[int, int]) -> Tensor:
     return keras.ops.maximum(x, LEAST)
 
 
-def begin_pretrained(model: keras.Model) -> None:
+def begin_pretrained(model: keras.Model, frozen: int = 0) -> None:
     """Give the embedding in ``model`` the weights of pyopen-wakeword; the head keeps its own.
 
-    Raises `ConfigError` where the package is not installed.
+    The first ``frozen`` convolutions are not trained. Raises `ConfigError` where the package is
+    not installed or the embedding has fewer convolutions.
     """
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     weights = pretrained_weights()
+    if frozen > len(weights):
+        raise ConfigError(f"network.frozen: {frozen}, and the embedding has {len(weights)}")
     for layer, (kernel, bias) in zip(layers, weights, strict=False):  # the head's follow
         layer.set_weights([kernel, bias])
+    for layer in layers[:frozen]:
+        layer.trainable = False
 
 
 NAME = re.compile(r"model/conv2d(?:_(\d+))?/Conv2D1?$")

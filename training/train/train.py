@@ -138,7 +138,8 @@ def _of_teacher(config: TrainingConfig, teacher: NetworkConfig) -> TrainingConfi
 
 def _initialiser(config: TrainingConfig) -> Initialise:
     if config.init_from is None:
-        return lambda model: begin_pretrained(config.network.architecture, model)
+        chosen = config.network
+        return lambda model: begin_pretrained(chosen.architecture, model, chosen.frozen)
     run = load_run(config.init_from)
     for what in ("features", "network"):
         if getattr(run.config, what) != getattr(config, what):
