@@ -102,13 +102,20 @@ class Unattended:
                 return True
         return False
 
-    def answer(self, *paths: Path | None) -> None:
-        """Play one sound after each "now", the last one again and again."""
+    def answer(self, *paths: Path | None, until: str | None = None) -> bool:
+        """Play one sound after each "now", the last one again and again; True at a line with
+        ``until``, which gets no answer.
+
+        A take that comes too late on a busy machine is refused, and its "now" comes again.
+        """
         number = 0
         while self.until(": now"):
+            if until is not None and until in self.errors[-1]:
+                return True
             if path := paths[min(number, len(paths) - 1)]:
                 self.microphone.play(path)
             number += 1
+        return False
 
     def end(self) -> tuple[int, list[str]]:
         """Exit code and lines on stdout."""

@@ -103,9 +103,7 @@ def test_an_interruption_in_the_middle_leaves_whole_files(
 ) -> None:
     folder = tmp_path / "samples"
     session = Unattended(microphone, folder, "yes", "no", "--count", "9", "--in-order")
-    assert session.until("'yes' (1 of 9): now")
-    microphone.play(sounds.word)
-    assert session.until("'no' (1 of 9): now")
+    assert session.answer(sounds.word, until="'no' (1 of 9): now")
     session.process.send_signal(number)
     code, lines = session.end()
     assert code == 130, session.text
@@ -150,9 +148,7 @@ def test_a_sound_server_that_dies_ends_it_in_order(sounds: Sounds, tmp_path: Pat
         pytest.skip(f"needs {', '.join(missing)}")
     with VirtualMicrophone() as own:
         session = Unattended(own, tmp_path / "s", "yes")
-        assert session.until("(1 of 10): now")
-        own.play(sounds.word)
-        assert session.until("(2 of 10): now")
+        assert session.answer(sounds.word, until="(2 of 10): now")
         own.stop()
         code, lines = session.end()
     assert code == 69, session.text

@@ -41,8 +41,8 @@ def train_command(
 
     Makes OUTPUT/<timestamp>/ with config.yaml, history.csv, metrics.json, log.txt, the weights
     and, in TensorFlow, the SavedModel, and prints its name. KERAS_BACKEND=jax or torch trains
-    without TensorFlow, often faster; export then makes the SavedModel. Windows drawn by a run
-    that was interrupted are used by the next.
+    without TensorFlow, often faster; export then makes the SavedModel. Started again after an
+    interruption, it goes on after the last whole epoch.
     """
     what = load(config, TrainingConfig)
     if seed is not None:

@@ -1,6 +1,9 @@
 """One training: from a configuration to trained weights in memory, or to a run folder."""
 
 import dataclasses
+import hashlib
+import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -12,12 +15,13 @@ import numpy as np
 
 from kws_edge.errors import ConfigError
 from kws_edge.types import FloatArray
-from training.config import NetworkConfig, TrainingConfig
+from training.config import NetworkConfig, TrainingConfig, as_document
 from training.data.loading import Epochs, Examples, Report, features_of, targets_of
 from training.data.material import find_recordings
 from training.data.prepare import TrainingData, prepare
 from training.networks.network import multiply_accumulates, network, uncompiled
 from training.networks.registry import begin_pretrained
+from training.train.checkpoint import Checkpoint
 from training.train.run import (
     CALIBRATION,
     WEIGHTS,
@@ -72,12 +76,16 @@ Initialise = Callable[[keras.Model], None]
 
 
 def fit(
-    config: TrainingConfig, data: TrainingData, report: Report = lambda _: None
+    config: TrainingConfig,
+    data: TrainingData,
+    report: Report = lambda _: None,
+    checkpoints: Path | None = None,
 ) -> TrainingResult:
     """Train the teacher, where ``config`` has a network for one, and then the network.
 
     Reads no recordings, so that a worker on another machine can do it; a teacher's runs and
-    ``init_from`` are read from the disk. ``report`` receives a line for each epoch. The metrics
+    ``init_from`` are read from the disk. ``report`` receives a line for each epoch. A training that
+    finds its own earlier epochs in the folder ``checkpoints`` goes on after them. The metrics
     have ``validation`` (`ValidationMeasures`) and, as one figure to choose by,
     ``validation_accuracy``.
     """
@@ -85,8 +93,10 @@ def fit(
     started = time.monotonic()
     if config.teacher and config.teacher.network:
         own = _of_teacher(config, config.teacher.network)
-        teachers = [_train(own, data, report, _initialiser(own))[0]]
-    model, history, measures = _train(config, data, report, initialise, teachers)
+        kept = Checkpoint(checkpoints / "teacher") if checkpoints else None
+        teachers = [_train(own, data, report, _initialiser(own), checkpoint=kept)[0]]
+    kept = Checkpoint(checkpoints / "network") if checkpoints else None
+    model, history, measures = _train(config, data, report, initialise, teachers, kept)
     metrics = {
         "seconds": round(time.monotonic() - started, 1),
         "parameters": model.count_params(),
@@ -114,6 +124,7 @@ def _train(
     report: Report,
     initialise: Initialise,
     teachers: Sequence[keras.Model] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[keras.Model, History, ValidationMeasures]:
     keras.utils.set_random_seed(config.training_seed)  # draws the first weights
     model = network(config)
@@ -123,7 +134,7 @@ def _train(
     report(f"{chosen.architecture}{width}: {model.count_params()} parameters")
     seen = data.of_teachers or [data.training] * len(teachers)
     soft = soft_targets(teachers, seen) if teachers else None
-    history = fit_network(model, config, data, report, soft)
+    history = fit_network(model, config, data, report, soft, checkpoint)
     drawn = None if data.validation is data.clips else data.validation
     measures = measure(model, config, data.clips, drawn)
     report(f"validation: {measures}")
@@ -164,8 +175,10 @@ def train(
     """Train as ``config`` says on the recordings below ``data``; the new run below ``output``.
 
     The folder appears under its name only when it is complete. Features and windows are kept in
-    ``cache``. ``judged_by``: see `training.data.prepare.prepare`. Only with ``test`` is the
-    testing part read, once, after training; its figures are ``metrics["testing"]``.
+    ``cache``, and so are checkpoints: a training that was stopped goes on after its last whole
+    epoch when it is started again, from the same commit. ``judged_by``: see
+    `training.data.prepare.prepare`. Only with ``test`` is the testing part read, once, after
+    training; its figures are ``metrics["testing"]``.
 
     Raises `MissingFileError` and `DataError` for recordings that cannot be used, `ConfigError`
     for a teacher or a run to start from that does not fit.
@@ -174,7 +187,8 @@ def train(
     prepared = prepare(
         config, data, cache, split_lists=split_lists, report=report, judged_by=judged_by
     )
-    trained = fit(config, prepared, report)
+    checkpoints = cache / f"checkpoints-{_key(config, prepared, commit)}"
+    trained = fit(config, prepared, report, checkpoints)
     metrics = {**trained.metrics, "git_commit": commit}
     partial = partial_folder(output, config.name)
     partial.mkdir()
@@ -188,7 +202,15 @@ def train(
         np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
     if keras.backend.backend() == "tensorflow":  # else `export` makes the SavedModel
         run.export_saved_model()
-    return new_folder(partial, output, config.name)
+    folder = new_folder(partial, output, config.name)
+    shutil.rmtree(checkpoints)
+    return folder
+
+
+def _key(config: TrainingConfig, data: TrainingData, commit: str) -> str:
+    """Of one training, so that it finds its own checkpoints and no other's."""
+    settings = [as_document(config), data.counts, commit, keras.backend.backend()]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
 
 
 def _tested(run: Run, data: Path, split_lists: Path | None) -> dict[str, Any]:

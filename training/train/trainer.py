@@ -21,6 +21,7 @@ from training.config import TrainingConfig
 from training.data.augmentation.spectral import mask, mixup
 from training.data.loading import Examples, Report, one_hot
 from training.data.prepare import TrainingData
+from training.train.checkpoint import Checkpoint, KeepsCheckpoints
 from training.train.run import History
 
 FIRES = 0.5  # of the posterior: more, and a word counts as detected
@@ -138,10 +139,12 @@ def fit_network(
     data: TrainingData,
     report: Report,
     soft_targets: SoftTargets | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """Train ``model`` in place; the averaged weights are validated after each epoch, and kept.
 
-    Returns loss and accuracy, and both on ``data.validation``, by epoch.
+    Goes on after the epochs of ``checkpoint``, which also keeps those that follow. Returns loss and
+    accuracy, and both on ``data.validation``, by epoch.
     """
     schedule = config.schedule
     keras.utils.set_random_seed(config.training_seed)
@@ -154,18 +157,29 @@ def fit_network(
     callbacks: list[keras.callbacks.Callback] = [_Reporter(report, schedule.epochs)]
     if schedule.averaging:
         callbacks.insert(0, keras.callbacks.SwapEMAWeights())
+    first = 0
+    if checkpoint:
+        checkpoint.restore(model)
+        callbacks.insert(-1, KeepsCheckpoints(checkpoint))
+        first = checkpoint.epochs
+        if first:
+            report(f"going on after epoch {first}")
+        if first == schedule.epochs:  # stopped after the last one
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            return checkpoint.history
     history: History = model.fit(
-        _training_batches(config, data, report, soft_targets),
+        _training_batches(config, data, report, soft_targets, first),
         # tf.data starts anew in each epoch; the other batches go on through all epochs
         steps_per_epoch=None if _uses_tf_clips(data, soft_targets) else steps,
         epochs=schedule.epochs,
+        initial_epoch=first,
         validation_data=_validation_batches(data.validation, len(config.labels)),
         validation_batch_size=VALIDATION_BATCH,
         callbacks=callbacks,
         shuffle=False,  # the batches are shuffled
         verbose=0,
     ).history
-    return history
+    return checkpoint.history if checkpoint else history
 
 
 def _uses_tf_clips(data: TrainingData, soft_targets: SoftTargets | None) -> bool:
@@ -173,7 +187,11 @@ def _uses_tf_clips(data: TrainingData, soft_targets: SoftTargets | None) -> bool
 
 
 def _training_batches(
-    config: TrainingConfig, data: TrainingData, report: Report, soft_targets: SoftTargets | None
+    config: TrainingConfig,
+    data: TrainingData,
+    report: Report,
+    soft_targets: SoftTargets | None,
+    first_epoch: int,
 ) -> Any:
     """The batches of a training, as `keras.Model.fit` takes them."""
     schedule = config.schedule
@@ -181,7 +199,7 @@ def _training_batches(
         return data.tf_clips.training_batches(
             schedule.batch_size, schedule.label_smoothing, config.training_seed
         )
-    batches = _batches(config, data, report, soft_targets)
+    batches = _batches(config, data, report, soft_targets, first_epoch)
     if keras.backend.backend() != "tensorflow":
         return batches
     import tensorflow as tf
@@ -197,12 +215,16 @@ def _training_batches(
 
 
 def _batches(
-    config: TrainingConfig, data: TrainingData, report: Report, soft_targets: SoftTargets | None
+    config: TrainingConfig,
+    data: TrainingData,
+    report: Report,
+    soft_targets: SoftTargets | None,
+    first_epoch: int,
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Features ``[n, frames, bands, 1]`` and targets ``[n, labels]``, epoch after epoch."""
     schedule, effects = config.schedule, config.effects
-    random = np.random.default_rng(config.training_seed)
-    for epoch in range(schedule.epochs):
+    for epoch in range(first_epoch, schedule.epochs):
+        random = np.random.default_rng([config.training_seed, epoch])
         examples = data.training.get(epoch, report)
         features = np.asarray(examples.features, np.float32)
         targets = one_hot(examples.targets, len(config.labels), schedule.label_smoothing)
