@@ -1,4 +1,4 @@
-"""Events to an MQTT broker: ``<topic>/event``, ``<topic>/status``, Home Assistant discovery."""
+"""Events to an MQTT broker, the states that they leave behind, and Home Assistant discovery."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from kws_edge.events import Event
 from kws_edge.extras import import_extra, install_hint
 from kws_edge.files import read_secret
 from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan, queue_setting
-from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic
+from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic, former_topic
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class MqttConfig:
     topic: str = setting(
         "kws-edge", doc="Events go to TOPIC/event and the state to TOPIC/status; one a device."
     )
+    device_name: str = setting("", doc="Name of the device in Home Assistant.", unset="the topic")
     client_id: str = setting(
         "", doc="Identity at the broker; one a device.", unset="another one for each process"
     )
@@ -128,13 +129,15 @@ class MqttSink:
         """Raises `ConfigError`."""
         self._config = config
         self._where = f"{config.host}:{config.broker_port}"
-        self._discovery = json.dumps(discovery_payload(config.topic, labels, model_name))
+        announcement = discovery_payload(config.topic, labels, model_name, config.device_name)
+        self._discovery = json.dumps(announcement)
         self.dropped = self.handled = 0
         self._changed = threading.Condition()  # also the lock of the fields below
         self._outbox: deque[Event] = deque()
         self._sending = False
         self._acknowledged: set[int] = set()
-        self._births: set[int] = set()  # status and discovery messages in flight
+        self._births: set[int] = set()  # of the messages that follow a connection, in flight
+        self._states: dict[str, str] = {}  # what is retained, by topic
         self._connected_at: float | None = None
         self._answered = False  # the broker has accepted or refused the present connection
         self._losses = 0  # connections in a row that did not last
@@ -213,6 +216,11 @@ class MqttSink:
             # If the connection is lost now, paho keeps the event and sends it after reconnecting.
             sent = self._client.publish(self._topic("event"), event.to_json(), qos=1)
             self._wait_for(sent.mid)
+            if state := _state(event):
+                with self._changed:
+                    self._states[self._topic(state)] = text = _text(event)
+                sent = self._client.publish(self._topic(state), text, qos=1, retain=True)
+                self._wait_for(sent.mid)
             with self._changed:
                 if self._sending:  # `close` has not given it up
                     self._sending = False
@@ -240,15 +248,20 @@ class MqttSink:
         with self._changed:
             # paho itself resends those that a lost connection left unacknowledged.
             if not self._births:
-                self._births.add(
-                    client.publish(self._topic("status"), ONLINE, qos=1, retain=True).mid
-                )
-                if self._config.discovery:
-                    topic = discovery_topic(self._config.discovery, self._config.topic)
-                    self._births.add(client.publish(topic, self._discovery, qos=1, retain=True).mid)
+                for topic, text in self._birth().items():
+                    self._births.add(client.publish(topic, text, qos=1, retain=True).mid)
             self._complaints.clear()
             self._connected_at = time.monotonic()
             self._changed.notify_all()
+
+    def _birth(self) -> dict[str, str]:
+        """What a broker gets after each connection: it may have been restarted without memory."""
+        prefix, topic = self._config.discovery, self._config.topic
+        messages = {self._topic("status"): ONLINE, **self._states}
+        if prefix:
+            messages[former_topic(prefix, topic)] = ""
+            messages[discovery_topic(prefix, topic)] = self._discovery
+        return messages
 
     def _on_connect_fail(self, _client: object, _data: object) -> None:
         error = sys.exc_info()[1]  # paho calls this while it handles the exception
@@ -290,6 +303,15 @@ class MqttSink:
         if reason not in self._complaints:
             self._complaints.add(reason)
             log.error("mqtt: no connection to %s: %s; retrying", self._where, reason)
+
+
+def _state(event: Event) -> str | None:
+    """The topic of the state that ``event`` leaves behind."""
+    return {"detection": "keyword", "microphone": "microphone"}.get(event.type)
+
+
+def _text(event: Event) -> str:
+    return str(event.data["state"]) if event.type == "microphone" else event.to_json()
 
 
 def make_client(config: MqttConfig) -> Any:

@@ -1,8 +1,8 @@
 """The announcement to Home Assistant against the rules that it documents.
 
-Rules: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery (topic, device, origin) and
-https://www.home-assistant.io/integrations/event.mqtt/ (the options of an event entity). Unknown
-options are dropped silently there, so here they are faults.
+Rules: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery (topic, device, components)
+and the pages of the event, sensor, binary_sensor and device_trigger platforms. Unknown options are
+dropped silently there, so here they are faults.
 """
 
 import json
@@ -13,98 +13,115 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from test_events import one_of_each
 
+from kws_edge.events import Event
 from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic
 
 LABELS = ("yes", "no", "grün", "_unknown_", "_silence_")
-TOPIC = re.compile(r"homeassistant/event/(?:[a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
+TOPIC = re.compile(r"homeassistant/device/[a-zA-Z0-9_-]+/config")
 
 TEXT = {"type": "string", "minLength": 1}
 MQTT_TOPIC = {"type": "string", "minLength": 1, "maxLength": 65535, "pattern": "^[^#+\\x00]+$"}
-URL = {"type": "string", "pattern": "^(https?|homeassistant)://"}
-EVENT_ENTITY = {
-    "type": "object",
-    "required": ["state_topic", "event_types", "unique_id", "device"],  # the last for a device
-    "additionalProperties": False,
-    "properties": {
-        "availability_topic": MQTT_TOPIC,
-        "device_class": {"enum": ["button", "doorbell", "motion", None]},
-        "enabled_by_default": {"type": "boolean"},
-        "encoding": TEXT,
-        "entity_category": {"enum": ["diagnostic", "config"]},
-        "event_types": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
-        "icon": {"type": "string", "pattern": "^[a-z]+:[a-z0-9-]+$"},
-        "name": {"type": ["string", "null"]},
-        "payload_available": TEXT,
-        "payload_not_available": TEXT,
-        "qos": {"enum": [0, 1, 2]},
-        "state_topic": MQTT_TOPIC,
-        "unique_id": TEXT,
-        "value_template": TEXT,
-        "device": {
-            "type": "object",
-            "additionalProperties": False,
-            "anyOf": [{"required": ["identifiers"]}, {"required": ["connections"]}],
-            "properties": {
-                "identifiers": {"type": "array", "items": TEXT, "minItems": 1},
-                "connections": {"type": "array"},
-                "configuration_url": URL,
-                **dict.fromkeys(
-                    (
-                        "manufacturer",
-                        "model",
-                        "model_id",
-                        "name",
-                        "hw_version",
-                        "sw_version",
-                        "serial_number",
-                        "suggested_area",
-                        "via_device",
-                    ),
-                    TEXT,
-                ),
-            },
-        },
-        "origin": {
-            "type": "object",
-            "required": ["name"],
-            "additionalProperties": False,
-            "properties": {"name": TEXT, "sw_version": TEXT, "support_url": URL},
-        },
-    },
-}
+
+
+def options(required: list[str], **properties: object) -> dict[str, object]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": required,
+        "properties": properties,
+    }
+
+
+def entity(platform: str, **own: object) -> dict[str, object]:
+    """An entity of a device: it needs a ``unique_id``."""
+    return options(
+        ["platform", "unique_id", "state_topic"],
+        platform={"const": platform},
+        name={"type": ["string", "null"]},
+        unique_id={"type": "string", "pattern": "^[a-zA-Z0-9_-]+$"},
+        state_topic=MQTT_TOPIC,
+        value_template=TEXT,
+        icon={"type": "string", "pattern": "^[a-z]+:[a-z0-9-]+$"},
+        entity_category={"enum": ["diagnostic", "config"]},
+        **own,
+    )
+
+
+WORDS = {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True}
+COMPONENTS = [
+    entity("event", event_types=WORDS),
+    entity("sensor", json_attributes_topic=MQTT_TOPIC),
+    entity("binary_sensor", device_class={"const": "connectivity"}),
+    options(
+        ["platform", "automation_type", "type", "subtype", "topic"],
+        platform={"const": "device_automation"},
+        automation_type={"const": "trigger"},
+        type=TEXT,
+        subtype=TEXT,
+        topic=MQTT_TOPIC,
+        value_template=TEXT,
+        payload=TEXT,
+    ),
+]
+DEVICE = options(
+    ["device", "origin", "components"],
+    device=options(
+        ["identifiers", "name"],
+        identifiers={"type": "array", "items": TEXT, "minItems": 1},
+        **dict.fromkeys(("manufacturer", "model", "name", "sw_version"), TEXT),
+    ),
+    origin=options(["name"], name=TEXT, sw_version=TEXT),
+    availability_topic=MQTT_TOPIC,
+    qos={"enum": [0, 1, 2]},
+    components={"type": "object", "additionalProperties": {"oneOf": COMPONENTS}},
+)
 
 
 @pytest.mark.parametrize("topic", ["kws-edge", "home/kitchen 1/kws", "wohnung/küche"])
 def test_the_announcement_keeps_the_rules(topic: str) -> None:
     payload = json.loads(json.dumps(discovery_payload(topic, LABELS, "mfcc-int8")))
-    jsonschema.Draft202012Validator(EVENT_ENTITY).validate(payload)
-    assert payload["event_types"] == ["yes", "no", "grün"]
-    assert payload["state_topic"] == f"{topic}/event"
+    jsonschema.Draft202012Validator(DEVICE).validate(payload)
     assert payload["availability_topic"] == f"{topic}/status"
     assert TOPIC.fullmatch(discovery_topic("homeassistant", topic))
-    assert re.fullmatch("[a-zA-Z0-9_-]+", payload["unique_id"])
+    components = payload["components"]
+    assert components["keyword"]["event_types"] == ["yes", "no", "grün"]
+    assert components["keyword"]["state_topic"] == f"{topic}/event"
+    assert components["microphone"]["state_topic"] == f"{topic}/microphone"
+    triggers = [part for part in components.values() if part["platform"] == "device_automation"]
+    assert [trigger["subtype"] for trigger in triggers] == ["yes", "no", "grün"]
+    assert {trigger["topic"] for trigger in triggers} == {f"{topic}/event"}
+
+
+def test_the_device_has_the_name_of_its_room() -> None:
+    assert discovery_payload("a/kws", LABELS, "m")["device"]["name"] == "a/kws"
+    assert discovery_payload("a/kws", LABELS, "m", "Kitchen")["device"]["name"] == "Kitchen"
 
 
 def test_two_devices_stay_two() -> None:
     one, other = (discovery_payload(topic, LABELS, "model") for topic in ("a/kws", "b/kws"))
-    assert one["unique_id"] != other["unique_id"]
     assert one["device"]["identifiers"] != other["device"]["identifiers"]
+    unique = [
+        {part["unique_id"] for part in device["components"].values() if "unique_id" in part}
+        for device in (one, other)
+    ]
+    assert not unique[0] & unique[1]
     assert discovery_topic("ha", "a/kws") != discovery_topic("ha", "b/kws")
 
 
+def rendered(template: str, event: Event) -> str:
+    """As Home Assistant renders it: in Jinja's sandbox."""
+    compiled = ImmutableSandboxedEnvironment(autoescape=False).from_string(template)
+    return compiled.render(value=event.to_json(), value_json=json.loads(event.to_json()))
+
+
 def test_what_home_assistant_makes_of_events() -> None:
-    """It renders the template, in Jinja's sandbox, and wants JSON with a known ``event_type``
-    or nothing at all."""
-    payload = discovery_payload("kws-edge", LABELS, "mfcc-int8")
-    template = ImmutableSandboxedEnvironment(autoescape=False).from_string(
-        payload["value_template"]
-    )
+    """An event entity wants JSON with a known ``event_type`` or nothing at all."""
+    keyword = discovery_payload("kws-edge", LABELS, "mfcc-int8")["components"]["keyword"]
     seen = []
     for event in one_of_each():
-        rendered = template.render(value=event.to_json(), value_json=json.loads(event.to_json()))
-        if rendered:
-            seen.append(json.loads(rendered))
-            assert seen[-1].pop("event_type") in payload["event_types"]
+        if text := rendered(keyword["value_template"], event):
+            seen.append(json.loads(text))
+            assert seen[-1].pop("event_type") in keyword["event_types"]
             assert seen[-1] == {
                 "score": event.data["score"],
                 "id": event.id,
@@ -112,3 +129,15 @@ def test_what_home_assistant_makes_of_events() -> None:
                 "time_s": event.time_s,
             }
     assert len(seen) == 1
+
+
+def test_a_trigger_fires_for_the_detection_of_its_word_alone() -> None:
+    components = discovery_payload("kws-edge", LABELS, "mfcc-int8")["components"]
+    fired = [
+        (component["subtype"], event.type)
+        for component in components.values()
+        if component["platform"] == "device_automation"
+        for event in one_of_each()
+        if rendered(component["value_template"], event) == component["payload"]
+    ]
+    assert fired == [("yes", "detection")]

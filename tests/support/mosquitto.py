@@ -49,6 +49,12 @@ class Broker:
             self._process.wait(30)
             self._process = None
 
+    def publish(self, topic: str, text: str) -> None:
+        """Retained; an empty text takes back what is."""
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-t", topic]
+        what = ["-m", text] if text else ["-n"]
+        subprocess.run(["mosquitto_pub", *where, "-r", *what], check=True, timeout=30)
+
     def _answers(self) -> bool:
         assert self._process
         assert self._process.poll() is None, self.log

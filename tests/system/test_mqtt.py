@@ -20,6 +20,7 @@ from kws_edge.sinks.mqtt import MqttConfig, MqttSink
 
 pytestmark = needs_mosquitto
 LABELS = ("yes", "no", "_unknown_", "_silence_")
+ANNOUNCED = "homeassistant/device/kws-edge/config"
 
 
 @pytest.fixture(autouse=True)
@@ -67,13 +68,29 @@ def test_birth_events_discovery_and_goodbye(broker: Broker, subscriber: Subscrib
     assert received == [event.as_dict() for event in events]
     VALIDATOR.validate(received[0])
     assert retained(broker, "kws-edge/status") == "online"
-    announced = json.loads(retained(broker, "homeassistant/event/kws-edge/keyword/config"))
-    assert announced["event_types"] == ["yes", "no"]
+    announced = json.loads(retained(broker, ANNOUNCED))
+    assert announced["components"]["keyword"]["event_types"] == ["yes", "no"]
+    assert json.loads(retained(broker, "kws-edge/keyword")) == received[-1]
     wait_for(lambda: worker.waiting == 0, "all to be acknowledged")
     assert worker.close(30)
     assert retained(broker, "kws-edge/status") == "offline"
     wait_for(lambda: subscriber.messages("kws-edge/status") == ["online", "offline"], "both")
     assert worker.dropped == worker.failed == 0
+
+
+def test_the_state_of_the_microphone_outlives_a_broker_without_memory(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    worker, _ = publisher(broker.port)
+    factory = EventFactory(16000)
+    for state in ("open", "lost"):
+        worker.put(factory.make("microphone", 0, state=state))
+    wait_for(lambda: retained(broker, "kws-edge/microphone") == "lost", "the state")
+    broker.stop()
+    (tmp_path / "mosquitto.db").unlink()
+    broker.start()
+    wait_for(lambda: retained(broker, "kws-edge/microphone") == "lost", "the state again", 90)
+    assert worker.close(30)
 
 
 def test_what_waits_is_sent_before_it_ends(broker: Broker, subscriber: Subscriber) -> None:
@@ -84,7 +101,7 @@ def test_what_waits_is_sent_before_it_ends(broker: Broker, subscriber: Subscribe
     worker.close(30)
     wait_for(lambda: subscriber.messages("kws-edge/status") == ["online", "offline"], "the end")
     assert len(ids(subscriber)) + worker.dropped == 20
-    assert not subscriber.messages("homeassistant/event/kws-edge/keyword/config")
+    assert not subscriber.messages(ANNOUNCED)
 
 
 def test_a_restart_of_the_broker_loses_nothing(

@@ -78,13 +78,19 @@ def measure(
     )
 
 
+POSTERIORS_BATCH = 512
+
+
 def posteriors(model: keras.Model, examples: Examples) -> FloatArray:
     """``[n, labels]``."""
-    rows = [
-        np.asarray(model(np.asarray(examples.features[start : start + 512], np.float32)[..., None]))
-        for start in range(0, len(examples.targets), 512)
-    ]
-    return np.concatenate(rows)
+    count = len(examples.targets)
+    rows = []
+    for start in range(0, count, POSTERIORS_BATCH):
+        x = np.asarray(examples.features[start : start + POSTERIORS_BATCH], np.float32)[..., None]
+        missing = POSTERIORS_BATCH - len(x) if count > POSTERIORS_BATCH else 0
+        x = np.pad(x, [(0, missing), (0, 0), (0, 0), (0, 0)])  # another size compiles anew
+        rows.append(np.asarray(model.predict_on_batch(x)))
+    return np.concatenate(rows)[:count]
 
 
 def _fires(of_others: FloatArray, words: int) -> npt.NDArray[np.bool_]:
