@@ -32,6 +32,7 @@ def stream_measurements(report: dict[str, Any]) -> list[Measurement]:
 
     ``count`` is the number of keywords, and the number of false accepts."""
     preset = f", preset {report['preset']}" if report["preset"] else ""
+    preset += ", with verifier" if report.get("verifier_threshold") else ""
     found = [("recall", "spoken")] * bool(report["spoken"])
     found.append(("false_accepts_per_hour", "false_accepts"))
     return [
@@ -71,8 +72,10 @@ def _stream_row(report: dict[str, Any]) -> str:
     found = ""
     if report["spoken"]:
         found = f"{report['hits']} of {report['spoken']}, {recall(report)}"
+    threshold = report.get("verifier_threshold")
+    verifier = f", verifier at {threshold:g}" if threshold else ""
     return (
-        f"| {report['data']} | {report['preset'] or 'default'} | {found} |"
+        f"| {report['data']} | {report['preset'] or 'default'}{verifier} | {found} |"
         f" {report['false_accepts']} in {report['hours']:.2f} h |"
         f" {false_accepts_per_hour(report)} | {median_latency(report)} |"
     )

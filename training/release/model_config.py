@@ -7,6 +7,7 @@ from typing import Literal
 
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
+from kws_edge.verifier import THRESHOLD
 from training.config import Attribution, TrainingConfig
 from training.evaluation.streams.evaluate import OperatingPoints
 from training.evaluation.streams.stream_config import StreamConfig
@@ -104,12 +105,18 @@ class ClipEvaluation:
 
 @dataclass(frozen=True)
 class StreamEvaluation:
-    """Streams, named as in `TuningConfig`; ``presets`` may name ``default``."""
+    """Streams, named as in `TuningConfig`; ``presets`` may name ``default``.
+
+    ``verifier`` is a second model, bundled or a file, that confirms each detection from its score
+    ``verifier_threshold`` on.
+    """
 
     name: str
     streams: tuple[Path, ...]
     description: str
     presets: tuple[str, ...] = (DEFAULT_TARGET,)
+    verifier: str | None = None
+    verifier_threshold: float = THRESHOLD
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, DataError, MissingFileError, ValidationErrors
 from kws_edge.files import write_atomically
 from kws_edge.model.file import pack_model, read_model
+from kws_edge.verifier import Verification
 from training.config import as_document, attribution_text
 from training.data.clips import scan
 from training.data.splits import split_clips
@@ -223,10 +224,13 @@ def evaluate_streams(space: Workspace) -> list[Path]:
     reports = []
     for one in space.plan.config.evaluation.streams:
         streams = find_streams(space.stream_paths(one.streams))
+        second = one.verifier and Verification.load(one.verifier, one.verifier_threshold)
         for preset in one.presets:
             chosen = DetectorOverrides(preset=None if preset == DEFAULT_TARGET else preset)
             try:
-                result = stream_evaluation.evaluate_streams(space.tuned, streams, chosen)
+                result = stream_evaluation.evaluate_streams(
+                    space.tuned, streams, chosen, verification=second or None
+                )
             except ValidationErrors as error:
                 raise ConfigError(f"evaluation.streams: {one.name}: {error}") from error
             report = space.evaluations / f"{one.name}-{preset}.json"
