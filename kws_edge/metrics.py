@@ -4,13 +4,16 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kws_edge.detection.detector import is_keyword
 from kws_edge.events import Event
 from kws_edge.sources.base import Block
 from kws_edge.spotter import Decision
 from kws_edge.verifier import Verdicts
+
+if TYPE_CHECKING:
+    from kws_edge.engine import Observer
 
 # 0.1 ms to 100 ms: a decision is due every 20 to 100 ms, on machines from a laptop to a Pi Zero
 INFERENCE_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
@@ -92,3 +95,29 @@ class Metrics:
         elif event.type == "microphone":
             self.microphone_state = _STATE[event.data["state"]]
             self.microphone_restarts += event.data["state"] == "back"
+
+
+class Relay:
+    """An `Observer` that passes all on to those attached, which come and go while the engine
+    runs: without any it costs nothing. Any thread attaches; calls come from the engine's."""
+
+    def __init__(self) -> None:
+        self._attached: tuple[Observer, ...] = ()  # exchanged as a whole: no lock
+
+    def attach(self, observer: "Observer") -> None:
+        self._attached = (*self._attached, observer)
+
+    def detach(self, observer: "Observer") -> None:
+        self._attached = tuple(one for one in self._attached if one is not observer)
+
+    def block(self, block: Block) -> None:
+        for one in self._attached:
+            one.block(block)
+
+    def decision(self, decision: Decision) -> None:
+        for one in self._attached:
+            one.decision(decision)
+
+    def event(self, event: Event) -> None:
+        for one in self._attached:
+            one.event(event)

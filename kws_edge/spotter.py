@@ -34,13 +34,15 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Decision:
     """The ``posteriors [labels]`` of the window that ends at ``sample``, and the ``seconds``
-    that the network took. ``idle``: there was silence, the network did not run, and the
-    posteriors are zeros."""
+    that the network took. ``scores [labels]``: their mean over ``smoothing_ms``, which is compared
+    with thresholds; None where there is none. ``idle``: there was silence, the network did not
+    run, and the posteriors are zeros."""
 
     sample: int
     posteriors: FloatArray
     seconds: float
     idle: bool = False
+    scores: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -222,9 +224,13 @@ class KeywordSpotter:
             # the silent decisions that the mean of this one includes
             first = sample - (self._smoothing - 1) // self._hop * self._hop
             for passed in range(max(first, self._idle_since), sample, self._hop):
-                self._detector.backfill(passed, self._posteriors(passed))
+                posteriors, seconds = self._posteriors(passed)
+                self._detector.backfill(passed, posteriors)
+                self._report(Decision(passed, posteriors, seconds))
             self._idle_since = None
-        detection = self._detector.push(sample, self._posteriors(sample))
+        posteriors, seconds = self._posteriors(sample)
+        detection = self._detector.push(sample, posteriors)
+        self._report(Decision(sample, posteriors, seconds, scores=self._detector.scores))
         return self._verified(detection) if detection else None
 
     def _verified(self, detection: Detection) -> Detection | None:
@@ -259,18 +265,19 @@ class KeywordSpotter:
             self._idle_since = sample
         self._idle_samples += self._hop
         self._detector.idle(sample)
-        if self.on_decision:
-            nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
-            self.on_decision(Decision(sample, nothing, 0.0, idle=True))
+        nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
+        self._report(Decision(sample, nothing, 0.0, idle=True))
 
-    def _posteriors(self, sample: int) -> FloatArray:
+    def _report(self, decision: Decision) -> None:
+        if self.on_decision:
+            self.on_decision(decision)
+
+    def _posteriors(self, sample: int) -> tuple[FloatArray, float]:
+        """Of the window that ends at ``sample``, and the seconds that the network took."""
         self._make_current(sample)
         started = time.perf_counter()
         posteriors = self._follow(self._stream.window, self._stream.frames_seen)
-        if self.on_decision:
-            seconds = time.perf_counter() - started
-            self.on_decision(Decision(sample, posteriors, seconds))
-        return posteriors
+        return posteriors, time.perf_counter() - started
 
     def _make_current(self, sample: int) -> None:
         """Bring all that is kept from decision to decision up to ``sample``: from the new

@@ -27,7 +27,7 @@ OUTPUT_CODES: dict[int | None, int] = {
     errno.EDQUOT: 74,
     errno.EFBIG: 74,
 }
-STAYING = ("listen", "wyoming")  # commands that end by a signal
+STAYING = ("listen", "ui", "wyoming")  # commands that end by a signal
 
 
 class LazyGroup(click.Group):
@@ -94,6 +94,7 @@ def _notify_manager(error: KwsEdgeError) -> None:
 class Commands(LazyGroup):
     modules: ClassVar = {
         "listen": "kws_edge.cli.listen",
+        "ui": "kws_edge.cli.listen:ui",
         "predict": "kws_edge.cli.predict",
         "devices": "kws_edge.cli.devices",
         "models": "kws_edge.cli.model:models",

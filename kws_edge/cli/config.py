@@ -188,6 +188,7 @@ def _sink_faults(config: Config, manifest: Manifest | None) -> Iterator[str]:
         model_name=manifest.name if manifest else "",
         sample_rate=manifest.features.sample_rate if manifest else 16_000,
         metrics=Metrics("", ()),
+        settings=config.sinks,
     )
     for key, kind in sink_kinds():
         for name, one in kind.each(key, config.sinks.get(key)):

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, redirect_stderr, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
@@ -22,13 +22,14 @@ from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
 from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
 from kws_edge.events import Event
-from kws_edge.metrics import Metrics
+from kws_edge.metrics import Metrics, Relay
 from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.model.manifest import Manifest
 from kws_edge.process import log_to_stderr, process_signals, write_all
 from kws_edge.sinks import SINKS
 from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
+from kws_edge.sinks.page import PageConfig
 from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
@@ -122,6 +123,36 @@ def command(
     else:
         source = _Input(input_, pace, rate, channels)
         _listen_to_input(loaded.config, reload, source, sinks, labels, as_json)
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="The bundled recording, instead of a microphone.")
+@config_options
+def ui(config: Path | None, demo: bool, **given: Any) -> None:
+    """Listen to the microphone and serve a page for the browser.
+
+    Its address is printed at the start. Without page: in the configuration it is
+    http://127.0.0.1:9755/, and labelled clips go to ./recordings; --clips-folder saves clips.
+    """
+    process_signals().on_hangup(is_main_process())
+
+    def reload() -> Config:
+        return with_page(loaded_config(config, given).config)
+
+    loaded = reload()
+    _check_source(None, demo, loaded, raw=False)
+    if demo:
+        source = _Input(str(demo_recording()), "real", None, None)
+        _listen_to_input(loaded, reload, source, sinks=True, labels=None, as_json=False)
+    else:
+        _listen_to_microphone(loaded, reload, wait=True, plain=True, as_json=False)
+
+
+def with_page(config: Config) -> Config:
+    """The configuration with a page, and with a folder for labelled clips."""
+    page: PageConfig = config.sinks.get("page", PageConfig())
+    page = replace(page, recordings=page.recordings or Path("recordings"))
+    return replace(config, sinks={**config.sinks, "page": page})
 
 
 def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> None:
@@ -237,6 +268,7 @@ def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> 
         ring=recent_audio(config, rate),
         metrics=Metrics(manifest.name, manifest.labels),
         stdout=stdout,
+        relay=Relay(),
     )
 
 

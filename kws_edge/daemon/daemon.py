@@ -37,17 +37,17 @@ class Daemon:
         """Raises `ConfigError` where a sink cannot be made."""
         self._started_with = config
         self._read = reload
-        self._context = self._connected(context)
+        self._context = self._connected(context, spotter)
         if context.metrics and spotter.verification:
             context.metrics.verdicts = spotter.verdicts
         self.sinks = Sinks(config, self._context)
         self._manager = ServiceManager()
-        metrics = [context.metrics] if context.metrics else []
+        own = [one for one in (context.metrics, context.relay) if one]
         self.engine = Engine(
             spotter,
             # a reload exchanges what `put` reaches, not `put`
             put=self.sinks.put,
-            observers=[_Readiness(self._manager, self._status), *metrics, *observers],
+            observers=[_Readiness(self._manager, self._status), *own, *observers],
             recent=context.ring,
             between_blocks=self._between_blocks,
         )
@@ -138,8 +138,9 @@ class Daemon:
             f" {engine.samples_lost} samples lost, {dropped} events dropped"
         )
 
-    def _connected(self, context: SinkContext) -> SinkContext:
+    def _connected(self, context: SinkContext, spotter: KeywordSpotter) -> SinkContext:
         """The context whose closed output ends the daemon, and whose metrics can ask it."""
+        context = dataclasses.replace(context, detector=lambda: spotter.config)
         if metrics := context.metrics:
             rate = context.sample_rate
             metrics.audio_seconds = lambda: self.engine.spotter.samples_processed / rate

@@ -291,6 +291,7 @@ class Detector:
         """Forget everything, as after a gap in the audio."""
         if self._tracker:
             self._tracker.reset()
+        self.scores: FloatArray | None = None  # smoothed [labels], of the last push
         self._recent: deque[tuple[int, FloatArray]] = deque()
         self._first: int | None = None
         self._rule.reset()
@@ -298,7 +299,7 @@ class Detector:
     def push(self, sample: int, posteriors: FloatArray) -> Detection | None:
         """Take the ``posteriors [labels]`` of the window that ends at ``sample``."""
         self.backfill(sample, posteriors)
-        smoothed = self._smoothed(sample)
+        self.scores = smoothed = self._smoothed(sample)
         if smoothed is None:
             return None
         detection = self._decide(sample, smoothed)

@@ -10,6 +10,7 @@ import json
 import re
 import signal
 import tempfile
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -213,8 +214,11 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def uninterrupted() -> Iterator[None]:
     """Keep Ctrl-C, SIGTERM and SIGHUP waiting until the block is done.
 
-    Then it is a `KeyboardInterrupt`. For the main thread, where Python handles signals.
+    Then it is a `KeyboardInterrupt`. Other threads are never interrupted.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     noted: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:

@@ -19,6 +19,7 @@ SINKS = {
     "mqtt": "kws_edge.sinks.mqtt",
     "metrics": "kws_edge.sinks.prometheus",
     "clips": "kws_edge.sinks.wav_clips",
+    "page": "kws_edge.sinks.page",
 }
 
 

@@ -7,8 +7,8 @@ neither the audio nor another sink.
 import logging
 import queue
 import threading
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kws_edge.config.schema import did_you_mean, setting
@@ -19,7 +19,8 @@ from kws_edge.sinks.stdout import Stdout
 
 if TYPE_CHECKING:  # reading a configuration needs neither
     from kws_edge.audio.buffer import SampleBuffer
-    from kws_edge.metrics import Metrics
+    from kws_edge.detection.detector import DetectorConfig
+    from kws_edge.metrics import Metrics, Relay
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,9 @@ class SinkContext:
     """What sinks may use of the engine.
 
     ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz. ``ring`` holds the
-    recent audio that `SinkNeeds.audio_seconds` asked for. None: not available, or not wanted.
+    recent audio that `SinkNeeds.audio_seconds` asked for; ``relay`` passes on blocks and decisions;
+    ``detector`` returns the settings in force; ``settings`` are those of all sinks, by key.
+    None: not available, or not wanted.
     """
 
     labels: Sequence[str]
@@ -72,6 +75,9 @@ class SinkContext:
     ring: "SampleBuffer | None" = None
     metrics: "Metrics | None" = None
     stdout: Stdout | None = None
+    relay: "Relay | None" = None
+    detector: "Callable[[], DetectorConfig] | None" = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:
         """Raises `ConfigError` naming every word that is no keyword of the model."""

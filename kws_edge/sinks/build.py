@@ -1,5 +1,6 @@
 """The sinks that a configuration asks for: made, exchanged, closed."""
 
+import dataclasses
 import time
 from collections.abc import Hashable, Iterable, Sequence
 
@@ -52,6 +53,7 @@ def plan_sinks(config: Config, context: SinkContext) -> list[SinkPlan]:
     model does not have, a file or folder that is not fit for its use.
     """
     plans, faults = [], []
+    context = dataclasses.replace(context, settings=config.sinks)
     if context.stdout:
         out = context.stdout
         sink = StdoutSink(out.descriptor, out.human, out.on_closed)
