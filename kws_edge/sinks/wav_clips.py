@@ -79,6 +79,8 @@ class WavClipSink:
         if fault := _size_fault(config, sample_rate):
             raise ConfigError(fault)
         private_folder(config.folder, "clips.folder")
+        # another sink may ask for near misses that this one does not save
+        self._saved = ("detection", "near_miss")[: 2 if config.near_miss else 1]
         self._length = round(config.seconds * sample_rate)
         self._ring = ring
         self._rate = sample_rate
@@ -89,7 +91,7 @@ class WavClipSink:
 
     def handle(self, event: Event) -> None:
         """Wait for the audio after the decision, then save the part that the buffer holds."""
-        if event.type not in ("detection", "near_miss"):
+        if event.type not in self._saved:
             return
         end = event.sample + round(self._length * AFTER)
         behind = max(0, end - self._ring.end)
@@ -150,9 +152,9 @@ class ClipFolder:
         """Make room, then save a file and its line, or neither. Raises as `open`."""
         if not self._opened:  # the other process may have ended
             self.open()
-        while self._files and (
-            len(self._files) >= self._max_files or self._bytes + len(data) > self._max_bytes
-        ):
+        if self._lacks_room(len(data)):
+            self._forget_removed()
+        while self._files and self._lacks_room(len(data)):
             self._remove_oldest()
         line = json.dumps({"file": name, **entry}, ensure_ascii=False)
         write_atomically(self._folder / name, data, PRIVATE)
@@ -166,6 +168,14 @@ class ClipFolder:
         self._lines += 1
         if self._lines > 2 * len(self._files) + 10:
             self._rewrite()
+
+    def _lacks_room(self, size: int) -> bool:
+        return len(self._files) >= self._max_files or self._bytes + size > self._max_bytes
+
+    def _forget_removed(self) -> None:
+        """Clips that the page deleted take no room."""
+        self._files = deque(one for one in self._files if (self._folder / one[0]).exists())
+        self._bytes = sum(size for _, size in self._files)
 
     def _remove_oldest(self) -> None:
         name, size = self._files[0]

@@ -103,7 +103,7 @@ def test_at_the_beginning_and_the_end_of_a_stream_it_is_shorter(tmp_path: Path) 
 
 
 def test_near_misses_and_odd_labels(tmp_path: Path) -> None:
-    saved = Recording(tmp_path / "clips")
+    saved = Recording(tmp_path / "clips", near_miss=0.5)
     saved.detect(2.0, "../../etc/passwd é")
     saved.worker.put(saved.factory.near_miss(NearMiss("no", 0.6, 4 * RATE, 4.0)))
     saved.worker.put(saved.factory.make("microphone", 0, state="lost"))
@@ -118,6 +118,25 @@ def test_near_misses_and_odd_labels(tmp_path: Path) -> None:
         ("near_miss", 0.6),
     ]
     assert list(tmp_path.rglob("*.wav")) == list(saved.folder.glob("*.wav"))
+
+
+def test_near_misses_for_other_sinks_are_not_saved(tmp_path: Path) -> None:
+    saved = Recording(tmp_path / "clips")
+    saved.worker.put(saved.factory.near_miss(NearMiss("no", 0.6, 4 * RATE, 4.0)))
+    saved.detect(5.0)
+    saved.wait(2)
+    assert [entry["type"] for entry in saved.manifest] == ["detection"]
+
+
+def test_a_clip_that_the_page_deleted_takes_no_room(tmp_path: Path) -> None:
+    saved = Recording(tmp_path / "clips", max_files=3)
+    for n in range(3):
+        saved.detect(2.0 + n)
+    saved.wait(3)
+    (saved.folder / saved.files[2]).unlink()  # the newest
+    saved.detect(6.0)
+    saved.wait(4)
+    assert [int(name.split("-")[1]) for name in saved.files] == [1, 2, 4]
 
 
 def test_the_oldest_go_by_number(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 
 from kws_edge.audio.level import to_dbfs
-from kws_edge.boundary import is_loopback, printable
+from kws_edge.boundary import is_loopback, os_reason, printable
 from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.metrics import Relay
@@ -194,6 +194,10 @@ class PageServer:
             response = _fault(error.status, error.reason)
         except KwsEdgeError as error:
             response = _fault(422, str(error))
+        except ConnectionError:
+            raise
+        except OSError as error:
+            response = _fault(500, os_reason(error))
         if not response.prepared:
             response.headers.update(HEADERS)
         return response

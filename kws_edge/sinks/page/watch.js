@@ -166,7 +166,9 @@ export class Watch {
       const at = x(end - ago);
       pen.textAlign = ago === 0 ? "right" : ago === SPAN_S ? "left" : "center";
       pen.fillText(ago ? `−${ago} s` : "now", Math.min(at, width), height);
-      pen.fillRect(Math.min(at, width - 1), 0, 0.5, height - LANE.axis);
+      pen.globalAlpha = 0.4;
+      pen.fillRect(Math.round(Math.min(at, width - 1)), 0, 1, height - LANE.axis);
+      pen.globalAlpha = 1;
     }
   }
 
@@ -213,7 +215,8 @@ export class Watch {
     pen.restore();
   }
 
-  dashed(pen, from, to, y) {
+  dashed(pen, from, to, height) {
+    const y = Math.round(height) + 0.5; // the middle of a row of pixels: a sharp line
     pen.strokeStyle = this.ink.threshold;
     pen.lineWidth = 1;
     pen.setLineDash([5, 4]);

@@ -1,0 +1,283 @@
+"""The page in a real, headless Chromium: what is seen, by mouse and by keyboard."""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sink_parts import wait_for
+
+from kws_edge.audio.files import read_audio, write_wav
+from kws_edge.model.file import demo_recording
+
+webdriver = pytest.importorskip("selenium.webdriver")
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromium-driver"),
+]
+RATE = 16000
+WORDS = {"stop", "yes", "right", "no", "left", "down", "up"}  # that the model spots in the demo
+
+
+class Served:
+    """A kws-edge with a page, and its clips and recordings."""
+
+    def __init__(self, folder: Path, *arguments: object, port: int = 0) -> None:
+        self.clips, self.recordings = folder / "clips", folder / "recordings"
+        command = [sys.executable, "-m", "kws_edge", *map(str, arguments), "--page-port", str(port)]
+        command += ["--clips-folder", str(self.clips), "--page-recordings", str(self.recordings)]
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.log)
+        found = wait_for(lambda: re.search(r"page: (http://\S+)", self.text()), "the address")
+        self.address = found[1]
+
+    def text(self) -> str:
+        return Path(self.log.name).read_text()
+
+    def state(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.address}api/state", timeout=30) as answer:  # noqa: S310
+            state: dict[str, Any] = json.load(answer)
+        return state
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(30) == 0, self.text()
+
+
+@pytest.fixture(scope="module")
+def long_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo six times: two minutes."""
+    path = tmp_path_factory.mktemp("audio") / "long.wav"
+    write_wav(path, np.tile(read_audio(demo_recording(), RATE), 6), RATE)
+    return path
+
+
+@pytest.fixture
+def served(tmp_path: Path, long_recording: Path) -> Iterator[Served]:
+    page = Served(tmp_path, "listen", "--input", long_recording, "--pace", "real", "--sinks")
+    yield page
+    page.stop()
+
+
+class Browser:
+    """Chromium without a window."""
+
+    def __init__(self) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        self.size(1280, 900)
+
+    def size(self, width: int, height: int) -> None:
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    def dark(self, value: bool) -> None:
+        feature = {"name": "prefers-color-scheme", "value": "dark" if value else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def ask(self, script: str) -> Any:
+        return self.driver.execute_script(f"return {script}")
+
+    def text(self, selector: str) -> str:
+        """What is visible of an element; empty where it is not shown."""
+        found = self.driver.find_elements("css selector", selector)
+        return found[0].text if found else ""
+
+    def texts(self, selector: str) -> list[str]:
+        return [one.text for one in self.driver.find_elements("css selector", selector)]
+
+    def click(self, selector: str) -> None:
+        self.driver.find_element("css selector", selector).click()
+
+    def press(self, *keys: str) -> None:
+        actions = webdriver.ActionChains(self.driver)
+        for key in keys:
+            actions.send_keys(key)
+        actions.perform()
+
+    def focused(self) -> str:
+        """The name by which a screen reader announces what has the focus."""
+        return str(self.driver.switch_to.active_element.accessible_name)
+
+    def tab_to(self, name: str) -> None:
+        for _ in range(40):
+            if name in self.focused():
+                return
+            self.press(webdriver.Keys.TAB)
+        raise AssertionError(f"the Tab key never came to {name!r}")
+
+    def picture(self) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+        """The pixels ``[rows, columns, 3]`` of the picture of scores."""
+        from matplotlib.image import imread
+
+        png = self.driver.find_element("id", "scores").screenshot_as_png
+        return (imread(io.BytesIO(png), format="png")[..., :3] * 255).astype(np.uint8)
+
+    def colour(self, name: str) -> list[int]:
+        """A colour of the style sheet as red, green, blue."""
+        text = self.ask(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}')")
+        return [int(text.strip()[n : n + 2], 16) for n in (1, 3, 5)]
+
+    def faults(self) -> list[str]:
+        return [one["message"] for one in self.driver.get_log("browser") if one["level"] != "DEBUG"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    browser = Browser()
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    chromium.size(1280, 900)
+    chromium.dark(False)
+    chromium.faults()
+    yield chromium
+    chromium.driver.get("about:blank")
+
+
+def rows_of(picture: "np.ndarray[Any, np.dtype[np.uint8]]", colour: list[int]) -> list[int]:
+    """Rows of which a third or more has that colour: dashed lines across the picture."""
+    near = np.abs(picture.astype(int) - colour).max(axis=2) < 60
+    return [int(row) for row in np.flatnonzero(near.mean(axis=1) > 1 / 3)]
+
+
+def test_scores_thresholds_and_detections_are_seen(served: Served, browser: Browser) -> None:
+    browser.driver.get(served.address)
+    wait_for(lambda: len(browser.texts("#events li")) >= 4, "four detections")
+    lines = [text.split("\n") for text in browser.texts("#events li")]
+    assert {line[1].removeprefix("nearly ") for line in lines} <= WORDS | {"go"}
+    assert all(0.5 < float(line[2]) <= 1 for line in lines)
+    assert browser.text("#model") == "small-int8"
+    assert browser.text("#microphone") == "none: file or pipe"
+    assert browser.text("#lost") == "0.0 s"
+    assert re.fullmatch(r"-?\d+ dBFS", browser.text("#level"))
+    assert re.fullmatch(r"\d+\.\d %", browser.text("#cpu"))
+
+    first = browser.picture()
+    thresholds = rows_of(first, browser.colour("threshold"))
+    lanes = np.diff([row for row in thresholds if row - 1 not in thresholds])
+    assert len(lanes) == 7, "one line a keyword"
+    assert set(lanes) == {46}, "in every lane at the same height"
+    green = np.abs(first.astype(int) - browser.colour("good")).max(axis=2) < 20
+    assert green.sum() > 4 * 30, "a dot for each detection"
+    time.sleep(1)
+    assert (first != browser.picture()).any(), "it moves"
+    assert browser.faults() == []
+
+
+def test_dark_and_narrow(served: Served, browser: Browser) -> None:
+    browser.dark(True)
+    browser.size(390, 844)
+    browser.driver.get(served.address)
+    wait_for(lambda: browser.texts("#events li"), "a detection")
+    assert browser.ask("document.documentElement.scrollWidth") == 390
+    picture = browser.picture()
+    assert picture.mean() < 80, "a dark picture"
+    assert len(rows_of(picture, browser.colour("threshold"))) >= 8
+    browser.dark(False)
+    wait_for(lambda: browser.picture().mean() > 180, "a light picture")
+    browser.click("nav a[href='#clips']")
+    wait_for(lambda: browser.texts("#clip-list li"), "a clip")
+    assert browser.ask("document.documentElement.scrollWidth") == 390
+    buttons = browser.ask(
+        "[...document.querySelectorAll('button, select')].filter(b => b.checkVisibility())"
+        ".map(b => b.getBoundingClientRect()).filter(r => r.right > 390 || r.height < 30).length"
+    )
+    assert buttons == 0, "every control is within the screen and large enough for a finger"
+    assert browser.faults() == []
+
+
+def test_a_clip_is_labelled_by_the_keyboard_alone(served: Served, browser: Browser) -> None:
+    browser.driver.get(served.address)
+    wait_for(lambda: list(served.clips.glob("*-stop.wav")), "a clip")
+    browser.tab_to("Clips")
+    browser.press(webdriver.Keys.ENTER)
+    wait_for(lambda: "stop" in browser.text("#clip-list"), "the clip on the page")
+    browser.tab_to("Play stop")
+    browser.press(webdriver.Keys.ENTER)
+    assert browser.text("#clip-list li:last-child .play") == "Stop"
+    wait_for(lambda: browser.text("#clip-list li:last-child .play") == "Play", "the end of it")
+    browser.tab_to("Label it other")
+    browser.press(webdriver.Keys.SPACE)
+    saved = wait_for(lambda: list(served.recordings.rglob("*.wav")), "the sample")
+    assert [path.parent.name for path in saved] == ["_unknown_"]
+    assert len(read_audio(saved[0], RATE)) == RATE
+    wait_for(lambda: f"saved {saved[0]}" in browser.text("#clips-result"), "what was saved")
+    assert browser.focused(), "the focus stays on a control"
+    browser.tab_to("Delete this clip")
+    left = len(browser.texts("#clip-list li"))
+    browser.press(webdriver.Keys.ENTER)
+    wait_for(lambda: browser.text("#clips-result") == "deleted", "the deletion")
+    assert len(browser.texts("#clip-list li")) in (left - 1, left)  # another may have come
+    assert browser.faults() == []
+
+
+def test_nobody_watches_a_page_that_was_left(served: Served, browser: Browser) -> None:
+    browser.driver.get(served.address)
+    wait_for(lambda: served.state()["watchers"] == 1, "the watcher")
+    browser.driver.get("about:blank")
+    wait_for(lambda: served.state()["watchers"] == 0, "the end of it")
+
+
+def test_a_lost_connection_is_seen_and_mended(
+    tmp_path: Path, long_recording: Path, browser: Browser
+) -> None:
+    arguments = ("listen", "--input", long_recording, "--pace", "real", "--sinks")
+    first = Served(tmp_path, *arguments)
+    browser.driver.get(first.address)
+    wait_for(lambda: browser.text("#connection") == "connected", "the connection")
+    first.stop()
+    wait_for(lambda: browser.text("#connection") == "no connection to kws-edge", "its end")
+    port = int(first.address.rstrip("/").rpartition(":")[2])
+    second = Served(tmp_path, *arguments, port=port)
+    wait_for(lambda: browser.text("#connection") == "connected", "another connection")
+    wait_for(lambda: second.state()["watchers"] == 1, "the watcher")
+    second.stop()
+
+
+def test_the_token_is_asked_for_once(
+    tmp_path: Path, long_recording: Path, browser: Browser
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-token-of-twenty-one")
+    token.chmod(0o600)
+    arguments = ("listen", "--input", long_recording, "--pace", "real", "--sinks")
+    page = Served(tmp_path, *arguments, "--page-token-file", token)
+    browser.driver.get(page.address)
+    wait_for(lambda: browser.focused() == "Token", "the form")
+    assert browser.text("#watch") == ""
+    browser.press("wrong", webdriver.Keys.ENTER)
+    wait_for(lambda: "not the token" in browser.text("#login-fault"), "the refusal")
+    browser.driver.find_element("id", "token").clear()
+    browser.click("#token")
+    browser.press("a-token-of-twenty-one", webdriver.Keys.ENTER)
+    wait_for(lambda: browser.text("#model") == "small-int8", "the page")
+    browser.driver.refresh()
+    wait_for(lambda: browser.text("#model") == "small-int8", "the page again")
+    assert browser.text("#login") == ""
+    page.stop()
+
+
+def test_ui_serves_the_demo(tmp_path: Path) -> None:
+    page = Served(tmp_path, "ui", "--demo")
+    state = page.state()
+    assert state["model"] == "small-int8"
+    assert state["clips"]["recordings"] == str(page.recordings)
+    page.stop()
