@@ -26,7 +26,7 @@ class Event:
       stage, where there is one.
     - ``near_miss``: the same for a word whose score came close to its threshold without
       reaching it, or that the second stage vetoed; only where the configuration asks
-      for them (``clips.near_miss``).
+      for them (``clips.near_miss``, ``page.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
     - ``stopped``: ``seconds`` of audio in all, ``reason``.

@@ -95,7 +95,7 @@ class Page:
         """``count`` messages of the stream; after the first, ``then`` is called."""
 
         async def messages() -> list[Any]:
-            found = []
+            found: list[Any] = []
             async with (
                 aiohttp.ClientSession(f"http://127.0.0.1:{self.port}") as client,
                 client.ws_connect(path) as stream,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,18 @@ WORDS = {"stop", "yes", "right", "no", "left", "down", "up"}  # that the model s
 class Served:
     """A kws-edge with a page, and its clips and recordings."""
 
-    def __init__(self, folder: Path, *arguments: object, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *arguments: object, port: int = 0, stdin: int | None = None
+    ) -> None:
         self.clips, self.recordings = folder / "clips", folder / "recordings"
         command = [sys.executable, "-m", "kws_edge", *map(str, arguments), "--page-port", str(port)]
         command += ["--clips-folder", str(self.clips), "--page-recordings", str(self.recordings)]
         self.log = (folder / "log").open("w+")
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.log)
-        found = wait_for(lambda: re.search(r"page: (http://\S+)", self.text()), "the address")
-        self.address = found[1]
+        self.process = subprocess.Popen(
+            command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=self.log
+        )
+        found = wait_for(lambda: re.findall(r"page: (http://\S+)", self.text()), "the address")
+        self.address = found[0]
 
     def text(self) -> str:
         return Path(self.log.name).read_text()
@@ -180,6 +184,35 @@ def test_scores_thresholds_and_detections_are_seen(served: Served, browser: Brow
     time.sleep(1)
     assert (first != browser.picture()).any(), "it moves"
     assert browser.faults() == []
+
+
+def test_a_sound_is_seen_at_once(
+    tmp_path: Path, browser: Browser, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """From the first loud sample to the frame that shows it; 250 ms on a machine with time."""
+    page = Served(tmp_path, "listen", "--input", "-", "--sinks", stdin=subprocess.PIPE)
+    browser.driver.get(page.address)
+    browser.ask(
+        "(window.seen = [], new MutationObserver(() => seen.push([Date.now() / 1000,"
+        " parseFloat(document.getElementById('level').textContent)])).observe("
+        "document.getElementById('level'), {childList: true}))"
+    )
+    block = RATE // 50
+    tone = (0.3 * 32767 * np.sin(np.arange(block) * 2 * np.pi * 500 / RATE)).astype("<i2")
+    began, loud = time.time(), []
+    for n in range(6 * 50):  # 6 s: each second begins with 0.2 s of a tone, from the third
+        time.sleep(max(0.0, began + (n + 1) / 50 - time.time()))
+        is_loud = n >= 150 and n % 50 < 10
+        if is_loud and n % 50 == 0:
+            loud.append(began + n / 50)  # when its first sample was, not when its block is over
+        assert page.process.stdin
+        page.process.stdin.write((tone * is_loud).tobytes())
+        page.process.stdin.flush()
+    seen = browser.ask("seen")
+    delays = [min(at for at, level in seen if at > start and level > -40) - start for start in loud]
+    record_testsuite_property("seconds from sound to screen", delays)
+    assert sorted(delays)[1] < 1.0, delays
+    page.stop()
 
 
 def test_dark_and_narrow(served: Served, browser: Browser) -> None:
