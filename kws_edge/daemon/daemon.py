@@ -6,10 +6,14 @@ audio, so that nothing is ever half done.
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 
-from kws_edge.config.config import Config, needs_restart
+from kws_edge.config.config import Config, DetectorOverrides, needs_restart
+from kws_edge.config.schema import parse
 from kws_edge.daemon.systemd import ServiceManager
+from kws_edge.detection.detector import DetectorConfig
 from kws_edge.engine import Engine, Observer
 from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event, MicrophoneState
@@ -36,8 +40,9 @@ class Daemon:
     ) -> None:
         """Raises `ConfigError` where a sink cannot be made."""
         self._started_with = config
+        self._control = _DetectorControl(spotter)
         self._read = reload
-        self._context = self._connected(context, spotter)
+        self._context = self._connected(context)
         if context.metrics and spotter.verification:
             context.metrics.verdicts = spotter.verdicts
         self.sinks = Sinks(config, self._context)
@@ -123,6 +128,8 @@ class Daemon:
         if self._signals.reload_requested and not self.engine.stop_reason:
             self._signals.reload_requested = False
             self.reload()
+        if self._control.apply():
+            self.reload()
 
     def _status(self) -> str:
         engine, spotter = self.engine, self.engine.spotter
@@ -138,9 +145,9 @@ class Daemon:
             f" {engine.samples_lost} samples lost, {dropped} events dropped"
         )
 
-    def _connected(self, context: SinkContext, spotter: KeywordSpotter) -> SinkContext:
+    def _connected(self, context: SinkContext) -> SinkContext:
         """The context whose closed output ends the daemon, and whose metrics can ask it."""
-        context = dataclasses.replace(context, detector=lambda: spotter.config)
+        context = dataclasses.replace(context, detector=self._control)
         if metrics := context.metrics:
             rate = context.sample_rate
             metrics.audio_seconds = lambda: self.engine.spotter.samples_processed / rate
@@ -152,6 +159,48 @@ class Daemon:
             context.stdout, on_closed=lambda: self.engine.stop("standard output was closed")
         )
         return dataclasses.replace(context, stdout=stdout)
+
+
+class _DetectorControl:
+    """Changes of the detector that the page asks for, from its thread to the engine's."""
+
+    def __init__(self, spotter: KeywordSpotter) -> None:
+        self._spotter = spotter
+        self._wanted: queue.SimpleQueue[tuple[DetectorOverrides | None, Future[None]]] = (
+            queue.SimpleQueue()
+        )
+
+    @property
+    def in_force(self) -> DetectorConfig:
+        return self._spotter.config
+
+    @property
+    def presets(self) -> Mapping[str, DetectorConfig]:
+        return self._spotter.presets
+
+    def change(self, document: object) -> "Future[None]":
+        overrides = None if document is None else parse(DetectorOverrides, document)
+        done: Future[None] = Future()
+        self._wanted.put((overrides, done))
+        return done
+
+    def apply(self) -> bool:
+        """Put in force what was asked for; whether the configuration is to be read again."""
+        reload = False
+        while not self._wanted.empty():
+            overrides, done = self._wanted.get()
+            try:
+                if overrides is None:
+                    reload = True
+                else:
+                    config = overrides.applied_to(self._spotter.config, self._spotter.presets)
+                    self._spotter.prepare(config)()
+                    log.info("detector changed on the page: %s", config.describe())
+            except KwsEdgeError as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+        return reload
 
 
 class _Readiness:

@@ -18,6 +18,8 @@ from kws_edge.events import Event
 from kws_edge.sinks.stdout import Stdout
 
 if TYPE_CHECKING:  # reading a configuration needs neither
+    from concurrent.futures import Future
+
     from kws_edge.audio.buffer import SampleBuffer
     from kws_edge.detection.detector import DetectorConfig
     from kws_edge.metrics import Metrics, Relay
@@ -59,13 +61,28 @@ class Sink(Protocol):
         """Release everything, within about 0.6 s."""
 
 
+class DetectorControl(Protocol):
+    """The detector's settings, for any thread."""
+
+    @property
+    def in_force(self) -> "DetectorConfig": ...
+
+    @property
+    def presets(self) -> "Mapping[str, DetectorConfig]": ...
+
+    def change(self, document: object) -> "Future[None]":
+        """Settings as ``detector:`` of a configuration has them, on top of those in force, or None
+        for those of the configuration; in force between two blocks of audio, until the
+        configuration is read again. It or the future raises `ValidationErrors`."""
+
+
 @dataclass(frozen=True)
 class SinkContext:
     """What sinks may use of the engine.
 
     ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz. ``ring`` holds the
     recent audio that `SinkNeeds.audio_seconds` asked for; ``relay`` passes on blocks and decisions;
-    ``detector`` returns the settings in force; ``settings`` are those of all sinks, by key.
+    ``detector`` has the detector's settings; ``settings`` are those of all sinks, by key.
     None: not available, or not wanted.
     """
 
@@ -76,7 +93,7 @@ class SinkContext:
     metrics: "Metrics | None" = None
     stdout: Stdout | None = None
     relay: "Relay | None" = None
-    detector: "Callable[[], DetectorConfig] | None" = None
+    detector: "DetectorControl | None" = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:

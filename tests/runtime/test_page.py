@@ -7,8 +7,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import numpy as np
@@ -43,13 +44,23 @@ def word(seconds: float = 2.0, start: float = 0.8, end: float = 1.3) -> FloatArr
     return (quiet + tone).astype(np.float32)
 
 
+class Control:
+    """The detector's settings as a daemon has them that gets no audio."""
+
+    in_force = DetectorConfig(threshold=0.8, thresholds={"yes": 0.9})
+    presets: ClassVar = {"quiet": DetectorConfig(threshold=0.95)}
+
+    def change(self, document: object) -> "Future[None]":
+        return Future()
+
+
 class Page:
     """A page that is served, its clips, and a client."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder, self.recordings = folder / "clips", folder / "recordings"
         self.relay, self.metrics = Relay(), Metrics("toy", LABELS)
-        self.detector = DetectorConfig(threshold=0.8, thresholds={"yes": 0.9})
+        self.detector = Control()
         page = PageConfig(port=0, recordings=self.recordings, **settings)  # type: ignore[arg-type]
         clips = WavClipsConfig(self.folder)
         context = SinkContext(
@@ -58,7 +69,7 @@ class Page:
             RATE,
             metrics=self.metrics,
             relay=self.relay,
-            detector=lambda: self.detector,
+            detector=self.detector,
         )
         (plan,) = plan_sinks(Config(sinks={"page": page, "clips": clips}), context)
         assert isinstance(plan.sink, PageSink)
@@ -137,6 +148,8 @@ def test_the_state_has_thresholds_counts_and_events(page: Page) -> None:
     status, state, _ = page.ask("GET", "/api/state")
     assert status == 200
     assert state["thresholds"] == {"no": 0.8, "yes": 0.9}
+    assert state["presets"] == {"quiet": {"no": 0.95, "yes": 0.95}}
+    assert state["preset"] is None
     assert state["detections"] == {"no": 0, "yes": 1}
     assert state["events"] == [detections(1)[0].as_dict() | {"utc": state["events"][0]["utc"]}]
     assert state["microphone"] is None
@@ -193,7 +206,14 @@ def test_a_watcher_who_reads_nothing_delays_neither_audio_nor_end(tmp_path: Path
         assert page.worker.close(3)
 
 
-FILES = ("/", "/page.css", "/page.js", "/watch.js", "/clips.js")
+def test_a_change_without_audio_is_not_confirmed(page: Page) -> None:
+    status, answer, _ = page.ask("POST", "/api/detector", {"preset": "quiet"})
+    assert (status, answer["error"]) == (503, "no audio comes: the change waits for it")
+    assert page.ask("POST", "/api/detector", {"hop_ms": 20})[0] == 422
+    assert page.ask("GET", "/api/detector")[0] == 405
+
+
+FILES = ("/", "/page.css", "/page.js", "/watch.js", "/clips.js", "/settings.js")
 
 
 @pytest.mark.parametrize("path", [*FILES, "/api/state", "/api/clips", "/nothing"])
@@ -429,7 +449,7 @@ def test_an_address_in_use_is_reported(
     page: Page, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = PageConfig(port=page.port)
-    context = SinkContext(LABELS, "toy", RATE, metrics=page.metrics, detector=lambda: page.detector)
+    context = SinkContext(LABELS, "toy", RATE, metrics=page.metrics, detector=page.detector)
     (plan,) = plan_sinks(Config(sinks={"page": settings}), context)
     assert SinkWorker(plan.sink).close(5)
     assert f"cannot serve 127.0.0.1:{page.port}: Address already in use" in caplog.text

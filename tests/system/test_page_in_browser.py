@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,6 +261,57 @@ def test_a_clip_is_labelled_by_the_keyboard_alone(served: Served, browser: Brows
     wait_for(lambda: browser.text("#clips-result") == "deleted", "the deletion")
     assert len(browser.texts("#clip-list li")) in (left - 1, left)  # another may have come
     assert browser.faults() == []
+
+
+def test_thresholds_are_in_force_at_once(served: Served, browser: Browser) -> None:
+    configured = served.state()["thresholds"]
+    browser.driver.get(f"{served.address}#settings")
+    wait_for(lambda: browser.texts("#thresholds label") == sorted(configured), "the form")
+    field = browser.driver.find_element("css selector", "#thresholds input[name='stop']")
+    assert float(field.get_attribute("value") or "") == configured["stop"]
+    field.clear()
+    field.send_keys("0.99", webdriver.Keys.ENTER)
+    wait_for(lambda: browser.text("#detector-result") == "in force", "the change")
+    assert served.state()["thresholds"] == configured | {"stop": 0.99}
+    field = browser.driver.find_element("css selector", "#thresholds input[name='stop']")
+    field.clear()
+    field.send_keys("1.5", webdriver.Keys.ENTER)
+    time.sleep(1.5)  # the browser refuses it
+    assert served.state()["thresholds"]["stop"] == 0.99
+    browser.click("#preset option[value='quiet']")
+    browser.click("#detector button.play")
+    wait_for(lambda: served.state()["preset"] == "quiet", "the preset")
+    browser.click("#reset")
+    wait_for(lambda: served.state()["thresholds"] == configured, "the configuration's")
+    assert "configuration reloaded" in served.text()
+    assert browser.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"thresholds": {"stop": 1.5}}, "thresholds.stop: 1.5 is not within 0 to 1"),
+        ({"thresholds": {"stop": "x"}}, "thresholds: found dict {'stop': 'x'}, expected a mapping"),
+        ({"thresholds": {"maybe": 0.5}}, "thresholds.maybe: no such keyword"),
+        ({"preset": "loud"}, "preset: the model has no 'loud'"),
+    ],
+)
+def test_a_wrong_setting_changes_nothing(
+    long_recording: Path, tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    page = Served(tmp_path, "listen", "--input", long_recording, "--pace", "real", "--sinks")
+    before = page.state()["thresholds"]
+    request = urllib.request.Request(  # noqa: S310
+        f"{page.address}api/detector",
+        json.dumps(change).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)  # noqa: S310
+    assert refused.value.code == 422
+    assert reason in json.load(refused.value)["error"]
+    assert page.state()["thresholds"] == before
+    page.stop()
 
 
 def test_nobody_watches_a_page_that_was_left(served: Served, browser: Browser) -> None:

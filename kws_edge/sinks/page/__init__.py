@@ -2,7 +2,6 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,8 @@ from kws_edge.files import read_secret
 from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan, queue_setting
 
 if TYPE_CHECKING:
-    from kws_edge.detection.detector import DetectorConfig
     from kws_edge.metrics import Metrics
+    from kws_edge.sinks.base import DetectorControl
     from kws_edge.sinks.page.server import PageServer
 
 RECENT_EVENTS = 100  # that a page shows which is opened later
@@ -81,7 +80,7 @@ class PageSink:
         token: str,
         context: SinkContext,
         metrics: "Metrics",
-        detector: "Callable[[], DetectorConfig]",
+        detector: "DetectorControl",
     ) -> None:
         """``metrics`` and ``detector`` are those of ``context``. Raises `ConfigError` where aiohttp
         is not installed."""
@@ -107,7 +106,9 @@ class PageSink:
         saved = context.settings.get("clips")
         clips = Clips(saved.folder if saved else None, config.recordings, context.labels)
         try:
-            self._server = PageServer(config, self._token, self.state, context.relay, clips)
+            self._server = PageServer(
+                config, self._token, self.state, context.relay, clips, self._detector.change
+            )
         except OSError as error:
             where = f"{config.host}:{config.port}"
             raise KwsEdgeError(f"cannot serve {where}: {os_reason(error)}") from error
@@ -125,7 +126,8 @@ class PageSink:
 
     def state(self) -> dict[str, Any]:
         """The document of ``/api/state``, without what the server adds."""
-        metrics, settings = self._metrics, self._detector()
+        metrics, settings = self._metrics, self._detector.in_force
+        presets = self._detector.presets
         keywords = [label for label in self._context.labels if is_keyword(label)]
         known = metrics.microphone_state != "lost"  # another page may have seen it open
         queues = ("waiting", "dropped", "failed", "handled")
@@ -137,6 +139,11 @@ class PageSink:
             "labels": list(self._context.labels),
             "keywords": keywords,
             "thresholds": {word: settings.threshold_of(word) for word in keywords},
+            "presets": {
+                name: {word: preset.threshold_of(word) for word in keywords}
+                for name, preset in presets.items()
+            },
+            "preset": next((name for name, one in presets.items() if one == settings), None),
             "microphone": self._microphone
             or ({"state": metrics.microphone_state, "reason": ""} if known else None),
             "audio_s": round(metrics.audio_seconds(), 2),

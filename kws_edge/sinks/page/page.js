@@ -1,6 +1,7 @@
 // The frame of the page: which part is shown, the connection, the token.
 import { Watch } from "/watch.js";
 import { Clips } from "/clips.js";
+import { Settings } from "/settings.js";
 
 const byId = (id) => document.getElementById(id);
 const AGAIN_MS = 1000; // between tries to connect
@@ -17,16 +18,18 @@ export async function ask(path, options = {}) {
 
 const watch = new Watch();
 const clips = new Clips(ask);
+const settings = new Settings(ask);
+const PARTS = ["watch", "clips", "settings"];
 let socket = null;
 let again = 0;
 
 function part() {
-  return location.hash === "#clips" ? "clips" : "watch";
+  return PARTS.find((name) => location.hash === `#${name}`) ?? "watch";
 }
 
 function show() {
   if (!byId("login").hidden) return;
-  for (const id of ["watch", "clips"]) byId(id).hidden = id !== part();
+  for (const id of PARTS) byId(id).hidden = id !== part();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${part()}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -57,7 +60,10 @@ function connect() {
   socket.onmessage = ({ data }) => {
     connection("connected");
     const message = JSON.parse(data);
-    if (message.type === "state") clips.state(message.clips);
+    if (message.type === "state") {
+      clips.state(message.clips);
+      settings.state(message);
+    }
     if (message.type === "detection" || message.type === "near_miss") clips.later();
     watch.take(message);
   };
@@ -73,7 +79,7 @@ function showLogin() {
   clearTimeout(again);
   connection("no token yet");
   byId("login").hidden = false;
-  for (const id of ["watch", "clips"]) byId(id).hidden = true;
+  for (const id of PARTS) byId(id).hidden = true;
   byId("token").focus();
 }
 
