@@ -34,10 +34,12 @@ class LazyGroup(click.Group):
     """A group whose commands live in modules that are imported when they are called.
 
     ``modules`` maps a command's name to its module, whose ``command`` it is, or to
-    ``module:function`` where a module holds several.
+    ``module:function`` where a module holds several. The help of the group takes ``summaries``,
+    where there are some, and so imports no command.
     """
 
     modules: ClassVar[dict[str, str]] = {}
+    summaries: ClassVar[dict[str, str]] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.modules)
@@ -48,6 +50,13 @@ class LazyGroup(click.Group):
         module, _, function = self.modules[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), function or "command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if not self.summaries:
+            super().format_commands(ctx, formatter)
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.summaries[name]) for name in self.modules])
 
 
 def run(program: click.Command, name: str) -> NoReturn:
@@ -105,6 +114,19 @@ class Commands(LazyGroup):
         "config": "kws_edge.cli.config",
         "service": "kws_edge.cli.service",
         "wyoming": "kws_edge.cli.wyoming",
+    }
+    summaries: ClassVar = {
+        "listen": "Spot keywords live, in a file or in a pipe.",
+        "predict": "Name the most likely keyword of each sound file.",
+        "devices": "List the input devices and what works with them.",
+        "models": "List the bundled models: size, keywords, presets.",
+        "info": "Verify a model and print its manifest.",
+        "check": "Verify a model and compute its probe on this device.",
+        "record": "Record samples of words for training.",
+        "bench": "Time one decision on this device: features and model, batch 1.",
+        "config": "Check, show, start or document a configuration.",
+        "service": "Install, remove and show the systemd service.",
+        "wyoming": "Spot keywords for clients of the Wyoming protocol.",
     }
 
 

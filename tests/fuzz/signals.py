@@ -66,6 +66,8 @@ def _one(
             stdout=out,
             stderr=err,
             start_new_session=True,
+            # under nohup this one ignores it, and so would that one, as it should
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         _wait_for_handlers(process)
         for number, delay in plan:

@@ -8,13 +8,14 @@ import sys
 import zipfile
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import soundfile
 from conftest import Command, noise
 
 from kws_edge.audio.files import read_audio, to_pcm16, write_wav
-from kws_edge.cli import Commands
+from kws_edge.cli import Commands, main
 from kws_edge.model.file import DEFAULT_MODEL, bundled_models, demo_recording
 
 LABELS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
@@ -236,6 +237,27 @@ def test_a_file_without_its_option_is_answered_with_the_option(run_command: Comm
 
 def test_no_summary_of_a_command_is_cut(run_command: Command) -> None:
     assert "..." not in run_command("--help").stdout.split("Commands:")[1]
+
+
+def test_the_help_says_of_each_command_what_the_command_says() -> None:
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command
+        assert Commands.summaries[name] == command.get_short_help_str(100)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_and_version_load_little(arguments: list[str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "kws_edge", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert not {"numpy", "yaml", "soundfile", "kws_edge.engine"} & loaded
+    assert len({name for name in loaded if name.startswith("kws_edge")}) <= 8, loaded
 
 
 def test_words_that_were_not_played_before_ctrl_c_are_not_missed() -> None:
