@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sink_parts import wait_for
+from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.model.file import demo_recording
@@ -30,18 +31,26 @@ RATE = 16000
 WORDS = {"stop", "yes", "right", "no", "left", "down", "up"}  # that the model spots in the demo
 
 
+microphone = pytest.fixture(virtual_microphone)
+
+
 class Served:
     """A kws-edge with a page, and its clips and recordings."""
 
     def __init__(
-        self, folder: Path, *arguments: object, port: int = 0, stdin: int | None = None
+        self,
+        folder: Path,
+        *arguments: object,
+        port: int = 0,
+        stdin: int | None = None,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.clips, self.recordings = folder / "clips", folder / "recordings"
         command = [sys.executable, "-m", "kws_edge", *map(str, arguments), "--page-port", str(port)]
         command += ["--clips-folder", str(self.clips), "--page-recordings", str(self.recordings)]
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=self.log
+            command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=self.log, env=environment
         )
         found = wait_for(lambda: re.findall(r"page: (http://\S+)", self.text()), "the address")
         self.address = found[0]
@@ -357,6 +366,26 @@ def test_the_token_is_asked_for_once(
     browser.driver.refresh()
     wait_for(lambda: browser.text("#model") == "small-int8", "the page again")
     assert browser.text("#login") == ""
+    page.stop()
+
+
+@pytest.mark.xdist_group("sound")
+def test_the_microphone_is_seen_as_it_is_lost_and_comes_back(
+    tmp_path: Path, browser: Browser, microphone: VirtualMicrophone
+) -> None:
+    page = Served(tmp_path, "ui", environment=microphone.environment)
+    browser.driver.get(page.address)
+    wait_for(lambda: browser.text("#microphone") == "open", "the microphone")
+    microphone.play(demo_recording())
+    spotted = [text.split("\n")[1] for text in browser.texts("#events .detection")]
+    assert len(WORDS.intersection(spotted)) >= 5
+    assert list(page.clips.glob("*.wav"))
+    microphone.stop()
+    wait_for(lambda: browser.text("#microphone").startswith("lost: "), "its loss")
+    assert browser.texts("#events .alarm")
+    microphone.start()
+    wait_for(lambda: browser.text("#microphone") == "open again", "its return")
+    assert float(browser.text("#lost").removesuffix(" s")) > 0
     page.stop()
 
 
