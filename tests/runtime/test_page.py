@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -434,6 +435,31 @@ def test_beyond_loopback_a_token_is_required(tmp_path: Path) -> None:
     token.chmod(0o600)
     with pytest.raises(ConfigError, match=r"page.token_file: .*needs 16 characters"):
         Page(tmp_path, token_file=token)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x00\xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        b"GET /api/state HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET http://localhost/api/state HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        b"GET /api/state HTTP/1.0\r\n\r\n",
+        b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/clips/%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_a_malformed_request_is_refused_and_fills_no_log(
+    page: Page, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    with socket.create_connection(("127.0.0.1", page.port)) as client:
+        client.sendall(request_)
+        assert re.match(rb"HTTP/1.[01] 4\d\d ", client.recv(4096))
+    assert page.ask("GET", "/api/state")[0] == 200
+    assert caplog.text == ""
 
 
 def test_half_requests_keep_nobody_out(page: Page) -> None:

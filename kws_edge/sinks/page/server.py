@@ -159,8 +159,10 @@ class PageServer:
                 web.delete("/api/clips/{name}", self._delete_clip),
             ]
         )
+        silent = logging.getLogger(f"{__name__}.http")  # a traceback for each malformed request
+        silent.setLevel(logging.CRITICAL + 1)
         self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=15, shutdown_timeout=0.1
+            app, access_log=None, logger=silent, keepalive_timeout=15, shutdown_timeout=0.1
         )
         await self._runner.setup()
         return await self._loop.create_server(self._connect, self._config.host, self._config.port)
@@ -199,10 +201,13 @@ class PageServer:
             response = _fault(error.status, error.reason)
         except KwsEdgeError as error:
             response = _fault(422, str(error))
-        except ConnectionError:
+        except ConnectionError:  # it left
             raise
         except OSError as error:
             response = _fault(500, os_reason(error))
+        except Exception:
+            log.exception("page: a fault in the program")
+            response = _fault(500, "a fault in the program; its log says more")
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
@@ -210,14 +215,13 @@ class PageServer:
     def _refused(self, request: web.Request) -> web.Response | None:
         """Why a request gets no answer: a foreign name (DNS rebinding), another site's page
         (forged requests), or no token."""
-        if not self._is_own(request.host):
+        host = request.headers.get("Host", "")
+        if not self._is_own(host):
             return _fault(421, "this machine is not known by that name; see page.names")
-        origin = request.headers.get("Origin", f"http://{request.host}")
+        origin = request.headers.get("Origin", f"http://{host}")
         site = request.headers.get("Sec-Fetch-Site", "none")
         navigates = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
-        if origin != f"http://{request.host}" or (
-            site not in ("none", "same-origin") and not navigates
-        ):
+        if origin != f"http://{host}" or (site not in ("none", "same-origin") and not navigates):
             return _fault(403, "another site may not use this page")
         if request.method == "POST" and request.content_type != "application/json":
             return _fault(415, "send application/json")

@@ -45,6 +45,9 @@ export class Watch {
     byId("listened").textContent = duration(state.audio_s);
     byId("lost").textContent = `${(state.samples_lost / state.sample_rate).toFixed(1)} s`;
     byId("lost").className = state.samples_lost ? "bad" : "";
+    const dropped = state.sinks.map((sink) => sink.dropped + sink.failed).reduce((a, b) => a + b, 0);
+    byId("dropped").textContent = dropped;
+    byId("dropped").className = dropped ? "bad" : "";
     byId("cpu").textContent = `${state.cpu_percent.toFixed(1)} %`;
     const microphone = state.microphone;
     byId("microphone").textContent = microphone ? microphoneText(microphone) : "none: file or pipe";
