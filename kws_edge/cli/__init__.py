@@ -117,6 +117,7 @@ class Commands(LazyGroup):
     }
     summaries: ClassVar = {
         "listen": "Spot keywords live, in a file or in a pipe.",
+        "ui": "Listen to the microphone and serve a page for the browser.",
         "predict": "Name the most likely keyword of each sound file.",
         "devices": "List the input devices and what works with them.",
         "models": "List the bundled models: size, keywords, presets.",
