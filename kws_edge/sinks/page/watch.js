@@ -50,7 +50,7 @@ export class Watch {
     byId("dropped").className = dropped ? "bad" : "";
     byId("cpu").textContent = `${state.cpu_percent.toFixed(1)} %`;
     const microphone = state.microphone;
-    byId("microphone").textContent = microphone ? microphoneText(microphone) : "none: file or pipe";
+    byId("microphone").textContent = microphone ? microphoneText(microphone) : "file or pipe";
     byId("microphone").className = ["lost", "silent"].includes(microphone?.state) ? "bad" : "";
   }
 
