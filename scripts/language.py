@@ -40,7 +40,7 @@ RENAMED = (
     Rule(r"\bMicrophoneKeeper\b", "PortAudioSupervisor"),
     Rule(r"\bReliableMicrophone\b", "ReconnectingMicrophone"),
     Rule(r"\bPresence\b|\bhopeful\b", "HotplugProbe.should_retry"),
-    Rule(r"\btriggers\b|\b[Ss]aved trigger", "clips"),
+    Rule(r"\btriggers/|\b[Ss]aved trigger", "clips"),
     Rule(r"\b[Ss]hipped\b", "bundled"),
     Rule(r"\bslim\b|\bslimmed\b", "compact"),
     Rule(r"\brestore\(|train\.restore\b|train import restore\b", "load_run", CODE),

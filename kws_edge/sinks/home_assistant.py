@@ -43,6 +43,7 @@ def discovery_payload(
     ``topic/microphone``."""
     device = identifier(topic)
     words = [label for label in labels if is_keyword(label)]
+    triggers = {f"spotted_{identifier(w)}_{n}": _trigger(topic, w) for n, w in enumerate(words)}
     return {
         "device": {
             "identifiers": [device],
@@ -54,38 +55,38 @@ def discovery_payload(
         "origin": {"name": "kws-edge", "sw_version": __version__},
         "availability_topic": f"{topic}/status",
         "qos": 1,
-        "components": {
-            "keyword": {
-                "platform": "event",
-                "name": "Keyword",
-                "unique_id": f"{device}_keyword",
-                "state_topic": f"{topic}/event",
-                "event_types": words,
-                "value_template": EVENT_TEMPLATE,
-                "icon": "mdi:account-voice",
-            },
-            "last_keyword": {
-                "platform": "sensor",
-                "name": "Last keyword",
-                "unique_id": f"{device}_last_keyword",
-                "state_topic": f"{topic}/keyword",
-                "value_template": "{{ value_json.label }}",
-                "json_attributes_topic": f"{topic}/keyword",
-                "icon": "mdi:account-voice",
-            },
-            "microphone": {
-                "platform": "binary_sensor",
-                "name": "Microphone",
-                "unique_id": f"{device}_microphone",
-                "device_class": "connectivity",
-                "entity_category": "diagnostic",
-                "state_topic": f"{topic}/microphone",
-                "value_template": "{{ 'OFF' if value == 'lost' else 'ON' }}",
-            },
-            **{
-                f"spotted_{identifier(word)}_{n}": _trigger(topic, word)
-                for n, word in enumerate(words)
-            },
+        "components": {**_entities(device, topic, words), **triggers},
+    }
+
+
+def _entities(device: str, topic: str, words: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {
+        "keyword": {
+            "platform": "event",
+            "name": "Keyword",
+            "unique_id": f"{device}_keyword",
+            "state_topic": f"{topic}/event",
+            "event_types": list(words),
+            "value_template": EVENT_TEMPLATE,
+            "icon": "mdi:account-voice",
+        },
+        "last_keyword": {
+            "platform": "sensor",
+            "name": "Last keyword",
+            "unique_id": f"{device}_last_keyword",
+            "state_topic": f"{topic}/keyword",
+            "value_template": "{{ value_json.label }}",
+            "json_attributes_topic": f"{topic}/keyword",
+            "icon": "mdi:account-voice",
+        },
+        "microphone": {
+            "platform": "binary_sensor",
+            "name": "Microphone",
+            "unique_id": f"{device}_microphone",
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            "state_topic": f"{topic}/microphone",
+            "value_template": "{{ 'OFF' if value == 'lost' else 'ON' }}",
         },
     }
 

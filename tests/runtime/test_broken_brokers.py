@@ -53,7 +53,8 @@ class BrokenBroker:
             if kind >> 4 == 3:  # PUBLISH with QoS 1
                 size = struct.unpack(">H", body[:2])[0]
                 client.sendall(b"\x40\x02" + body[2 + size : 4 + size])
-                self.published.append(body[4 + size :])
+                if body[2 : 2 + size].endswith(b"/event"):
+                    self.published.append(body[4 + size :])
 
 
 def receive(client: socket.socket) -> tuple[int, bytes]:

@@ -133,11 +133,11 @@ def test_what_home_assistant_makes_of_events() -> None:
 
 def test_a_trigger_fires_for_the_detection_of_its_word_alone() -> None:
     components = discovery_payload("kws-edge", LABELS, "mfcc-int8")["components"]
-    fired = [
+    matched = [
         (component["subtype"], event.type)
         for component in components.values()
         if component["platform"] == "device_automation"
         for event in one_of_each()
         if rendered(component["value_template"], event) == component["payload"]
     ]
-    assert fired == [("yes", "detection")]
+    assert matched == [("yes", "detection")]

@@ -68,12 +68,12 @@ def test_a_word_fires_once_and_a_restart_never(
         "mqtt": MQTT_TRIGGER,
         "state": STATE_TRIGGER,
     }.items():
-        publish = {"action": "mqtt.publish", "data": {"topic": f"fired/{name}", "payload": "1"}}
+        publish = {"action": "mqtt.publish", "data": {"topic": f"ran/{name}", "payload": "1"}}
         home.add_automation(name, trigger, publish)
 
-    def fired() -> dict[str, int]:
+    def runs() -> dict[str, int]:
         names = ("device", "mqtt", "state")
-        return {name: len(subscriber.messages(f"fired/{name}")) for name in names}
+        return {name: len(subscriber.messages(f"ran/{name}")) for name in names}
 
     def say(word: str) -> None:
         worker.put(detections(1, word, factory)[0])
@@ -82,8 +82,8 @@ def test_a_word_fires_once_and_a_restart_never(
     wait_for(lambda: "automation.state" in home.states(), "the automations")
     say("grün")
     say("yes")
-    wait_for(lambda: fired()["state"] == 2, "the automations")
-    assert fired() == {"device": 1, "mqtt": 1, "state": 2}
+    wait_for(lambda: runs()["state"] == 2, "the automations")
+    assert runs() == {"device": 1, "mqtt": 1, "state": 2}
     assert home.states()["sensor.kitchen_last_keyword"]["attributes"]["score"] == 0.9123
 
     worker.close(30)
@@ -97,15 +97,15 @@ def test_a_word_fires_once_and_a_restart_never(
     home.stop()
     home.start()
     wait_for(lambda: home.states()[ENTITY]["state"] not in ("unavailable", "unknown"), "it", 60)
-    after = fired()
+    after = runs()
     assert (
         after.pop("state") > 2
     )  # an entity comes back with its last state: docs/events.md says so
     assert after == {"device": 1, "mqtt": 1}
     say("grün")
     say("yes")
-    wait_for(lambda: fired()["device"] == 2, "the trigger after all restarts")
-    wait_for(lambda: fired()["mqtt"] == 2, "the trigger after all restarts")
+    wait_for(lambda: runs()["device"] == 2, "the trigger after all restarts")
+    wait_for(lambda: runs()["mqtt"] == 2, "the trigger after all restarts")
 
     worker.put(factory.make("microphone", 0, state="lost"))
     wait_for(lambda: home.states()["binary_sensor.kitchen_microphone"]["state"] == "off", "it")

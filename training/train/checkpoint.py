@@ -22,7 +22,7 @@ class Checkpoint:
         self.history: History = {}
         self.epochs = 0
 
-    def restore(self, model: keras.Model) -> None:
+    def load_into(self, model: keras.Model) -> None:
         """Give the compiled ``model`` the state after ``epochs``; nothing where none is kept."""
         path = self._folder / STATE
         if not path.exists():

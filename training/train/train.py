@@ -189,22 +189,25 @@ def train(
     )
     checkpoints = cache / f"checkpoints-{_key(config, prepared, commit)}"
     trained = fit(config, prepared, report, checkpoints)
+    run = Run(partial_folder(output, config.name), config)
+    _write_network(run, trained, prepared)
     metrics = {**trained.metrics, "git_commit": commit}
-    partial = partial_folder(output, config.name)
-    partial.mkdir()
-    (partial / WEIGHTS).write_bytes(trained.weights)
-    run = Run(partial, config)
     if test:
         metrics["testing"] = _tested(run, data, split_lists)
-    write_run_files(partial, config, trained.history, metrics)
-    if not config.plain_clips:
-        windows = prepared.training.get(0).features[:CALIBRATION_WINDOWS]
-        np.save(partial / CALIBRATION, np.asarray(windows, np.float32))
+    write_run_files(run.folder, config, trained.history, metrics)
+    shutil.rmtree(checkpoints)
+    return new_folder(run.folder, output, config.name)
+
+
+def _write_network(run: Run, trained: TrainingResult, data: TrainingData) -> None:
+    """The weights, and what `export` wants beside them."""
+    run.folder.mkdir()
+    (run.folder / WEIGHTS).write_bytes(trained.weights)
+    if not run.config.plain_clips:
+        windows = data.training.get(0).features[:CALIBRATION_WINDOWS]
+        np.save(run.folder / CALIBRATION, np.asarray(windows, np.float32))
     if keras.backend.backend() == "tensorflow":  # else `export` makes the SavedModel
         run.export_saved_model()
-    folder = new_folder(partial, output, config.name)
-    shutil.rmtree(checkpoints)
-    return folder
 
 
 def _key(config: TrainingConfig, data: TrainingData, commit: str) -> str:

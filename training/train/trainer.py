@@ -160,19 +160,10 @@ def fit_network(
         optimizer=make_optimizer(config, steps),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
-    callbacks: list[keras.callbacks.Callback] = [_Reporter(report, schedule.epochs)]
-    if schedule.averaging:
-        callbacks.insert(0, keras.callbacks.SwapEMAWeights())
-    first = 0
-    if checkpoint:
-        checkpoint.restore(model)
-        callbacks.insert(-1, KeepsCheckpoints(checkpoint))
-        first = checkpoint.epochs
-        if first:
-            report(f"going on after epoch {first}")
-        if first == schedule.epochs:  # stopped after the last one
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-            return checkpoint.history
+    first = _epochs_before(model, checkpoint, report)
+    if checkpoint and first == schedule.epochs:  # stopped after the last one
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        return checkpoint.history
     history: History = model.fit(
         _training_batches(config, data, report, soft_targets, first),
         # tf.data starts anew in each epoch; the other batches go on through all epochs
@@ -181,11 +172,29 @@ def fit_network(
         initial_epoch=first,
         validation_data=_validation_batches(data.validation, len(config.labels)),
         validation_batch_size=VALIDATION_BATCH,
-        callbacks=callbacks,
+        callbacks=_callbacks(config, report, checkpoint),
         shuffle=False,  # the batches are shuffled
         verbose=0,
     ).history
     return checkpoint.history if checkpoint else history
+
+
+def _epochs_before(model: keras.Model, checkpoint: Checkpoint | None, report: Report) -> int:
+    """Give ``model`` the state of ``checkpoint``; how many epochs led to it."""
+    if checkpoint is None:
+        return 0
+    checkpoint.load_into(model)
+    if checkpoint.epochs:
+        report(f"going on after epoch {checkpoint.epochs}")
+    return checkpoint.epochs
+
+
+def _callbacks(
+    config: TrainingConfig, report: Report, checkpoint: Checkpoint | None
+) -> list[keras.callbacks.Callback]:
+    averages = [keras.callbacks.SwapEMAWeights()] if config.schedule.averaging else []
+    keeps = [KeepsCheckpoints(checkpoint)] if checkpoint else []
+    return [*averages, *keeps, _Reporter(report, config.schedule.epochs)]
 
 
 def _uses_tf_clips(data: TrainingData, soft_targets: SoftTargets | None) -> bool:
