@@ -42,7 +42,8 @@ class VirtualMicrophone:
             "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
         )
         self.environment = {
-            **os.environ,
+            # the terminal of a test is its own, whatever the tests themselves run on
+            **{name: value for name, value in os.environ.items() if name != "TERM"},
             "XDG_RUNTIME_DIR": str(self._folder / "run"),
             "XDG_CONFIG_HOME": str(self._folder / "config"),
             "PULSE_SERVER": f"unix:{self._folder}/pulse.sock",
