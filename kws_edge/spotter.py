@@ -265,8 +265,9 @@ class KeywordSpotter:
             self._idle_since = sample
         self._idle_samples += self._hop
         self._detector.idle(sample)
-        nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
-        self._report(Decision(sample, nothing, 0.0, idle=True))
+        if self.on_decision:
+            nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
+            self.on_decision(Decision(sample, nothing, 0.0, idle=True))
 
     def _report(self, decision: Decision) -> None:
         if self.on_decision:

@@ -21,7 +21,7 @@ EVENT_TEMPLATE = (
     " 'utc': value_json.utc, 'time_s': value_json.time_s} | tojson }}"
     "{% endif %}"
 )
-# Of what is no detection it becomes a text that no keyword can be.
+# For an event that is no detection it renders a label that no keyword has.
 TRIGGER_TEMPLATE = "{{ value_json.label if value_json.type == 'detection' else '_none_' }}"
 
 

@@ -217,9 +217,10 @@ class MqttSink:
             sent = self._client.publish(self._topic("event"), event.to_json(), qos=1)
             self._wait_for(sent.mid)
             if state := _state(event):
+                topic, text = self._topic(state[0]), state[1]
                 with self._changed:
-                    self._states[self._topic(state)] = text = _text(event)
-                sent = self._client.publish(self._topic(state), text, qos=1, retain=True)
+                    self._states[topic] = text
+                sent = self._client.publish(topic, text, qos=1, retain=True)
                 self._wait_for(sent.mid)
             with self._changed:
                 if self._sending:  # `close` has not given it up
@@ -305,13 +306,11 @@ class MqttSink:
             log.error("mqtt: no connection to %s: %s; retrying", self._where, reason)
 
 
-def _state(event: Event) -> str | None:
-    """The topic of the state that ``event`` leaves behind."""
-    return {"detection": "keyword", "microphone": "microphone"}.get(event.type)
-
-
-def _text(event: Event) -> str:
-    return str(event.data["state"]) if event.type == "microphone" else event.to_json()
+def _state(event: Event) -> tuple[str, str] | None:
+    """The state that ``event`` leaves behind: its topic below the device's, and its text."""
+    if event.type == "microphone":
+        return "microphone", str(event.data["state"])
+    return ("keyword", event.to_json()) if event.type == "detection" else None
 
 
 def make_client(config: MqttConfig) -> Any:

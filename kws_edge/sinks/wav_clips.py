@@ -80,7 +80,7 @@ class WavClipSink:
             raise ConfigError(fault)
         private_folder(config.folder, "clips.folder")
         # another sink may ask for near misses that this one does not save
-        self._saved = ("detection", "near_miss")[: 2 if config.near_miss else 1]
+        self._saved = {"detection", "near_miss"} if config.near_miss else {"detection"}
         self._length = round(config.seconds * sample_rate)
         self._ring = ring
         self._rate = sample_rate

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ class Broker:
         assert self._process.poll() is None, self.log
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+def running_broker(tmp_path: Path) -> Iterator[Broker]:
+    """For a fixture of each file that needs one."""
+    broker = Broker(tmp_path).start()
+    yield broker
+    broker.stop()
 
 
 class Subscriber:

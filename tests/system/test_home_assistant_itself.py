@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from home_assistant import HomeAssistant, needs_home_assistant
-from mosquitto import Broker, Subscriber, needs_mosquitto
+from mosquitto import Broker, Subscriber, needs_mosquitto, running_broker
 from sink_parts import detections, wait_for
 
 from kws_edge.events import EventFactory
@@ -32,11 +32,7 @@ MQTT_TRIGGER = {
 STATE_TRIGGER = {"trigger": "state", "entity_id": ENTITY}
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path).start()
-    yield broker
-    broker.stop()
+broker = pytest.fixture(running_broker)
 
 
 @pytest.fixture

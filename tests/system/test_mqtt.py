@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mosquitto import Broker, Subscriber, needs_mosquitto, retained
+from mosquitto import Broker, Subscriber, needs_mosquitto, retained, running_broker
 from sink_parts import detections, wait_for
 from test_events import VALIDATOR
 
@@ -28,11 +28,7 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path).start()
-    yield broker
-    broker.stop()
+broker = pytest.fixture(running_broker)
 
 
 @pytest.fixture

@@ -224,12 +224,12 @@ def evaluate_streams(space: Workspace) -> list[Path]:
     reports = []
     for one in space.plan.config.evaluation.streams:
         streams = find_streams(space.stream_paths(one.streams))
-        second = one.verifier and Verification.load(one.verifier, one.verifier_threshold)
+        second = Verification.load(one.verifier, one.verifier_threshold) if one.verifier else None
         for preset in one.presets:
             chosen = DetectorOverrides(preset=None if preset == DEFAULT_TARGET else preset)
             try:
                 result = stream_evaluation.evaluate_streams(
-                    space.tuned, streams, chosen, verification=second or None
+                    space.tuned, streams, chosen, verification=second
                 )
             except ValidationErrors as error:
                 raise ConfigError(f"evaluation.streams: {one.name}: {error}") from error
