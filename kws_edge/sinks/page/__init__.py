@@ -104,10 +104,11 @@ class PageSink:
 
         config, context = self._config, self._context
         saved = context.settings.get("clips")
-        clips = Clips(saved.folder if saved else None, config.recordings, context.labels)
+        folder = saved.folder if saved else None
+        parts = {"clips": Clips(folder, config.recordings, context.labels)}
         try:
             self._server = PageServer(
-                config, self._token, self.state, context.relay, clips, self._detector.change
+                config, self._token, self.state, context.relay, parts, self._detector.change
             )
         except OSError as error:
             where = f"{config.host}:{config.port}"

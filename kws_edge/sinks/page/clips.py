@@ -1,15 +1,19 @@
-"""Saved clips, listed, read, deleted, or labelled and moved into a folder of recordings."""
+"""The saved clips: listed, read, deleted, or labelled and moved into a folder of recordings."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from aiohttp import web
 
 from kws_edge.audio.files import read_audio
 from kws_edge.errors import DataError, KwsEdgeError
 from kws_edge.recorder.collection import Collection, check_name
 from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, judge, unusable
+from kws_edge.sinks.page.server import json_body
 from kws_edge.sinks.wav_clips import MANIFEST
 
 NEWEST = 200  # that a page lists
@@ -29,6 +33,14 @@ class Clips:
         self._folder, self._recordings = folder, recordings
         self._labels = tuple(dict.fromkeys((*labels, OTHER, BACKGROUND)))
         self._changing = threading.Lock()
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        return [
+            web.get("/api/clips", self._list),
+            web.get("/api/clips/{name}", self._send),
+            web.post("/api/clips/{name}", self._label),
+            web.delete("/api/clips/{name}", self._delete),
+        ]
 
     def describe(self) -> dict[str, Any]:
         """For ``/api/state``: which folders there are, and the labels."""
@@ -86,6 +98,27 @@ class Clips:
             saved = collection.save(take, label, speaker, None)
             path.unlink(missing_ok=True)
         return {"path": str(self._recordings / saved.path), "notes": list(take.faults)}
+
+    async def _list(self, request: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(self.newest))
+
+    async def _send(self, request: web.Request) -> web.Response:
+        data = await asyncio.to_thread(self.read, request.match_info["name"])
+        if data is None:
+            raise web.HTTPNotFound
+        return web.Response(body=data, content_type="audio/wav")
+
+    async def _label(self, request: web.Request) -> web.Response:
+        body, name = await json_body(request), request.match_info["name"]
+        saved = await asyncio.to_thread(self.label, name, body.get("label"), body.get("speaker"))
+        if saved is None:
+            raise web.HTTPNotFound
+        return web.json_response(saved)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        if not await asyncio.to_thread(self.delete, request.match_info["name"]):
+            raise web.HTTPNotFound
+        return web.json_response({})
 
     def _named(self, name: str) -> Path | None:
         """The file of a clip that the manifest names."""

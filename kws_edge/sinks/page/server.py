@@ -12,12 +12,12 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from importlib.resources import files
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -27,7 +27,6 @@ from kws_edge.errors import KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.metrics import Relay
 from kws_edge.sinks.page import PageConfig
-from kws_edge.sinks.page.clips import Clips
 from kws_edge.sources.base import Block
 from kws_edge.spotter import Decision
 
@@ -57,11 +56,29 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class PagePart(Protocol):
+    """A view of the page with requests of its own.
+
+    Its handlers run in the server's thread, behind its guard: they answer `fault` or raise
+    `KwsEdgeError` (422), `OSError` (500) or `web.HTTPException`, and leave whatever waits for a
+    disk or a process to ``asyncio.to_thread``.
+    """
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        """Its requests, under ``/api/`` and its name."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What ``/api/state`` shows under its name; quick, since it is asked every second."""
+        ...
+
+
 class PageServer:
     """Serves at ``config.host`` and ``config.port``; ``port`` becomes the port in use.
 
-    ``state`` returns the document of ``/api/state``. Raises `OSError` where the address is not
-    free, and `RuntimeError` where no thread can start.
+    ``state`` returns the document of ``/api/state``, to which each of ``parts`` adds its own by
+    its name. Raises `OSError` where the address is not free, and `RuntimeError` where no thread
+    can start.
     """
 
     def __init__(
@@ -70,10 +87,10 @@ class PageServer:
         token: str,
         state: Callable[[], dict[str, Any]],
         relay: Relay | None,
-        clips: Clips,
+        parts: Mapping[str, PagePart],
         change: "Callable[[object], Future[None]]",
     ) -> None:
-        self._config, self._token, self._state, self._clips = config, token, state, clips
+        self._config, self._token, self._state, self._parts = config, token, state, parts
         self._change = change
         self._relay, self._power, self._samples = relay, 0.0, 0
         self._watchers: dict[asyncio.Queue[str], bool] = {}  # whether each wants scores
@@ -153,10 +170,7 @@ class PageServer:
                 web.get("/api/state", self._get_state),
                 web.get("/api/stream", self._stream),
                 web.post("/api/detector", self._change_detector),
-                web.get("/api/clips", self._list_clips),
-                web.get("/api/clips/{name}", self._get_clip),
-                web.post("/api/clips/{name}", self._label_clip),
-                web.delete("/api/clips/{name}", self._delete_clip),
+                *(route for part in self._parts.values() for route in part.routes()),
             ]
         )
         silent = logging.getLogger(f"{__name__}.http")  # a traceback for each malformed request
@@ -198,16 +212,16 @@ class PageServer:
             refused = self._refused(request)
             response = refused or await handler(request)
         except web.HTTPException as error:
-            response = _fault(error.status, error.reason)
+            response = fault(error.status, error.reason)
         except KwsEdgeError as error:
-            response = _fault(422, str(error))
+            response = fault(422, str(error))
         except ConnectionError:  # it left
             raise
         except OSError as error:
-            response = _fault(500, os_reason(error))
+            response = fault(500, os_reason(error))
         except Exception:
             log.exception("page: a fault in the program")
-            response = _fault(500, "a fault in the program; its log says more")
+            response = fault(500, "a fault in the program; its log says more")
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
@@ -217,21 +231,21 @@ class PageServer:
         (forged requests), or no token."""
         host = request.headers.get("Host", "")
         if not self._is_own(host):
-            return _fault(421, "this machine is not known by that name; see page.names")
+            return fault(421, "this machine is not known by that name; see page.names")
         origin = request.headers.get("Origin", f"http://{host}")
         site = request.headers.get("Sec-Fetch-Site", "none")
         navigates = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
         if origin != f"http://{host}" or (site not in ("none", "same-origin") and not navigates):
-            return _fault(403, "another site may not use this page")
+            return fault(403, "another site may not use this page")
         if request.method == "POST" and request.content_type != "application/json":
-            return _fault(415, "send application/json")
+            return fault(415, "send application/json")
         if self._token and request.path.startswith("/api/") and request.path != "/api/login":
             bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if not (
                 _equal(bearer, self._token)
                 or _equal(request.cookies.get(COOKIE, ""), _cookie_of(self._token))
             ):
-                return _fault(401, "give the token of page.token_file")
+                return fault(401, "give the token of page.token_file")
         return None
 
     def _is_own(self, host: str) -> bool:
@@ -247,10 +261,10 @@ class PageServer:
         return web.Response(body=content, content_type=kind, charset="utf-8")
 
     async def _login(self, request: web.Request) -> web.Response:
-        token = (await _body(request)).get("token")
+        token = (await json_body(request)).get("token")
         if not self._token or not isinstance(token, str) or not _equal(token, self._token):
             await asyncio.sleep(WRONG_TOKEN_SECONDS)
-            return _fault(401, "that is not the token of page.token_file")
+            return fault(401, "that is not the token of page.token_file")
         response = web.json_response({})
         response.set_cookie(COOKIE, _cookie_of(self._token), httponly=True, samesite="Strict")
         return response
@@ -259,13 +273,14 @@ class PageServer:
         return web.json_response(self._whole_state())
 
     def _whole_state(self) -> dict[str, Any]:
-        return {**self._state(), "watchers": len(self._watchers), "clips": self._clips.describe()}
+        parts = {name: part.describe() for name, part in self._parts.items()}
+        return {**self._state(), "watchers": len(self._watchers), **parts}
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """A WebSocket: a message of type ``state`` at once and every second, all events and, with
         ``?scores=1``, those of each decision."""
         if len(self._watchers) >= MAX_WATCHERS:
-            return _fault(503, f"{MAX_WATCHERS} watch already")
+            return fault(503, f"{MAX_WATCHERS} watch already")
         stream = web.WebSocketResponse(heartbeat=20, max_msg_size=1024, compress=False)
         await stream.prepare(request)
         waiting: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
@@ -306,38 +321,15 @@ class PageServer:
             self._relay.detach(self)
 
     async def _change_detector(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await json_body(request)
         if body.keys() - {"preset", "thresholds", "reset"}:
-            return _fault(422, "preset, thresholds or reset can be changed")
+            return fault(422, "preset, thresholds or reset can be changed")
         done = self._change(None if body.pop("reset", False) else body)
         try:
             await asyncio.wait_for(asyncio.wrap_future(done), CHANGE_SECONDS)
         except (TimeoutError, asyncio.TimeoutError):
-            return _fault(503, "no audio comes: the change waits for it")
+            return fault(503, "no audio comes: the change waits for it")
         return web.json_response({"thresholds": self._state()["thresholds"]})
-
-    async def _list_clips(self, request: web.Request) -> web.Response:
-        return web.json_response(await asyncio.to_thread(self._clips.newest))
-
-    async def _get_clip(self, request: web.Request) -> web.Response:
-        data = await asyncio.to_thread(self._clips.read, request.match_info["name"])
-        if data is None:
-            raise web.HTTPNotFound
-        return web.Response(body=data, content_type="audio/wav")
-
-    async def _label_clip(self, request: web.Request) -> web.Response:
-        body, name = await _body(request), request.match_info["name"]
-        saved = await asyncio.to_thread(
-            self._clips.label, name, body.get("label"), body.get("speaker")
-        )
-        if saved is None:
-            raise web.HTTPNotFound
-        return web.json_response(saved)
-
-    async def _delete_clip(self, request: web.Request) -> web.Response:
-        if not await asyncio.to_thread(self._clips.delete, request.match_info["name"]):
-            raise web.HTTPNotFound
-        return web.json_response({})
 
 
 def _pages() -> dict[str, tuple[bytes, str]]:
@@ -358,7 +350,8 @@ def _own_names() -> set[str]:
     return {name, f"{name.split('.')[0]}.local"}
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def json_body(request: web.Request) -> dict[str, Any]:
+    """The object that a request sends; an answer of 400 where it sends none."""
     try:
         body = json.loads(await request.text())
     except (ValueError, RecursionError):
@@ -368,7 +361,8 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def _fault(status: int, reason: str) -> web.Response:
+def fault(status: int, reason: str) -> web.Response:
+    """The answer to a request that cannot be served, and why."""
     return web.json_response({"error": printable(reason)}, status=status)
 
 
