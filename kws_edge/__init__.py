@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kws_edge.detection.detector import Detection, DetectorConfig
+    from kws_edge.detection.sequences import AnyOf, SequenceConfig
     from kws_edge.engine import listen
     from kws_edge.errors import KwsEdgeError
     from kws_edge.features.front_end import FeatureConfig, FeatureStream, FrontEnd
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "AnyOf",
     "AudioFile",
     "Classifier",
     "Detection",
@@ -33,6 +35,7 @@ __all__ = [
     "KeywordSpotter",
     "KwsEdgeError",
     "Microphone",
+    "SequenceConfig",
     "Verification",
     "__version__",
     "listen",
@@ -42,6 +45,7 @@ __all__ = [
 # Imported when used: the commands take their signals before NumPy is loaded.
 _MODULES = {
     "detection.detector": ("Detection", "DetectorConfig"),
+    "detection.sequences": ("AnyOf", "SequenceConfig"),
     "engine": ("listen",),
     "errors": ("KwsEdgeError",),
     "features.front_end": ("FeatureConfig", "FeatureStream", "FrontEnd"),

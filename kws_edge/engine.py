@@ -11,6 +11,8 @@ import numpy as np
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.detection.detector import Detection, DetectorConfig
+from kws_edge.detection.sequences import SequenceConfig, SequenceTracker, sequence_faults
+from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory, EventType
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
@@ -29,7 +31,7 @@ class Observer(Protocol):
 
 
 class Engine:
-    """One stream of audio through one spotter.
+    """One stream of audio through one spotter, and its detections through ``sequences``.
 
     ``put`` takes each event, after the observers saw it; ``recent`` keeps the stream's last
     audio for a sink that saves clips. ``between_blocks`` is called when a block is done, so
@@ -43,6 +45,7 @@ class Engine:
         observers: Sequence[Observer] = (),
         recent: SampleBuffer | None = None,
         between_blocks: Callable[[], None] | None = None,
+        sequences: Sequence[SequenceConfig] = (),
     ) -> None:
         self.spotter = spotter
         self.detections = 0
@@ -50,6 +53,7 @@ class Engine:
         self.stop_reason = ""
         self._rate = spotter.features.sample_rate
         self._events = EventFactory(self._rate)
+        self._sequences = SequenceTracker(sequences, self._rate)
         self._put = put
         self._observers = tuple(observers)
         self._recent = recent
@@ -71,11 +75,10 @@ class Engine:
         """Process one block and emit its events; its detections."""
         for observer in self._observers:
             observer.block(block)
-        if block.lost:
-            self._skip(block)
+        held = self._skip(block) if block.lost else []
         if self._recent:
             self._recent.push(block.samples)
-        return self._spot(block)
+        return [*held, *self._spot(block)]
 
     def finish(self) -> list[Detection]:
         """End the stream; the last detections.
@@ -88,6 +91,7 @@ class Engine:
         if not self.stop_reason:
             window = self.spotter.features.window_samples
             last = self._spot(Block(np.zeros(window // 2, np.float32)))
+        last += self._report(self._sequences.reset())
         if self._recent:
             self._recent.end_of_stream()
         self.emit("stopped", seconds=seconds, reason=self.stop_reason or "the source ended")
@@ -97,24 +101,37 @@ class Engine:
         """Make `run` end after the block under way; from any thread or signal handler."""
         self.stop_reason = self.stop_reason or reason
 
+    def set_sequences(self, sequences: Sequence[SequenceConfig]) -> None:
+        """Join the words of these from now on; to be called between two blocks."""
+        self._report(self._sequences.configure(sequences))
+
     def emit(self, kind: EventType, **data: object) -> None:
         """Emit an event at the present place of the stream."""
         self._emit(self._events.make(kind, self.spotter.samples_processed, **data))
 
-    def _skip(self, block: Block) -> None:
+    def _skip(self, block: Block) -> list[Detection]:
+        held = self._report(self._sequences.reset())
         self.samples_lost += block.lost
         self.spotter.skip(block.lost)
         if self._recent:
             self._recent.skip(block.lost)
         self.emit("dropped", samples=block.lost, reason=block.reason)
+        return held
 
     def _spot(self, block: Block) -> list[Detection]:
-        found = self.spotter.push(block.samples)
+        found = []
+        for detection in self.spotter.push(block.samples):
+            found += self._sequences.push(detection)
+        found += self._sequences.advance(self.spotter.samples_processed)
+        self._report(found)
+        for near_miss in self.spotter.take_near_misses():
+            self._emit(self._events.near_miss(near_miss))
+        return found
+
+    def _report(self, found: list[Detection]) -> list[Detection]:
         self.detections += len(found)
         for detection in found:
             self._emit(self._events.detection(detection))
-        for near_miss in self.spotter.take_near_misses():
-            self._emit(self._events.near_miss(near_miss))
         return found
 
     def _decided(self, decision: Decision) -> None:
@@ -128,9 +145,11 @@ class Engine:
             self._put(event)
 
 
-def spot(source: AudioSource, spotter: KeywordSpotter) -> Iterator[Detection]:
+def spot(
+    source: AudioSource, spotter: KeywordSpotter, sequences: Sequence[SequenceConfig] = ()
+) -> Iterator[Detection]:
     """The detections of ``source`` as they fall, without events or sinks."""
-    return Engine(spotter).run(source)
+    return Engine(spotter, sequences=sequences).run(source)
 
 
 def listen(
@@ -140,6 +159,7 @@ def listen(
     config: DetectorConfig | None = None,
     device: int | str | None = None,
     verifier: str | Path | Verification | None = None,
+    sequences: Sequence[SequenceConfig] = (),
 ) -> Iterator[Detection]:
     """Detections as they fall, from a microphone, a sound file or any source of blocks.
 
@@ -147,7 +167,7 @@ def listen(
     bundled models), or None for the microphone ``device`` (index, name or part of a name; None
     for the system's default). ``model``: as for `load_model`; ``config``: instead of the
     model's own detector settings; ``verifier``: a second model that confirms each detection, or
-    a `Verification` with a threshold of its own.
+    a `Verification` with a threshold of its own; ``sequences``: keywords to join to one detection.
 
     The model and the file are opened at once; the microphone opens with the first ``next()``
     and closes with the generator. Raises `KwsEdgeError`: `MissingFileError`, `ModelError`,
@@ -157,18 +177,22 @@ def listen(
     if isinstance(verifier, (str, Path)):
         verifier = Verification.load(verifier)
     spotter = KeywordSpotter.load(model, config, verifier)
+    if faults := sequence_faults(sequences, spotter.keywords):
+        raise ConfigError("; ".join(faults))
     rate = spotter.features.sample_rate
     if source is None:
-        return _listen_to_microphone(spotter, device)
+        return _listen_to_microphone(spotter, device, sequences)
     if isinstance(source, (str, Path)):
         from kws_edge.sources.base import AudioFile
 
         source = AudioFile(Path(source), rate)
-    return spot(source, spotter)
+    return spot(source, spotter, sequences)
 
 
-def _listen_to_microphone(spotter: KeywordSpotter, device: int | str | None) -> Iterator[Detection]:
+def _listen_to_microphone(
+    spotter: KeywordSpotter, device: int | str | None, sequences: Sequence[SequenceConfig]
+) -> Iterator[Detection]:
     from kws_edge.sources.microphone import Microphone
 
     with Microphone(spotter.features.sample_rate, device) as microphone:
-        yield from spot(microphone, spotter)
+        yield from spot(microphone, spotter, sequences)

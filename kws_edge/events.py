@@ -23,7 +23,8 @@ class Event:
     """One event.
 
     - ``detection``: ``label``, ``score`` (0 to 1), and ``verifier``, the score of the second
-      stage, where there is one.
+      stage, where there is one. Of a sequence, ``label`` is its name; ``words`` are its keywords
+      and ``times_s`` their places in the stream.
     - ``near_miss``: the same for a word whose score came close to its threshold without
       reaching it, or that the second stage vetoed; only where the configuration asks
       for them (``clips.near_miss``, ``page.near_miss``).
@@ -45,7 +46,7 @@ class Event:
     def as_dict(self) -> dict[str, Any]:
         """The JSON form, flat: the entries of ``data``, `printable`, beside the other fields."""
         document = asdict(self)
-        data = {k: printable(v) if isinstance(v, str) else v for k, v in self.data.items()}
+        data = {key: _printable(value) for key, value in self.data.items()}
         return {"schema": SCHEMA, **{k: document[k] for k in document if k != "data"}, **data}
 
     def to_json(self) -> str:
@@ -60,7 +61,11 @@ class EventFactory:
         self._count = 0
 
     def detection(self, detection: Detection) -> Event:
-        return self._scored("detection", detection)
+        if not detection.parts:
+            return self._scored("detection", detection)
+        words = [part.label for part in detection.parts]
+        times = [self._seconds(part.sample) for part in detection.parts]
+        return self._scored("detection", detection, words=words, times_s=times)
 
     def near_miss(self, near_miss: NearMiss) -> Event:
         return self._scored("near_miss", near_miss)
@@ -68,10 +73,19 @@ class EventFactory:
     def make(self, kind: EventType, sample: int, **data: Any) -> Event:
         self._count += 1
         utc = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        return Event(kind, self._count, sample, round(sample / self._rate, 4), utc, data)
+        return Event(kind, self._count, sample, self._seconds(sample), utc, data)
 
-    def _scored(self, kind: EventType, found: Detection | NearMiss) -> Event:
-        data = {"label": found.label, "score": round(found.score, 4)}
+    def _scored(self, kind: EventType, found: Detection | NearMiss, **more: object) -> Event:
+        data: dict[str, Any] = {"label": found.label, "score": round(found.score, 4)}
         if found.verifier is not None:
             data["verifier"] = round(found.verifier, 4)
-        return self.make(kind, found.sample, **data)
+        return self.make(kind, found.sample, **data, **more)
+
+    def _seconds(self, sample: int) -> float:
+        return round(sample / self._rate, 4)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return printable(value) if isinstance(value, str) else value

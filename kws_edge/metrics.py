@@ -77,6 +77,11 @@ class Metrics:
         self.detections = {label: 0 for label in self.labels if is_keyword(label)}
         self.near_misses = dict(self.detections)
 
+    def add_sequences(self, names: Iterable[str]) -> None:
+        """Count detections with these names of sequences too."""
+        # exchanged as a whole: an exporter's thread may be reading it
+        self.detections = dict.fromkeys((*self.detections, *names), 0) | self.detections
+
     def block(self, block: Block) -> None: ...
 
     def decision(self, decision: Decision) -> None:

@@ -97,6 +97,7 @@ class KeywordSpotter:
         self.base_config, self.presets = manifest.detector, manifest.presets
         self.on_decision = on_decision
         self.features = manifest.features
+        self.keywords = manifest.keywords
         self._classifier = classifier
         self._stream = FeatureStream(manifest.features)
         self._follow = StreamingClassifier(classifier)
@@ -247,7 +248,8 @@ class KeywordSpotter:
         self._detector.veto()
         self._settle_vetoes(detection.sample)
         if self._near_miss:
-            self._vetoed[detection.label] = NearMiss(**{**vars(detection), "verifier": score})
+            found = detection.label, detection.score, detection.sample, detection.time_s
+            self._vetoed[detection.label] = NearMiss(*found, verifier=score)
         log.debug(
             "%s at %.2f s vetoed: score %.2f, of the verifier %.2f",
             *(detection.label, detection.time_s, detection.score, score),

@@ -14,6 +14,7 @@ from kws_edge.config import settings
 from kws_edge.config.config import Config
 from kws_edge.config.settings import Loaded, load_leniently, user_file
 from kws_edge.detection.detector import DetectorConfig
+from kws_edge.detection.sequences import sequence_faults
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.metrics import Metrics
 from kws_edge.model.file import find_model, read_model
@@ -131,6 +132,7 @@ def check_everything(loaded: Loaded, faults: list[str]) -> CheckReport:
     if manifest:
         found += _detector_faults(config, manifest)
         found += _verifier_faults(config, manifest)
+        found += sequence_faults(config.sequences, manifest.keywords)
     found += _sink_faults(config, manifest)
     all_faults = [*faults, *(where + fault for fault in found)]
     return CheckReport(
@@ -189,6 +191,7 @@ def _sink_faults(config: Config, manifest: Manifest | None) -> Iterator[str]:
         sample_rate=manifest.features.sample_rate if manifest else 16_000,
         metrics=Metrics("", ()),
         settings=config.sinks,
+        sequences=[one.name for one in config.sequences],
     )
     for key, kind in sink_kinds():
         for name, one in kind.each(key, config.sinks.get(key)):

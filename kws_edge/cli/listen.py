@@ -174,6 +174,7 @@ def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
         spotter = KeywordSpotter(
             classifier, detector, near_miss=near_miss, verification=verification
         )
+        config.check_sequences(manifest.keywords)
         return spotter, manifest
     except ValidationErrors as error:
         raise ConfigError(f"detector.{error}") from error
@@ -212,7 +213,10 @@ def _listen_to_input(
         daemon.run(source, announce, process_signals())
     else:
         click.echo(banner(input_.name, manifest), err=True)
-        _print_detections(source, spotter, observers, as_json)
+        engine = Engine(
+            spotter, observers=[*observers, _Printer(as_json)], sequences=config.sequences
+        )
+        _run(engine, source)
     if spoken is not None:
         # Ctrl-C: a word that was not played yet is none that was missed
         seconds = spotter.samples_processed / spotter.features.sample_rate
@@ -311,11 +315,8 @@ class _Input:
             raise MissingFileError(f"{self.path}: {error.strerror}") from error
 
 
-def _print_detections(
-    source: AudioSource, spotter: KeywordSpotter, observers: list["_Found"], as_json: bool
-) -> None:
+def _run(engine: Engine, source: AudioSource) -> None:
     """To the end of the source or Ctrl-C. A slow reader slows it down and loses nothing."""
-    engine = Engine(spotter, observers=[*observers, _Printer(as_json)])
     with suppress(KeyboardInterrupt), process_signals() as signals, signals.interruptible():
         for _ in engine.run(source):
             pass
@@ -338,7 +339,7 @@ class _Printer:
 
 
 class _Found:
-    """An observer that keeps all detections."""
+    """An observer that keeps all detections, of sequences their words."""
 
     def __init__(self) -> None:
         self.detections: list[Detection] = []
@@ -349,10 +350,12 @@ class _Found:
 
     def event(self, event: Event) -> None:
         if event.type == "detection":
-            data = event.data
-            self.detections.append(
-                Detection(data["label"], data["score"], event.sample, event.time_s)
-            )
+            words = event.data.get("words", [event.data["label"]])
+            times = event.data.get("times_s", [event.time_s])
+            self.detections += [
+                Detection(word, event.data["score"], event.sample, time_s)
+                for word, time_s in zip(words, times, strict=True)
+            ]
 
 
 def _comparison(found: list[Detection], spoken: list[SpokenWord], keywords: tuple[str, ...]) -> str:

@@ -2,14 +2,15 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
 from kws_edge.config.schema import check_bounds, field_info, parse, setting, shortened
 from kws_edge.detection.detector import DetectorConfig
-from kws_edge.errors import ValidationErrors
+from kws_edge.detection.sequences import SequenceConfig, sequence_faults
+from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.sinks import sink_kinds
 from kws_edge.sinks.base import SinkKind
 from kws_edge.sources.capture import MicrophoneConfig
@@ -105,6 +106,9 @@ class EngineConfig:
     verifier: VerifierConfig = setting(
         factory=VerifierConfig, doc="A second model that confirms each detection."
     )
+    sequences: tuple[SequenceConfig, ...] = setting(
+        (), doc="Keywords one after the other that are one event (docs/events.md)."
+    )
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -119,6 +123,11 @@ class Config(EngineConfig):
     """
 
     sinks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def check_sequences(self, keywords: Sequence[str]) -> None:
+        """Raises `ConfigError` for sequences that do not fit the ``keywords`` of the model."""
+        if faults := sequence_faults(self.sequences, keywords):
+            raise ConfigError("; ".join(faults))
 
 
 def document_type() -> type:

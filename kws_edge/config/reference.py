@@ -19,8 +19,8 @@ HEAD = """# Configuration reference
 `kws-edge config reference` writes this page from the dataclasses that hold the settings; a test
 keeps it equal. [operations.md](operations.md#configure) says where the file lies and what wins.
 
-Every key below, but those of `commands`, is also a flag and an environment variable:
-`mqtt.host` is `--mqtt-host` and `KWS_EDGE_MQTT_HOST`. Their values are YAML, so
+Every key below, but those of lists (`commands`, `sequences`), is also a flag and an environment
+variable: `mqtt.host` is `--mqtt-host` and `KWS_EDGE_MQTT_HOST`. Their values are YAML, so
 `--commands '[{run: [notify-send, kws-edge]}]'` sets the list as a whole.
 """
 COLUMNS = "| key | type | unit | default | bounds | meaning |\n|---|---|---|---|---|---|"
@@ -124,7 +124,9 @@ def _row(key: str, hint: Any, field: "dataclasses.Field[Any]") -> str:
 def _short_type(hint: Any) -> str:
     """Without "or nothing": a key may always be left out."""
     words = type_name(hint).removesuffix(" or nothing").replace("a finite number", "number")
-    words = words.replace("a mapping", "mapping of numbers").replace("an integer", "integer")
+    if words == "a mapping":
+        return "mapping of numbers"
+    words = words.replace("a mapping", "mapping").replace("an integer", "integer")
     return words.replace("a list of", "list of").replace("a path", "path").replace("'", "`")
 
 

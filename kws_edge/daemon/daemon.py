@@ -43,8 +43,9 @@ class Daemon:
         self._control = _DetectorControl(spotter)
         self._read = reload
         self._context = self._connected(context)
-        if context.metrics and spotter.verification:
-            context.metrics.verdicts = spotter.verdicts
+        if context.metrics:
+            context.metrics.add_sequences(one.name for one in config.sequences)
+            context.metrics.verdicts = spotter.verdicts if spotter.verification else None
         self.sinks = Sinks(config, self._context)
         self._manager = ServiceManager()
         own = [one for one in (context.metrics, context.relay) if one]
@@ -55,6 +56,7 @@ class Daemon:
             observers=[_Readiness(self._manager, self._status), *own, *observers],
             recent=context.ring,
             between_blocks=self._between_blocks,
+            sequences=config.sequences,
         )
         self._signals = Signals()
         self._microphone = "not open yet"
@@ -107,6 +109,7 @@ class Daemon:
             spotter = self.engine.spotter
             detector = config.detector.applied_to(spotter.base_config, spotter.presets)
             switch = spotter.prepare(detector)
+            config.check_sequences(spotter.keywords)
             self.sinks.switch(plan_sinks(config, self._context))
         except Exception as error:  # a faulty file must not end the daemon, whatever its fault
             log.error("the configuration stays as it was: %s", _one_line(error))
@@ -117,7 +120,9 @@ class Daemon:
             if names := needs_restart(self._started_with, config):
                 log.warning("changes of %s take a restart", ", ".join(names))
             if self._context.metrics:
+                self._context.metrics.add_sequences(one.name for one in config.sequences)
                 self._context.metrics.reloads += 1
+            self.engine.set_sequences(config.sequences)
             log.info("configuration reloaded")
         self._manager.ready(self._status)
 

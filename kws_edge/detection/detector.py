@@ -169,13 +169,17 @@ __all__ = ["Detection", "Detector", "DetectorConfig", "FiringRule", "is_keyword"
 class Detection:
     """A keyword that was spotted: ``sample`` is the end of the window that decided, ``time_s``
     the same in seconds of the stream, ``score`` the smoothed posterior (finite, 0 to 1), and
-    ``verifier`` the score of the second stage, where there is one."""
+    ``verifier`` the score of the second stage, where there is one.
+
+    Or a sequence of keywords: ``label`` is its name, ``parts`` the detections of its words,
+    ``sample`` that of the last and the scores those of the weakest."""
 
     label: str
     score: float
     sample: int
     time_s: float
     verifier: float | None = None
+    parts: tuple["Detection", ...] = ()
 
 
 def is_keyword(label: str) -> bool:

@@ -80,7 +80,8 @@ class DetectorControl(Protocol):
 class SinkContext:
     """What sinks may use of the engine.
 
-    ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz. ``ring`` holds the
+    ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz; ``sequences`` are the
+    names that detections of several words have. ``ring`` holds the
     recent audio that `SinkNeeds.audio_seconds` asked for; ``relay`` passes on blocks and decisions;
     ``detector`` has the detector's settings; ``settings`` are those of all sinks, by key.
     None: not available, or not wanted.
@@ -95,10 +96,11 @@ class SinkContext:
     relay: "Relay | None" = None
     detector: "DetectorControl | None" = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sequences: Sequence[str] = ()
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:
-        """Raises `ConfigError` naming every word that is no keyword of the model."""
-        known = [label for label in self.labels if is_keyword(label)]
+        """Raises `ConfigError` naming every word that no detection has as its label."""
+        known = [label for label in (*self.labels, *self.sequences) if is_keyword(label)]
         unknown = [word for word in keywords if word not in known]
         if unknown:
             raise ConfigError(

@@ -53,7 +53,8 @@ def plan_sinks(config: Config, context: SinkContext) -> list[SinkPlan]:
     model does not have, a file or folder that is not fit for its use.
     """
     plans, faults = [], []
-    context = dataclasses.replace(context, settings=config.sinks)
+    names = tuple(one.name for one in config.sequences)
+    context = dataclasses.replace(context, settings=config.sinks, sequences=names)
     if context.stdout:
         out = context.stdout
         sink = StdoutSink(out.descriptor, out.human, out.on_closed)

@@ -373,8 +373,9 @@ def _credentials(config: MqttConfig) -> tuple[str, str]:
 
 
 def _plan(name: str, settings: MqttConfig, context: SinkContext) -> SinkPlan:
-    sink = MqttSink(settings, context.labels, context.model_name)
-    identity = (name, settings, tuple(context.labels), context.model_name)
+    labels = (*context.labels, *context.sequences)
+    sink = MqttSink(settings, labels, context.model_name)
+    identity = (name, settings, labels, context.model_name)
     return SinkPlan(sink, settings.queue, identity)
 
 

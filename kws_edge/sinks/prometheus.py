@@ -144,7 +144,7 @@ class MetricsCollector:
             "Looks of the second stage that did not confirm a detection.",
             labels=["keyword"],
         )
-        for keyword in self._metrics.detections:
+        for keyword in self._metrics.near_misses:
             vetoes.add_metric([keyword], verdicts.vetoed[keyword])
         yield vetoes
         yield SummaryMetricFamily(

@@ -80,7 +80,8 @@ def _description(event: Event) -> str:
     data = event.data
     reason = f" ({data['reason']})" if data.get("reason") else ""
     if event.type == "detection":
-        return f"{data['label']:<8} {data['score']:.2f}"
+        words = f"  ({' '.join(data['words'])})" if "words" in data else ""
+        return f"{data['label']:<8} {data['score']:.2f}{words}"
     if event.type == "near_miss":
         return f"nearly {data['label']} {data['score']:.2f}"
     if event.type == "microphone":

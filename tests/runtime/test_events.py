@@ -68,6 +68,22 @@ def test_json_lines_follow_the_documented_schema() -> None:
     }
 
 
+def test_a_sequence_is_a_detection_with_words_and_times() -> None:
+    parts = (Detection("go", 0.9, 16000, 1.0), Detection("l\x1b", 0.8, 28000, 1.75))
+    event = EventFactory(16000).detection(Detection("go_left", 0.8, 28000, 1.75, parts=parts))
+    document = json.loads(event.to_json())
+    VALIDATOR.validate(document)
+    assert document["words"] == ["go", "l\\x1b"]
+    assert document["times_s"] == [1.0, 1.75]
+    assert written([event], human=True) == ["    1.75 s  go_left  0.80  (go l\\x1b)"]
+    for change in ({"times_s": [1.0]}, {"type": "near_miss"}, {"words": ["go", "_silence_"]}):
+        with pytest.raises(jsonschema.ValidationError):
+            VALIDATOR.validate(document | change)
+    del document["times_s"]
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(document)
+
+
 @given(
     st.text(min_size=1, max_size=20).filter(lambda label: label[0] != "_"),
     st.floats(0, 1),

@@ -98,7 +98,8 @@ export class Clips {
     question.className = "ask";
     question.textContent = "Label:";
     item.append(question);
-    const quick = [clip.label, "_unknown_", "_silence_"];
+    const known = this.folders.labels.includes(clip.label); // or the name of a sequence
+    const quick = [...(known ? [clip.label] : []), "_unknown_", "_silence_"];
     for (const value of quick) {
       const one = button(NAMES[value] ?? value, "", `Label it ${NAMES[value] ?? value}`);
       one.addEventListener("click", () => label(value));

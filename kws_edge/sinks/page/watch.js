@@ -253,7 +253,9 @@ export class Watch {
 
 function describe(event, state) {
   const reason = event.reason ? `: ${event.reason}` : "";
-  if (event.type === "detection") return event.label;
+  if (event.type === "detection") {
+    return event.words ? `${event.label} (${event.words.join(" ")})` : event.label;
+  }
   if (event.type === "near_miss") return `nearly ${event.label}`;
   if (event.type === "microphone") return `microphone ${microphoneText(event)}`;
   if (event.type === "dropped") {
