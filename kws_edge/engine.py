@@ -16,6 +16,7 @@ from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory, EventType
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision, KeywordSpotter
+from kws_edge.spotter_group import AnySpotter, SpotterGroup
 from kws_edge.verifier import Verification
 
 
@@ -40,7 +41,7 @@ class Engine:
 
     def __init__(
         self,
-        spotter: KeywordSpotter,
+        spotter: AnySpotter,
         put: Callable[[Event], None] | None = None,
         observers: Sequence[Observer] = (),
         recent: SampleBuffer | None = None,
@@ -146,7 +147,7 @@ class Engine:
 
 
 def spot(
-    source: AudioSource, spotter: KeywordSpotter, sequences: Sequence[SequenceConfig] = ()
+    source: AudioSource, spotter: AnySpotter, sequences: Sequence[SequenceConfig] = ()
 ) -> Iterator[Detection]:
     """The detections of ``source`` as they fall, without events or sinks."""
     return Engine(spotter, sequences=sequences).run(source)
@@ -155,7 +156,7 @@ def spot(
 def listen(
     source: str | Path | AudioSource | None = None,
     *,
-    model: str | Path = "default",
+    model: str | Path | Sequence[str | Path] = "default",
     config: DetectorConfig | None = None,
     device: int | str | None = None,
     verifier: str | Path | Verification | None = None,
@@ -165,8 +166,9 @@ def listen(
 
     ``source``: the path of a sound file, an object with ``blocks()`` (16 kHz mono with the
     bundled models), or None for the microphone ``device`` (index, name or part of a name; None
-    for the system's default). ``model``: as for `load_model`; ``config``: instead of the
-    model's own detector settings; ``verifier``: a second model that confirms each detection, or
+    for the system's default). ``model``: as for `load_model`, or several, whose detections have the
+    name of their model; ``config``: instead of the model's own detector settings;
+    ``verifier``: a second model that confirms each detection, or
     a `Verification` with a threshold of its own; ``sequences``: keywords to join to one detection.
 
     The model and the file are opened at once; the microphone opens with the first ``next()``
@@ -176,7 +178,9 @@ def listen(
     """
     if isinstance(verifier, (str, Path)):
         verifier = Verification.load(verifier)
-    spotter = KeywordSpotter.load(model, config, verifier)
+    names = [model] if isinstance(model, (str, Path)) else model
+    members = [KeywordSpotter.load(name, config, verifier) for name in names]
+    spotter = members[0] if len(members) == 1 else SpotterGroup(members)
     if faults := sequence_faults(sequences, spotter.keywords):
         raise ConfigError("; ".join(faults))
     rate = spotter.features.sample_rate
@@ -190,7 +194,7 @@ def listen(
 
 
 def _listen_to_microphone(
-    spotter: KeywordSpotter, device: int | str | None, sequences: Sequence[SequenceConfig]
+    spotter: AnySpotter, device: int | str | None, sequences: Sequence[SequenceConfig]
 ) -> Iterator[Detection]:
     from kws_edge.sources.microphone import Microphone
 

@@ -24,7 +24,7 @@ class Event:
 
     - ``detection``: ``label``, ``score`` (0 to 1), and ``verifier``, the score of the second
       stage, where there is one. Of a sequence, ``label`` is its name; ``words`` are its keywords
-      and ``times_s`` their places in the stream.
+      and ``times_s`` their places in the stream. ``model`` where several listen.
     - ``near_miss``: the same for a word whose score came close to its threshold without
       reaching it, or that the second stage vetoed; only where the configuration asks
       for them (``clips.near_miss``, ``page.near_miss``).
@@ -79,6 +79,8 @@ class EventFactory:
         data: dict[str, Any] = {"label": found.label, "score": round(found.score, 4)}
         if found.verifier is not None:
             data["verifier"] = round(found.verifier, 4)
+        if found.model:
+            data["model"] = found.model
         return self.make(kind, found.sample, **data, **more)
 
     def _seconds(self, sample: int) -> float:

@@ -1,7 +1,7 @@
 """Counters of a running engine; exporters pull them."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
@@ -56,6 +56,9 @@ class Histogram:
 class Metrics:
     """An `Observer` of an engine.
 
+    Where there are several ``models`` (their keywords by their names), ``each_model`` has the
+    detections, near misses and inferences of each.
+
     ``audio_seconds`` (of the stream, lost audio included), ``rested_seconds`` (of them, without
     the network) and ``sinks`` (by name) are called when an exporter pulls, from its thread.
     """
@@ -71,11 +74,14 @@ class Metrics:
     microphone_restarts: int = 0
     reloads: int = 0  # of the configuration
     verdicts: Verdicts | None = None  # of the second stage, where there is one
+    models: Mapping[str, Iterable[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # from the start, for each keyword: a counter that appears at 1 hides its first event
         self.detections = {label: 0 for label in self.labels if is_keyword(label)}
         self.near_misses = dict(self.detections)
+        several = self.models if len(self.models) > 1 else {}
+        self.each_model = {name: Metrics(name, words) for name, words in several.items()}
 
     def add_sequences(self, names: Iterable[str]) -> None:
         """Count detections with these names of sequences too."""
@@ -88,9 +94,13 @@ class Metrics:
         """Count an inference."""
         if not decision.idle:
             self.inference.observe(decision.seconds)
+            if decision.model in self.each_model:
+                self.each_model[decision.model].decision(decision)
 
     def event(self, event: Event) -> None:
         """Count an event."""
+        if (model := event.data.get("model")) in self.each_model:
+            self.each_model[model].event(event)
         if event.type == "detection":
             self.detections[event.data["label"]] += 1
         elif event.type == "near_miss":

@@ -22,7 +22,7 @@ from kws_edge.detection.detector import (
 from kws_edge.detection.detector import samples as samples_of
 from kws_edge.detection.energy_gate import IdleGate
 from kws_edge.errors import DataError
-from kws_edge.features.front_end import FeatureStream
+from kws_edge.features.front_end import RollingFeatures
 from kws_edge.model.classifier import Classifier, StreamingClassifier
 from kws_edge.model.file import find_model
 from kws_edge.types import FloatArray
@@ -36,13 +36,14 @@ class Decision:
     """The ``posteriors [labels]`` of the window that ends at ``sample``, and the ``seconds``
     that the network took. ``scores [labels]``: their mean over ``smoothing_ms``, which is compared
     with thresholds; None where there is none. ``idle``: there was silence, the network did not
-    run, and the posteriors are zeros."""
+    run, and the posteriors are zeros. ``model`` is its name where several listen."""
 
     sample: int
     posteriors: FloatArray
     seconds: float
     idle: bool = False
     scores: FloatArray | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class KeywordSpotter:
     ) -> None:
         """``config``: instead of the model's own. Raises `ValidationErrors`, and `ConfigError`
         for a verifier that does not fit the model."""
-        manifest = classifier.manifest
+        self.manifest = manifest = classifier.manifest
         if verification:
             verification.verifier.check(manifest)
         self.verification, self.verdicts = verification, Verdicts()
@@ -96,10 +97,10 @@ class KeywordSpotter:
         self._missed: list[NearMiss] = []  # those that none confirmed
         self.base_config, self.presets = manifest.detector, manifest.presets
         self.on_decision = on_decision
-        self.features = manifest.features
-        self.keywords = manifest.keywords
+        self.name, self.features = manifest.name, manifest.features
+        self.labels, self.keywords = manifest.labels, manifest.keywords
         self._classifier = classifier
-        self._stream = FeatureStream(manifest.features)
+        self.use_features(RollingFeatures(manifest.features))
         self._follow = StreamingClassifier(classifier)
         self._near_miss = near_miss
         self._window = self.features.framed_samples
@@ -136,7 +137,10 @@ class KeywordSpotter:
         Returns the detections that fell within it. Raises `DataError` for another type or
         shape, and for samples that are NaN, infinite or far beyond full scale.
         """
-        block = _checked(block)
+        return self.push_checked(checked_block(block))
+
+    def push_checked(self, block: FloatArray) -> list[Detection]:
+        """As `push`, for a ``block [n]`` that `checked_block` returned, or a part of it."""
         detections = []
         while len(block):
             part = block[: self._next_decision - self._buffer.end]
@@ -147,6 +151,22 @@ class KeywordSpotter:
                 if detection := self._decide(self._buffer.end):
                     detections.append(detection)
         return detections
+
+    @property
+    def samples_to_decision(self) -> int:
+        """How many samples the next decision waits for."""
+        return self._next_decision - self._buffer.end
+
+    @property
+    def members(self) -> tuple["KeywordSpotter", ...]:
+        """As a group of one has them."""
+        return (self,)
+
+    def use_features(self, features: RollingFeatures) -> None:
+        """Take features from a stream that spotters share; before the first `push`."""
+        features.readers += 1
+        self.rolling_features = features
+        self._run = -1  # that of the last decision
 
     def prepare(self, config: DetectorConfig) -> Callable[[], None]:
         """Build all that other settings need; the function that puts them in force.
@@ -170,7 +190,7 @@ class KeywordSpotter:
     def skip(self, samples: int) -> None:
         """Audio was lost: advance the clock and reset everything else."""
         self._buffer.skip(samples)
-        self._stream.reset()
+        self.rolling_features.reset(self._buffer.end)
         self._follow.reset()
         self._detector.reset()
         self._begin()
@@ -213,7 +233,7 @@ class KeywordSpotter:
         self._idle_since = None
 
     def _begin(self) -> None:
-        self._began = self._current = self._buffer.end  # features have been made up to here
+        self._began = self._buffer.end
         self._next_decision = self._buffer.end + self._window
         self._idle_since = None
 
@@ -277,26 +297,16 @@ class KeywordSpotter:
 
     def _posteriors(self, sample: int) -> tuple[FloatArray, float]:
         """Of the window that ends at ``sample``, and the seconds that the network took."""
-        self._make_current(sample)
+        window = self.rolling_features.window(sample, self._buffer)
+        if window.run != self._run:  # its frames do not follow those of the last decision
+            self._run = window.run
+            self._follow.reset()
         started = time.perf_counter()
-        posteriors = self._follow(self._stream.window, self._stream.frames_seen)
+        posteriors = self._follow(window.features, window.frames_seen)
         return posteriors, time.perf_counter() - started
 
-    def _make_current(self, sample: int) -> None:
-        """Bring all that is kept from decision to decision up to ``sample``: from the new
-        samples, or afresh from the window's where an idle time or a hop was longer than that."""
-        start = sample - self._window
-        if self._current < start:
-            _, previous = self._buffer.read(start - 1, start)
-            self._stream.reset(float(previous[0]))
-            self._follow.reset()
-            self._current = start
-        _, new = self._buffer.read(self._current, sample)
-        self._stream.push(new)
-        self._current = sample
 
-
-def _checked(block: npt.NDArray[Any]) -> FloatArray:
+def checked_block(block: npt.NDArray[Any]) -> FloatArray:
     """``block [n]`` as float32 in [-1, 1). Raises `DataError`."""
     if not isinstance(block, np.ndarray):
         raise DataError(f"audio: found {type(block).__name__}, expected a NumPy array [n]")

@@ -14,13 +14,13 @@ from kws_edge.config import settings
 from kws_edge.config.config import Config
 from kws_edge.config.settings import Loaded, load_leniently, user_file
 from kws_edge.detection.detector import DetectorConfig
-from kws_edge.detection.sequences import sequence_faults
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.metrics import Metrics
 from kws_edge.model.file import find_model, read_model
 from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import sink_kinds
 from kws_edge.sinks.base import SinkContext
+from kws_edge.spotter_group import group_faults
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 
@@ -72,9 +72,10 @@ def show(config: Path | None, **given: Any) -> None:
 
 def _detector_in_force(loaded: Loaded) -> DetectorConfig | None:
     """None where the model cannot be read or does not fit: `check` says why."""
+    if loaded.config.models:  # each has its own
+        return None
     try:
-        manifest = read_model(find_model(loaded.config.model)).manifest
-        return loaded.config.detector.applied_to(manifest.detector, manifest.presets)
+        return loaded.config.detector_of(0, read_model(find_model(loaded.config.model)).manifest)
     except KwsEdgeError:
         return None
 
@@ -127,68 +128,69 @@ def check_everything(loaded: Loaded, faults: list[str]) -> CheckReport:
     """
     config = loaded.config
     where = f"{loaded.file}: " if loaded.file else ""
-    manifest, model_faults = _manifest(config)
-    found = [*model_faults]
-    if manifest:
-        found += _detector_faults(config, manifest)
-        found += _verifier_faults(config, manifest)
-        found += sequence_faults(config.sequences, manifest.keywords)
-    found += _sink_faults(config, manifest)
+    manifests: list[Manifest] = []
+    found: list[str] = []
+    for index, name in enumerate(config.model_names):
+        try:
+            manifest = read_model(find_model(name)).manifest
+        except KwsEdgeError as error:
+            found.append(f"{config.where(index, 'model')}: {error}")
+        else:
+            manifests.append(manifest)
+            found += _detector_faults(config, index, manifest)
+            found += _verifier_faults(config, index, manifest)
+    complete = len(manifests) == len(config.model_names)
+    if complete:
+        found += group_faults(manifests)
+        found += config.word_faults([word for one in manifests for word in one.keywords])
+    found += _sink_faults(config, manifests if complete else [])
     all_faults = [*faults, *(where + fault for fault in found)]
     return CheckReport(
         tuple(dict.fromkeys(all_faults)), (*loaded.warnings, *_microphone_warnings(config))
     )
 
 
-def _manifest(config: Config) -> tuple[Manifest | None, list[str]]:
-    try:
-        return read_model(find_model(config.model)).manifest, []
-    except KwsEdgeError as error:
-        return None, [f"model: {error}"]
-
-
-def _detector_faults(config: Config, manifest: Manifest) -> list[str]:
+def _detector_faults(config: Config, index: int, manifest: Manifest) -> list[str]:
     from kws_edge.model.classifier import Classifier
     from kws_edge.spotter import KeywordSpotter
 
-    known = manifest.keywords
-    faults = []
+    known, where = manifest.keywords, config.where(index, "detector")
     try:
-        detector = config.detector.applied_to(manifest.detector, manifest.presets)
-        faults += [
-            f"detector.thresholds.{word}: the model has no such keyword ({', '.join(known)})"
-            for word in detector.thresholds
-            if word not in known
-        ]
-    except ValidationErrors as error:
-        return [f"detector.{fault}" for fault in error.faults]
+        detector = config.detector_of(index, manifest)
+    except KwsEdgeError as error:
+        return [str(error)]
+    faults = [
+        f"{where}.thresholds.{word}: the model has no such keyword ({', '.join(known)})"
+        for word in detector.thresholds
+        if word not in known
+    ]
     try:
-        classifier = Classifier.load(find_model(config.model), config.threads)
+        classifier = Classifier.load(find_model(config.model_names[index]), config.threads)
         if not faults:
             KeywordSpotter(classifier, detector)
     except ValidationErrors as error:
-        faults += [f"detector.{fault}" for fault in error.faults]
+        faults += [f"{where}.{fault}" for fault in error.faults]
     except KwsEdgeError as error:
-        faults.append(f"model: {error}")
+        faults.append(f"{config.where(index, 'model')}: {error}")
     return faults
 
 
-def _verifier_faults(config: Config, manifest: Manifest) -> Iterator[str]:
+def _verifier_faults(config: Config, index: int, manifest: Manifest) -> Iterator[str]:
     from kws_edge.cli.listen import load_verification
 
     try:
-        if verification := load_verification(config):
+        if verification := load_verification(config, index):
             verification.verifier.check(manifest)
     except KwsEdgeError as error:
-        yield f"verifier.model: {error}"
+        yield f"{config.where(index, 'verifier')}.model: {error}"
 
 
-def _sink_faults(config: Config, manifest: Manifest | None) -> Iterator[str]:
-    """Without a model, keywords cannot be checked, all else can."""
+def _sink_faults(config: Config, manifests: list[Manifest]) -> Iterator[str]:
+    """Without all models, keywords cannot be checked, all else can."""
     context = SinkContext(
-        labels=manifest.labels if manifest else _keywords_used(config),
-        model_name=manifest.name if manifest else "",
-        sample_rate=manifest.features.sample_rate if manifest else 16_000,
+        labels=[label for one in manifests for label in one.labels] or _keywords_used(config),
+        model_name=", ".join(one.name for one in manifests),
+        sample_rate=manifests[0].features.sample_rate if manifests else 16_000,
         metrics=Metrics("", ()),
         settings=config.sinks,
         sequences=[one.name for one in config.sequences],

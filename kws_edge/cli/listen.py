@@ -35,6 +35,7 @@ from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
 from kws_edge.spotter import Decision, KeywordSpotter, load_model
+from kws_edge.spotter_group import AnySpotter, SpotterGroup
 from kws_edge.verifier import Verification
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
@@ -163,33 +164,39 @@ def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> 
         raise click.UsageError("--rate and --channels describe raw PCM, with --input -")
 
 
-def make_spotter(config: Config) -> tuple[KeywordSpotter, Manifest]:
-    """The spotter of a configuration. Raises `ConfigError` where the model does not fit it."""
-    classifier = load_model(config.model, config.threads)
-    verification = load_verification(config)
+def make_spotter(config: Config) -> tuple[AnySpotter, Manifest]:
+    """The spotter of a configuration, and the manifest of its (first) model.
+
+    Raises `ConfigError` where a model does not fit the configuration.
+    """
+    members = [_member(config, index) for index in range(len(config.model_names))]
+    spotter = SpotterGroup(members) if len(members) > 1 else members[0]
+    config.check_words(spotter.keywords)
+    return spotter, members[0].manifest
+
+
+def _member(config: Config, index: int) -> KeywordSpotter:
+    classifier = load_model(config.model_names[index], config.threads)
+    verification = load_verification(config, index)
+    detector = config.detector_of(index, classifier.manifest)
     near_miss = sink_needs(config).near_miss
     try:
-        manifest = classifier.manifest
-        detector = config.detector.applied_to(manifest.detector, manifest.presets)
-        spotter = KeywordSpotter(
-            classifier, detector, near_miss=near_miss, verification=verification
-        )
-        config.check_sequences(manifest.keywords)
-        return spotter, manifest
+        return KeywordSpotter(classifier, detector, near_miss=near_miss, verification=verification)
     except ValidationErrors as error:
-        raise ConfigError(f"detector.{error}") from error
+        raise ConfigError(f"{config.where(index, 'detector')}.{error}") from error
 
 
-def load_verification(config: Config) -> Verification | None:
-    """The second stage of a configuration. Raises as `Verification.load`."""
-    if config.verifier.model is None:
+def load_verification(config: Config, index: int) -> Verification | None:
+    """The second stage of a model of a configuration. Raises as `Verification.load`."""
+    verifier = config.verifier_of(index)
+    if verifier.model is None:
         return None
-    return Verification.load(config.verifier.model, config.verifier.threshold, config.threads)
+    return Verification.load(verifier.model, verifier.threshold, config.threads)
 
 
-def banner(source: str, manifest: Manifest) -> str:
-    words = ", ".join(manifest.keywords)
-    return f"listening to {source} for {words} ({manifest.name}, {interpreter_name()})"
+def banner(source: str, spotter: AnySpotter) -> str:
+    words = ", ".join(spotter.keywords)
+    return f"listening to {source} for {words} ({spotter.name}, {interpreter_name()})"
 
 
 def _listen_to_input(
@@ -204,15 +211,15 @@ def _listen_to_input(
     spoken = read_label_track(labels) if labels else None
     found = _Found()
     observers = [] if spoken is None else [found]  # an endless stream would fill the memory
-    spotter, manifest = make_spotter(config)
+    spotter, _ = make_spotter(config)
     source = input_.open(spotter.features.sample_rate, sinks)
     if sinks:
-        announce = partial(log_to_stderr(LOG_LINE).write, banner(input_.name, manifest))
-        context = _sink_context(config, manifest, Stdout(human=not as_json))
+        announce = partial(log_to_stderr(LOG_LINE).write, banner(input_.name, spotter))
+        context = _sink_context(config, spotter, Stdout(human=not as_json))
         daemon = Daemon(config, spotter, context, reload, observers)
         daemon.run(source, announce, process_signals())
     else:
-        click.echo(banner(input_.name, manifest), err=True)
+        click.echo(banner(input_.name, spotter), err=True)
         engine = Engine(
             spotter, observers=[*observers, _Printer(as_json)], sequences=config.sequences
         )
@@ -221,7 +228,7 @@ def _listen_to_input(
         # Ctrl-C: a word that was not played yet is none that was missed
         seconds = spotter.samples_processed / spotter.features.sample_rate
         played = [word for word in spoken if word.end <= seconds]
-        click.echo(_comparison(found.detections, played, manifest.keywords), err=as_json)
+        click.echo(_comparison(found.detections, played, spotter.keywords), err=as_json)
 
 
 def _listen_to_microphone(
@@ -233,7 +240,7 @@ def _listen_to_microphone(
     JSON lines, unless ``plain``.
     """
     log, signals = log_to_stderr(LOG_LINE), process_signals()
-    spotter, manifest = make_spotter(config)
+    spotter, _ = make_spotter(config)
     if signals.stopped_by:
         return
     rate = spotter.features.sample_rate
@@ -241,11 +248,11 @@ def _listen_to_microphone(
     if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
         colour = not os.environ.get("NO_COLOR")
         write = lambda text: write_all(1, text.encode(errors="replace"))  # noqa: E731
-        view = LiveView(write, manifest.labels, rate, colour)
+        view = LiveView(write, spotter.labels, rate, colour)
     else:
         view = None
     human = plain or terminal
-    context = _sink_context(config, manifest, None if view else Stdout(human=human))
+    context = _sink_context(config, spotter, None if view else Stdout(human=human))
     with ExitStack() as stack:
         daemon = Daemon(config, spotter, context, reload, [view] if view else [])
         stack.callback(daemon.sinks.close)  # where the microphone did not open
@@ -259,18 +266,19 @@ def _listen_to_microphone(
         signals.when_stopped(daemon.engine.stop)
         signals.when_stopped(lambda _: microphone.close())
         stack.enter_context(microphone)
-        announce = partial(log.write, banner("the microphone", manifest))
+        announce = partial(log.write, banner("the microphone", spotter))
         daemon.run(microphone, announce, signals)
 
 
-def _sink_context(config: Config, manifest: Manifest, stdout: Stdout | None) -> SinkContext:
-    rate = manifest.features.sample_rate
+def _sink_context(config: Config, spotter: AnySpotter, stdout: Stdout | None) -> SinkContext:
+    rate = spotter.features.sample_rate
+    models = {one.name: one.keywords for one in spotter.members}
     return SinkContext(
-        labels=manifest.labels,
-        model_name=manifest.name,
+        labels=spotter.labels,
+        model_name=spotter.name,
         sample_rate=rate,
         ring=recent_audio(config, rate),
-        metrics=Metrics(manifest.name, manifest.labels),
+        metrics=Metrics(spotter.name, spotter.labels, models=models),
         stdout=stdout,
         relay=Relay(),
     )

@@ -1,5 +1,6 @@
 """Options that several commands share, and a flag for every setting of the configuration."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,7 +36,10 @@ def config_options(command: F) -> F:
 
     for setting in reversed(settings()):
         names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
-        option = click.option(*dict.fromkeys(names), metavar="VALUE", help=option_help(setting))
+        several = setting.path == "model"  # each --model adds one
+        option = click.option(
+            *dict.fromkeys(names), metavar="VALUE", help=option_help(setting), multiple=several
+        )
         command = option(command)
     file = click.option(
         "--config",
@@ -51,7 +55,15 @@ def given_flags(given: dict[str, Any]) -> dict[str, str]:
     """The flags among ``given``, the arguments of a command with `config_options`, by path."""
     from kws_edge.config.settings import settings
 
-    return {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
+    flags = {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
+    names = flags.pop("model", ())
+    if len(names) == 1:
+        flags["model"] = names[0]
+    elif names:
+        if "models" in flags:
+            raise click.UsageError("--model and --models exclude each other")
+        flags["models"] = json.dumps([{"model": name} for name in names])  # YAML reads it
+    return flags
 
 
 def loaded_config(config: Path | None, given: dict[str, Any]) -> "Loaded":

@@ -11,6 +11,7 @@ from kws_edge.config.schema import check_bounds, field_info, parse, setting, sho
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.detection.sequences import SequenceConfig, sequence_faults
 from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import sink_kinds
 from kws_edge.sinks.base import SinkKind
 from kws_edge.sources.capture import MicrophoneConfig
@@ -46,6 +47,15 @@ class DetectorOverrides:
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    def on_top_of(self, other: "DetectorOverrides") -> "DetectorOverrides":
+        """These settings, and those of ``other`` that are unset here, thresholds word by word."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if self.thresholds is None and self.threshold is not None:
+            given["thresholds"] = {}
+        elif self.thresholds is not None:
+            given["thresholds"] = {**(other.thresholds or {}), **self.thresholds}
+        return dataclasses.replace(other, **given)
 
     def applied_to(
         self, base: DetectorConfig, presets: Mapping[str, DetectorConfig]
@@ -89,12 +99,28 @@ class VerifierConfig:
 
 
 @dataclass(frozen=True)
+class ModelConfig:
+    """One of several models, each with its own detector."""
+
+    model: str = setting(doc="A bundled model, or the path of a .tflite file.")
+    detector: DetectorOverrides | None = setting(
+        None, doc="Its detector, as below, on top of the common one.", unset="the common `detector`"
+    )
+    verifier: VerifierConfig | None = setting(
+        None, doc="Its second stage, as below.", unset="the common `verifier`"
+    )
+
+
+@dataclass(frozen=True)
 class EngineConfig:
     """All settings but those of the sinks."""
 
     model: str = setting(
         "default",
         doc="A bundled model ('kws-edge info' lists them), or the path of a .tflite file.",
+    )
+    models: tuple[ModelConfig, ...] = setting(
+        (), doc="Several models that listen together, in place of `model` (docs/events.md)."
     )
     threads: int = setting(1, doc="Threads of the interpreter.", minimum=1, maximum=64)
     microphone: MicrophoneConfig = setting(
@@ -124,9 +150,52 @@ class Config(EngineConfig):
 
     sinks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def check_sequences(self, keywords: Sequence[str]) -> None:
-        """Raises `ConfigError` for sequences that do not fit the ``keywords`` of the model."""
-        if faults := sequence_faults(self.sequences, keywords):
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models to load."""
+        return tuple(one.model for one in self.models) or (self.model,)
+
+    def where(self, index: int, key: str) -> str:
+        """The place of a setting of a model, for messages."""
+        return f"models[{index}].{key}" if self.models else key
+
+    def detector_of(self, index: int, manifest: Manifest) -> DetectorConfig:
+        """The detector of a model; of the common thresholds it takes those of its keywords.
+
+        Raises `ConfigError`.
+        """
+        own = self.detector
+        if self.models:
+            common = self.detector.thresholds or {}
+            mine = {word: value for word, value in common.items() if word in manifest.keywords}
+            own = dataclasses.replace(own, thresholds=mine or None)
+            own = (self.models[index].detector or DetectorOverrides()).on_top_of(own)
+        try:
+            return own.applied_to(manifest.detector, manifest.presets)
+        except ValidationErrors as error:
+            where = self.where(index, "detector")
+            raise ConfigError("; ".join(f"{where}.{fault}" for fault in error.faults)) from error
+
+    def verifier_of(self, index: int) -> VerifierConfig:
+        """The second stage of a model."""
+        own = self.models[index].verifier if self.models else None
+        return own or self.verifier
+
+    def word_faults(self, keywords: Sequence[str]) -> list[str]:
+        """Sequences, and thresholds of several models, that do not fit the ``keywords`` of all
+        models."""
+        faults = sequence_faults(self.sequences, keywords)
+        if self.models:
+            faults += [
+                f"detector.thresholds.{word}: no model has this keyword ({', '.join(keywords)})"
+                for word in self.detector.thresholds or ()
+                if word not in keywords
+            ]
+        return faults
+
+    def check_words(self, keywords: Sequence[str]) -> None:
+        """Raises `ConfigError` with the `word_faults`."""
+        if faults := self.word_faults(keywords):
             raise ConfigError("; ".join(faults))
 
 
@@ -152,6 +221,15 @@ def parse_config(document: object) -> Config:
     return Config(**engine, sinks=sinks)
 
 
+def same_models(one: Config, other: Config) -> bool:
+    """Whether the lists of several models name the same ones, with the same verifiers."""
+    before, after = (
+        [(each.model, config.verifier_of(n).model) for n, each in enumerate(config.models)]
+        for config in (one, other)
+    )
+    return before == after
+
+
 def needs_restart(started: Config, config: Config) -> list[str]:
     """Keys of ``config`` that a reload cannot bring to a daemon ``started`` with another."""
     names = [
@@ -159,6 +237,8 @@ def needs_restart(started: Config, config: Config) -> list[str]:
         for name in ("model", "threads", "microphone", "verifier.model")
         if attrgetter(name)(config) != attrgetter(name)(started)
     ]
+    if not same_models(started, config):
+        names.append("models")
     for key, kind in sink_kinds():
         # an engine cannot add a buffer of audio or the search for near misses to its stream
         before = [kind.needs(one) for _, one in kind.each(key, started.sinks.get(key))]

@@ -19,8 +19,8 @@ HEAD = """# Configuration reference
 `kws-edge config reference` writes this page from the dataclasses that hold the settings; a test
 keeps it equal. [operations.md](operations.md#configure) says where the file lies and what wins.
 
-Every key below, but those of lists (`commands`, `sequences`), is also a flag and an environment
-variable: `mqtt.host` is `--mqtt-host` and `KWS_EDGE_MQTT_HOST`. Their values are YAML, so
+Every key below, but those within lists (`[]`), is also a flag and an environment variable:
+`mqtt.host` is `--mqtt-host` and `KWS_EDGE_MQTT_HOST`. Their values are YAML, so
 `--commands '[{run: [notify-send, kws-edge]}]'` sets the list as a whole.
 """
 COLUMNS = "| key | type | unit | default | bounds | meaning |\n|---|---|---|---|---|---|"
@@ -70,6 +70,8 @@ def in_force(loaded: Loaded, detector: DetectorConfig | None = None) -> str:
     """
     lines, open_sections = [], set()
     for setting in settings():
+        if setting.path == "model" and loaded.config.models:  # one of the two
+            continue
         value = _value(loaded, setting.path)
         section, _, name = setting.path.rpartition(".")
         if section and value is None and not _present(loaded, section):
@@ -124,7 +126,7 @@ def _row(key: str, hint: Any, field: "dataclasses.Field[Any]") -> str:
 def _short_type(hint: Any) -> str:
     """Without "or nothing": a key may always be left out."""
     words = type_name(hint).removesuffix(" or nothing").replace("a finite number", "number")
-    if words == "a mapping":
+    if words == "a mapping" and nested_settings(hint) is None:
         return "mapping of numbers"
     words = words.replace("a mapping", "mapping").replace("an integer", "integer")
     return words.replace("a list of", "list of").replace("a path", "path").replace("'", "`")

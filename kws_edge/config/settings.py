@@ -133,8 +133,9 @@ def load_leniently(
                     origins[setting.path] = where
                 except ConfigError as error:
                     faults.append(str(error))
+    excluded = _one_of(document, origins, "model", "models")
     config, parse_faults = _parse_sound_parts(document)
-    faults += [_with_origin(fault, origins, file) for fault in parse_faults]
+    faults += [_with_origin(fault, origins, file) for fault in (*excluded, *parse_faults)]
     return Loaded(config, file, origins, document, tuple(unknown_variables(environment))), faults
 
 
@@ -166,6 +167,24 @@ def _with_origin(fault: str, origin: dict[str, str], file: Path | None) -> str:
         if fault.startswith((f"{path}:", f"{path}.", f"{path}[")):
             return f"{where}{fault[len(path) :]}"
     return f"{file}: {fault}" if file else fault
+
+
+def _one_of(
+    document: dict[str, Any], origins: dict[str, str], first: str, second: str
+) -> list[str]:
+    """Leave one of two settings that exclude each other: a flag wins over a variable, and that
+    over the file. A fault where both are of one kind."""
+    if not document.get(first) or not document.get(second):
+        return []
+    ranks = {name: _rank(origins.get(name, "")) for name in (first, second)}
+    loser = min(ranks, key=lambda name: ranks[name])
+    del document[loser]
+    origins.pop(loser, None)
+    return [f"{first} and {second} exclude each other"] * (ranks[first] == ranks[second])
+
+
+def _rank(origin: str) -> int:
+    return 2 if origin.startswith("--") else 1 if origin else 0
 
 
 def _put(document: dict[str, Any], path: str, value: object) -> None:

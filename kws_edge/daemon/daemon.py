@@ -10,7 +10,7 @@ import queue
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
-from kws_edge.config.config import Config, DetectorOverrides, needs_restart
+from kws_edge.config.config import Config, DetectorOverrides, needs_restart, same_models
 from kws_edge.config.schema import parse
 from kws_edge.daemon.systemd import ServiceManager
 from kws_edge.detection.detector import DetectorConfig
@@ -20,7 +20,8 @@ from kws_edge.events import Event, MicrophoneState
 from kws_edge.process import Signals
 from kws_edge.sinks.build import SinkContext, Sinks, plan_sinks
 from kws_edge.sources.base import AudioSource, Block
-from kws_edge.spotter import Decision, KeywordSpotter
+from kws_edge.spotter import Decision
+from kws_edge.spotter_group import AnySpotter, run_all
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Daemon:
     def __init__(
         self,
         config: Config,
-        spotter: KeywordSpotter,
+        spotter: AnySpotter,
         context: SinkContext,
         reload: Callable[[], Config],
         observers: Sequence[Observer] = (),
@@ -107,15 +108,21 @@ class Daemon:
         try:
             config = self._read()
             spotter = self.engine.spotter
-            detector = config.detector.applied_to(spotter.base_config, spotter.presets)
-            switch = spotter.prepare(detector)
-            config.check_sequences(spotter.keywords)
+            switches = []
+            if same_models(config, self._started_with):
+                switches = [
+                    one.prepare(config.detector_of(index, one.manifest))
+                    for index, one in enumerate(spotter.members)
+                ]
+            config.check_words(spotter.keywords)
             self.sinks.switch(plan_sinks(config, self._context))
         except Exception as error:  # a faulty file must not end the daemon, whatever its fault
             log.error("the configuration stays as it was: %s", _one_line(error))
         else:
-            switch()
-            spotter.set_verifier_threshold(config.verifier.threshold)
+            run_all(switches)
+            for index, _ in enumerate(switches):
+                threshold = config.verifier_of(index).threshold
+                spotter.members[index].set_verifier_threshold(threshold)
             # compared with the start: what a reload cannot change is reported until a restart
             if names := needs_restart(self._started_with, config):
                 log.warning("changes of %s take a restart", ", ".join(names))
@@ -169,7 +176,7 @@ class Daemon:
 class _DetectorControl:
     """Changes of the detector that the page asks for, from its thread to the engine's."""
 
-    def __init__(self, spotter: KeywordSpotter) -> None:
+    def __init__(self, spotter: AnySpotter) -> None:
         self._spotter = spotter
         self._wanted: queue.SimpleQueue[tuple[DetectorOverrides | None, Future[None]]] = (
             queue.SimpleQueue()

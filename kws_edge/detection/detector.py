@@ -17,13 +17,15 @@ from kws_edge.types import FloatArray
 class NearMiss:
     """A smoothed posterior that rose near its threshold and fell again: ``score`` (0 to 1) is
     its peak, ``sample`` the end of the window where it peaked, ``time_s`` the same in seconds
-    of the stream. Or a detection that the second stage vetoed, with its score ``verifier``."""
+    of the stream. Or a detection that the second stage vetoed, with its score ``verifier``.
+    ``model`` is its name where several listen."""
 
     label: str
     score: float
     sample: int
     time_s: float
     verifier: float | None = None
+    model: str = ""
 
 
 @dataclass
@@ -169,7 +171,8 @@ __all__ = ["Detection", "Detector", "DetectorConfig", "FiringRule", "is_keyword"
 class Detection:
     """A keyword that was spotted: ``sample`` is the end of the window that decided, ``time_s``
     the same in seconds of the stream, ``score`` the smoothed posterior (finite, 0 to 1), and
-    ``verifier`` the score of the second stage, where there is one.
+    ``verifier`` the score of the second stage, where there is one. ``model`` is its name where
+    several listen.
 
     Or a sequence of keywords: ``label`` is its name, ``parts`` the detections of its words,
     ``sample`` that of the last and the scores those of the weakest."""
@@ -179,6 +182,7 @@ class Detection:
     sample: int
     time_s: float
     verifier: float | None = None
+    model: str = ""
     parts: tuple["Detection", ...] = ()
 
 

@@ -6,12 +6,14 @@ the same frames as `FrontEnd`, one push of samples at a time: a push costs its n
 reallocates nothing.
 """
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
+from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.features.config import FeatureConfig
 from kws_edge.types import FloatArray
 
@@ -20,6 +22,7 @@ __all__ = [
     "FeatureStream",
     "FloatArray",
     "FrontEnd",
+    "RollingFeatures",
     "check_signal",
     "frames_of",
 ]
@@ -70,6 +73,7 @@ def check_signal(signal: npt.NDArray[Any]) -> None:
 
 
 CHUNK_SECONDS = 0.25  # a longer push is processed in parts of this length
+MOST_ANSWERS = 16  # windows that are kept for a reader who comes later
 
 
 class FeatureStream:
@@ -149,3 +153,74 @@ class FeatureStream:
         for at, part in ((start, last[:head]), (0, last[head:])):
             self._rows[at : at + len(part)] = part
             self._rows[at + frames : at + frames + len(part)] = part
+
+
+@dataclass(frozen=True)
+class FeatureWindow:
+    """``features [frames, width]``, the last of ``frames_seen`` frames of a ``run`` without gaps;
+    they hold until the next is asked for."""
+
+    features: FloatArray
+    frames_seen: int
+    run: int
+
+
+class RollingFeatures:
+    """The window of features that ends at a sample of a stream, for all who ask for the same
+    settings: the first who asks for a sample pays for it, and only for what is new."""
+
+    def __init__(self, config: FeatureConfig) -> None:
+        self.config = config
+        self.readers = 0
+        self._size = config.framed_samples
+        self._stream = FeatureStream(config)
+        self._current = 0  # features have been made up to here
+        self._run = self._runs = 0
+        self._answers: dict[int, FeatureWindow] = {}  # the last, by sample, where several read
+
+    def reset(self, sample: int) -> None:
+        """Forget all audio: frames begin at ``sample``, as after a gap."""
+        self._answers.clear()
+        self._restart(sample, 0.0)
+
+    def window(self, sample: int, audio: SampleBuffer) -> FeatureWindow:
+        """The window that ends at ``sample``, from ``audio``, which holds it and the sample before.
+
+        From the new samples, or afresh where an idle time or a hop was longer than a window, and
+        where another reader is long past ``sample``.
+        """
+        if sample < self._current:
+            return self._answers.get(sample) or self._afresh(sample, audio)
+        start = sample - self._size
+        if self._current < start:
+            self._restart(start, _sample_before(start, audio))
+        if self._current < sample:
+            self._stream.push(audio.read(self._current, sample)[1])
+            self._current = sample
+        window = FeatureWindow(self._stream.window, self._stream.frames_seen, self._run)
+        if self.readers > 1:  # another reader may want it after the stream went on
+            self._answers[sample] = replace(window, features=window.features.copy())
+            if len(self._answers) > MOST_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        return window
+
+    def _restart(self, sample: int, previous: float) -> None:
+        self._stream.reset(previous)
+        self._current = sample
+        self._run = self._next_run()
+
+    def _afresh(self, sample: int, audio: SampleBuffer) -> FeatureWindow:
+        stream, start = FeatureStream(self.config), sample - self._size
+        stream.reset(_sample_before(start, audio))
+        stream.push(audio.read(start, sample)[1])
+        return FeatureWindow(stream.window, stream.frames_seen, self._next_run())
+
+    def _next_run(self) -> int:
+        self._runs += 1
+        return self._runs
+
+
+def _sample_before(sample: int, audio: SampleBuffer) -> float:
+    """0 at the start of the stream."""
+    _, previous = audio.read(sample - 1, sample)
+    return float(previous[0]) if len(previous) else 0.0

@@ -84,7 +84,8 @@ class MetricsCollector:
     def _keywords(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, InfoMetricFamily
 
-        metrics = self._metrics
+        metrics, models = self._metrics, self._models()
+        named = ["model"] * bool(metrics.each_model)
         yield InfoMetricFamily(
             "kws_edge_build",
             "Version of the program and the model it runs.",
@@ -94,18 +95,24 @@ class MetricsCollector:
                 "python_version": platform.python_version(),
             },
         )
-        for name, what, counts in (
-            ("detections", "Keywords spotted.", metrics.detections),
-            (
-                "near_misses",
-                "Scores that came near a threshold without reaching it.",
-                metrics.near_misses,
-            ),
-        ):
-            family = CounterMetricFamily(f"kws_edge_{name}", what, labels=["keyword"])
-            for keyword, count in counts.items():
-                family.add_metric([keyword], count)
-            yield family
+        spotted = CounterMetricFamily(
+            "kws_edge_detections", "Keywords spotted.", labels=["keyword", *named]
+        )
+        missed = CounterMetricFamily(
+            "kws_edge_near_misses",
+            "Scores that came near a threshold without reaching it.",
+            labels=["keyword", *named],
+        )
+        for labels, one in models:
+            for keyword, count in one.detections.items():
+                spotted.add_metric([keyword, *labels], count)
+            for keyword, count in one.near_misses.items():
+                missed.add_metric([keyword, *labels], count)
+        if named:  # sequences have words of several models
+            for keyword in metrics.detections.keys() - metrics.near_misses.keys():
+                spotted.add_metric([keyword, ""], metrics.detections[keyword])
+        yield spotted
+        yield missed
 
     def _audio(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -125,14 +132,21 @@ class MetricsCollector:
             ),
         ):
             yield CounterMetricFamily(f"kws_edge_{name}", what, value)
-        histogram = metrics.inference
-        bounds = [*map(str, histogram.bounds), "+Inf"]
-        yield HistogramMetricFamily(
+        inference = HistogramMetricFamily(
             "kws_edge_inference_seconds",
             "Duration of one run of the network.",
-            buckets=list(zip(bounds, histogram.cumulative, strict=True)),
-            sum_value=histogram.sum,
+            labels=["model"] * bool(metrics.each_model),
         )
+        for labels, one in self._models():
+            bounds = [*map(str, one.inference.bounds), "+Inf"]
+            buckets = list(zip(bounds, one.inference.cumulative, strict=True))
+            inference.add_metric(labels, buckets, one.inference.sum)
+        yield inference
+
+    def _models(self) -> list[tuple[list[str], Metrics]]:
+        """The value of the label ``model``, and the figures; no label where there is one model."""
+        each = self._metrics.each_model
+        return [([name], one) for name, one in each.items()] or [([], self._metrics)]
 
     def _verifier(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, SummaryMetricFamily

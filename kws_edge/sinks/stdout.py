@@ -78,12 +78,13 @@ def human_line(event: Event) -> str:
 
 def _description(event: Event) -> str:
     data = event.data
+    model = f"  ({data['model']})" if "model" in data else ""
     reason = f" ({data['reason']})" if data.get("reason") else ""
     if event.type == "detection":
-        words = f"  ({' '.join(data['words'])})" if "words" in data else ""
+        words = f"  ({' '.join(data['words'])})" if "words" in data else model
         return f"{data['label']:<8} {data['score']:.2f}{words}"
     if event.type == "near_miss":
-        return f"nearly {data['label']} {data['score']:.2f}"
+        return f"nearly {data['label']} {data['score']:.2f}{model}"
     if event.type == "microphone":
         return f"microphone: {data['state']}{reason}"
     if event.type == "dropped":

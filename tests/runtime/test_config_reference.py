@@ -23,7 +23,9 @@ def test_the_page_has_a_row_for_each_setting() -> None:
     rows = re.findall(r"^\| `([\w.\[\]]+)` \|(.*)\|$", reference(), re.MULTILINE)
     keys = [key for key, _ in rows]
     assert len(keys) == len(set(keys))
-    assert {setting.path for setting in settings()} - {"commands"} <= set(keys)
+    lists = {key.split("[]")[0] for key in keys if "[]" in key}
+    assert {setting.path for setting in settings()} <= lists.union(keys)
+    assert lists == {"commands", "models", "sequences"}
     assert all(cells.split("|")[-1].strip() for _, cells in rows)
 
 

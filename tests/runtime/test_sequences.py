@@ -341,10 +341,8 @@ def test_a_gap_reports_what_waits_before_it_is_reported_itself() -> None:
     until = round(12.6 * 16000)  # "down" is spotted, "up" is to come
     engine.process(Block(samples[:until]))
     assert "down" not in [event.data["label"] for event in events]
-    assert [d.label for d in engine.process(Block(samples[until:], 1600, "a test"))][:2] == [
-        "down",
-        "up",
-    ]
+    found = engine.process(Block(samples[until:], 1600, "a test"))
+    assert (found[0].label, found[0].sample < until) == ("down", True)
     kinds = [event.data.get("label", event.type) for event in events]
     assert kinds[kinds.index("dropped") - 1] == "down"
     assert "down_up" not in kinds

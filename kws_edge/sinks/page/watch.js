@@ -252,11 +252,12 @@ export class Watch {
 }
 
 function describe(event, state) {
+  const model = event.model ? ` (${event.model})` : "";
   const reason = event.reason ? `: ${event.reason}` : "";
   if (event.type === "detection") {
-    return event.words ? `${event.label} (${event.words.join(" ")})` : event.label;
+    return event.words ? `${event.label} (${event.words.join(" ")})` : event.label + model;
   }
-  if (event.type === "near_miss") return `nearly ${event.label}`;
+  if (event.type === "near_miss") return `nearly ${event.label}${model}`;
   if (event.type === "microphone") return `microphone ${microphoneText(event)}`;
   if (event.type === "dropped") {
     const seconds = state ? `${(event.samples / state.sample_rate).toFixed(2)} s` : "some audio";
