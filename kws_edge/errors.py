@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 
+from kws_edge.boundary import printable
+
 
 class KwsEdgeError(Exception):
-    """Base of every error that a command reports as one line, without a traceback."""
+    """Base of every error that a command reports as one line, without a traceback.
+
+    Its text is `printable`, whatever it quotes: a path, a label, a setting of a foreign file.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class DataError(KwsEdgeError):
@@ -64,5 +72,5 @@ class ValidationErrors(KwsEdgeError, ValueError):  # noqa: N818 - it is several
     exit_code = 78
 
     def __init__(self, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
+        self.faults = tuple(map(printable, faults))
         super().__init__("; ".join(self.faults))

@@ -42,7 +42,7 @@ def command(files: tuple[Path, ...], model: str, threads: int, as_json: bool) ->
                 raise path
             click.echo(_predict(path, classifier, front_end, as_json))
         except KwsEdgeError as error:
-            click.echo(f"kws-edge: {printable(str(error))}", err=True)
+            click.echo(f"kws-edge: {error}", err=True)
             code = error.exit_code
     return code
 

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+from pathlib import Path
 
 import pytest
 from conftest import Command
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from sink_parts import wait_for
 
 from kws_edge.boundary import CleanFormatter, is_loopback, printable
+from kws_edge.config.settings import load_config
+from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory
 from kws_edge.sinks.base import SinkWorker
 from kws_edge.sinks.command import environment
@@ -90,6 +93,24 @@ def test_foreign_text_does_not_end_stdout() -> None:
     assert json.loads(os.read(reading, 65536))["reason"] == CLEAN
     for descriptor in (reading, writing):
         os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"page": {"host": "a\nb"}},
+        {"wyoming": {"host": "\x1b[2J"}},
+        {"model": "a\u202eb", "detector": {"thresholds": {"\ud800": 2}}},
+    ],
+)
+def test_no_fault_of_a_configuration_quotes_what_acts_on_a_terminal(
+    document: dict[str, object], tmp_path: Path
+) -> None:
+    path = tmp_path / "a\nb.yaml"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, environment={})
+    assert str(caught.value).isprintable()
 
 
 def test_a_path_forges_nothing_on_the_terminal(run_command: Command) -> None:
