@@ -7,6 +7,8 @@ from pathlib import Path
 
 from kws_edge.errors import ConfigError
 
+BINARY = getattr(os, "O_BINARY", 0)  # Windows would change the ends of lines
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write ``data`` under another name in the same folder, then rename. Raises `OSError`.
@@ -17,7 +19,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)  # of a process that had this number before
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -35,10 +37,13 @@ def append_line(path: Path, line: str, mode: int = 0o600) -> None:
 
     Raises `OSError`. ``mode`` is that of a new file.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, mode)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | BINARY, mode)
     try:
         size = os.fstat(descriptor).st_size
-        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        torn = size > 0
+        if torn:
+            os.lseek(descriptor, size - 1, os.SEEK_SET)
+            torn = os.read(descriptor, 1) != b"\n"
         data = f"{chr(10) if torn else ''}{line}\n".encode()
         try:
             if os.write(descriptor, data) < len(data):  # the disk is full
@@ -52,6 +57,8 @@ def append_line(path: Path, line: str, mode: int = 0o600) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # which cannot open one
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -116,6 +123,8 @@ def check_private_folder(path: Path, where: str) -> str:
 
 def _foreign(path: Path) -> str:
     """Whose a folder is, or the link that leads to it, where that is somebody else."""
+    if not hasattr(os, "geteuid"):  # Windows: its rights are not looked at
+        return ""
     if (owner := path.stat().st_uid) != os.geteuid():
         return f"belongs to the user {owner}"
     # of root: systemd makes such a link for the StateDirectory of a dynamic user

@@ -1,5 +1,6 @@
 """Counters of a running engine; exporters pull them."""
 
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,13 +118,16 @@ class Relay:
     runs: without any it costs nothing. Any thread attaches; calls come from the engine's."""
 
     def __init__(self) -> None:
-        self._attached: tuple[Observer, ...] = ()  # exchanged as a whole: no lock
+        self._attached: tuple[Observer, ...] = ()  # exchanged as a whole: the engine needs no lock
+        self._changing = threading.Lock()
 
     def attach(self, observer: "Observer") -> None:
-        self._attached = (*self._attached, observer)
+        with self._changing:
+            self._attached = (*self._attached, observer)
 
     def detach(self, observer: "Observer") -> None:
-        self._attached = tuple(one for one in self._attached if one is not observer)
+        with self._changing:
+            self._attached = tuple(one for one in self._attached if one is not observer)
 
     def block(self, block: Block) -> None:
         for one in self._attached:

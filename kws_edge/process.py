@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 from kws_edge.boundary import CleanFormatter
 
-STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
+STOPPING = tuple(filter(None, (signal.SIGTERM, signal.SIGINT, HANGUP)))
 OnStop = Callable[[str], object]
 
 
@@ -77,7 +78,7 @@ class Signals:
             self._interrupts = False
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+        if number == HANGUP:
             self._hang_up()
         else:
             self._stop(signal.Signals(number).name)
@@ -86,8 +87,10 @@ class Signals:
         self._hung_up = True
         if self._hangup_reloads:
             self.reload_requested = True
-        elif self._hangup_reloads is False and self._before.get(signal.SIGHUP) != signal.SIG_IGN:
-            self._stop(signal.SIGHUP.name)
+        elif (
+            HANGUP and self._hangup_reloads is False and self._before.get(HANGUP) != signal.SIG_IGN
+        ):
+            self._stop(HANGUP.name)
 
     def _stop(self, name: str) -> None:
         if self.stopped_by:

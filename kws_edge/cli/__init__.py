@@ -11,6 +11,7 @@ import sys
 from typing import ClassVar, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from kws_edge import __version__, process
 from kws_edge.boundary import printable
@@ -50,6 +51,13 @@ class LazyGroup(click.Group):
         module, _, function = self.modules[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), function or "command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if not self.summaries:
+            return super().shell_complete(ctx, incomplete)
+        names = [name for name in self.modules if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=self.summaries[name]) for name in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if not self.summaries:
@@ -114,6 +122,7 @@ class Commands(LazyGroup):
         "config": "kws_edge.cli.config",
         "service": "kws_edge.cli.service",
         "wyoming": "kws_edge.cli.wyoming",
+        "completion": "kws_edge.cli.completion",
     }
     summaries: ClassVar = {
         "listen": "Spot keywords live, in a file or in a pipe.",
@@ -128,6 +137,7 @@ class Commands(LazyGroup):
         "config": "Check, show, start or document a configuration.",
         "service": "Install, remove and show the systemd service.",
         "wyoming": "Spot keywords for clients of the Wyoming protocol.",
+        "completion": "Print what completes commands, options and their values in SHELL.",
     }
 
 

@@ -23,7 +23,7 @@ END_SECONDS = 0.2
 
 def capture_library_noise() -> None:
     """For the whole process, once; does nothing where stderr is closed."""
-    if sys.stderr is None or sys.stderr.fileno() != 2:
+    if sys.stderr is None or sys.stderr.fileno() != 2 or not hasattr(os, "set_blocking"):
         return
     before = os.dup(2)
     sys.stderr.flush()

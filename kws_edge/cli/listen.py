@@ -12,10 +12,11 @@ from typing import Any, BinaryIO, TextIO, cast
 import click
 
 from kws_edge.audio.files import RATES_HERTZ
+from kws_edge.cli.completion import complete_files
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
 from kws_edge.daemon.daemon import Daemon
-from kws_edge.daemon.live_view import LiveView
+from kws_edge.daemon.live_view import LiveView, summary_of
 from kws_edge.daemon.systemd import is_main_process
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
@@ -50,6 +51,7 @@ LOG_LINE = "kws-edge: %(message)s"
     "--input",
     "-i",
     "input_",
+    shell_complete=complete_files,
     help="A sound file, or - for stdin: WAV or AU as it comes, or raw 16-bit PCM. A named pipe is"
     " read as stdin is.",
 )
@@ -268,6 +270,15 @@ def _listen_to_microphone(
         stack.enter_context(microphone)
         announce = partial(log.write, banner("the microphone", spotter))
         daemon.run(microphone, announce, signals)
+        if human and not view and (summary := _summary(context)):
+            log.write(LOG_LINE % {"message": summary})
+
+
+def _summary(context: SinkContext) -> str:
+    metrics = context.metrics
+    assert metrics
+    lost_seconds = metrics.samples_dropped / context.sample_rate
+    return summary_of(metrics.audio_seconds(), lost_seconds, metrics.detections)
 
 
 def _sink_context(config: Config, spotter: AnySpotter, stdout: Stdout | None) -> SinkContext:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from kws_edge.cli.completion import complete_models
 from kws_edge.cli.options import json_option, model_option, threads_option
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import DEFAULT_MODEL, ModelFile, bundled_models, find_model, read_model
@@ -15,7 +16,7 @@ from kws_edge.model.probe import measure, run_probe
 
 
 @click.command()
-@click.argument("model", default="default")
+@click.argument("model", default="default", shell_complete=complete_models)
 @json_option
 def info(model: str, as_json: bool) -> None:
     """Verify a model and print its manifest.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kws_edge.boundary import printable
+from kws_edge.cli.completion import complete_models, completer_of
 
 if TYPE_CHECKING:  # commands about model files read no configuration, and need no YAML
     from kws_edge.config.settings import Loaded
@@ -38,7 +39,11 @@ def config_options(command: F) -> F:
         names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
         several = setting.path == "model"  # each --model adds one
         option = click.option(
-            *dict.fromkeys(names), metavar="VALUE", help=option_help(setting), multiple=several
+            *dict.fromkeys(names),
+            metavar="VALUE",
+            help=option_help(setting),
+            multiple=several,
+            shell_complete=completer_of(setting),
         )
         command = option(command)
     file = click.option(
@@ -87,6 +92,7 @@ model_option = click.option(
     "-m",
     default="default",
     help="A model file (.tflite), or a name from 'kws-edge models'.",
+    shell_complete=complete_models,
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), default=1, help="Threads of the interpreter."

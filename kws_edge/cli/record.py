@@ -13,13 +13,13 @@ from types import FrameType
 
 import click
 
+from kws_edge.cli.completion import complete_devices
 from kws_edge.cli.options import PATH, json_option
-from kws_edge.recorder.collection import NAME, Collection, Entry, check_name
-from kws_edge.recorder.screen import Screen
+from kws_edge.process import STOPPING
+from kws_edge.recorder.collection import NAME, Collection, Entry, check_name, check_speaker
+from kws_edge.recorder.screen import KEYS_CAN_BE_READ, Screen
 from kws_edge.recorder.session import AudioIO, Session, SessionConfig
-from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, Timing
-
-SPECIAL_LABELS = (BACKGROUND, "_unknown_")
+from kws_edge.recorder.take import SAMPLE_RATE, SPECIAL_LABELS, Timing
 
 
 def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
@@ -27,8 +27,7 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
         try:
             if isinstance(value, tuple):
                 return tuple(dict.fromkeys(check_name(name, special) for name in value))
-            # a speaker: people write names with spaces
-            return check_name(value.replace(" ", "-")) if isinstance(value, str) else value
+            return check_speaker(value) if isinstance(value, str) else value
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
@@ -46,7 +45,12 @@ def _names(special: tuple[str, ...] = ()) -> Callable[..., object]:
 )
 @click.option("--speaker", "-s", callback=_names(), help="Who speaks.  [default: your user name]")
 @click.option("--output", "-o", type=PATH, default="recordings", help="Folder of the samples.")
-@click.option("--device", "-d", help="Microphone: its index, name or part of it ('devices').")
+@click.option(
+    "--device",
+    "-d",
+    shell_complete=complete_devices,
+    help="Microphone: its index, name or part of it ('devices').",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(1, 60),
@@ -88,7 +92,8 @@ def command(
     where the last one stopped. `_silence_` records the room, `_unknown_` other words.
     """
     screen = Screen(sys.stderr)
-    if not options["accept"] and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    terminal = KEYS_CAN_BE_READ and sys.stdin.isatty() and sys.stderr.isatty()
+    if not options["accept"] and not terminal:
         raise click.UsageError("nobody to ask: this is no terminal; --yes keeps good takes")
     speaker = speaker or _user_name()
     timing = Timing(countdown, seconds)
@@ -159,6 +164,6 @@ def _end_as_with_ctrl_c() -> None:
     def interrupt(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in STOPPING:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, interrupt)

@@ -7,6 +7,7 @@ import socket
 
 import click
 
+from kws_edge.cli.completion import complete_models, complete_presets
 from kws_edge.cli.options import model_option, threads_option
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import DetectorConfig
@@ -48,7 +49,11 @@ def _number_or_off(
     help="Announce the server in the local network, as NAME.",
 )
 @model_option
-@click.option("--preset", help="Detector settings that the model has under this name.")
+@click.option(
+    "--preset",
+    shell_complete=complete_presets,
+    help="Detector settings that the model has under this name.",
+)
 @click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
 @click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
 @click.option("--refractory-ms", type=float, help="Pause after a detection.")
@@ -65,7 +70,11 @@ def _number_or_off(
     metavar="MS",
     help="Report a keyword that stays above its threshold again after this time; off: never.",
 )
-@click.option("--verifier", help="A second model that confirms each detection, or a bundled one.")
+@click.option(
+    "--verifier",
+    shell_complete=complete_models,
+    help="A second model that confirms each detection, or a bundled one.",
+)
 @click.option(
     "--verifier-threshold",
     type=click.FloatRange(0, 1, min_open=True),

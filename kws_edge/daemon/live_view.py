@@ -10,7 +10,7 @@ import threading
 import time
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 import click
@@ -147,14 +147,8 @@ class LiveView:
 
     def summary(self) -> str:
         """What was found, in one line; nothing where there was no audio."""
-        if not self._samples:
-            return ""
-        each = ", ".join(f"{label} {count}" for label, count in self._found.most_common())
-        total = self._found.total()
-        return (
-            f"{self._listened()}, lost {self._lost / self._rate:.1f} s; {total}"
-            f" detection{'s' * (total != 1)}{f': {each}' if each else ''}"
-        )
+        rate = self._rate
+        return summary_of(self._samples // rate, self._lost / rate, self._found)
 
     def _run(self) -> None:
         try:
@@ -172,8 +166,7 @@ class LiveView:
         return click.style(text, fg=colour) if self._colour and colour else text
 
     def _listened(self) -> str:
-        minutes, seconds = divmod(self._samples // self._rate, 60)
-        return f"listened {minutes} min {seconds:02} s"
+        return _listened(self._samples // self._rate)
 
     def _status(self, columns: int) -> str:
         idle = self._decision is not None and self._decision.idle
@@ -190,6 +183,24 @@ class LiveView:
         if state == "silent":
             return "microphone silent: is it muted?", "red"
         return f"microphone {state if state == 'not open yet' else 'open'}", None
+
+
+def summary_of(seconds: float, lost_seconds: float, detections: Mapping[str, int]) -> str:
+    """A session in one line: the time, lost audio included, and detections by keyword; nothing
+    where there was no audio."""
+    if not seconds:
+        return ""
+    found = Counter({label: count for label, count in detections.items() if count})
+    each = ", ".join(f"{label} {count}" for label, count in found.most_common())
+    total = found.total()
+    return (
+        f"{_listened(int(seconds))}, lost {lost_seconds:.1f} s; {total}"
+        f" detection{'s' * (total != 1)}{f': {each}' if each else ''}"
+    )
+
+
+def _listened(seconds: int) -> str:
+    return f"listened {seconds // 60} min {seconds % 60:02} s"
 
 
 def _size_of_stdout() -> os.terminal_size:

@@ -33,7 +33,8 @@ THREAD_BYTES = 10 * 2**20
 MAX_VERDICTS = 200  # files in the cache; the oldest go first
 MAX_VERDICT_BYTES = 200
 # That one network always does; other signals come from limits, and from outside.
-CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
+CRASHES = {"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"}
+SIGNALS = set(signal.Signals)
 SPEAKING_UP = {"MALLOC_PERTURB_": "165", "MALLOC_ARENA_MAX": "1"}  # glibc: stray reads show
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
@@ -100,10 +101,10 @@ def judge(return_code: int, answer: str, memory_bytes: int) -> tuple[str, bool]:
         return trial.OK, True
     if return_code == 0 and answer:
         return f"refused by the interpreter: {answer}", False
-    if return_code == -signal.SIGALRM:
+    name = signal.Signals(-return_code).name if -return_code in SIGNALS else ""
+    if name == "SIGALRM":
         return f"does not run within {TRIAL_SECONDS} s", False
-    if -return_code in CRASHES:
-        name = signal.Signals(-return_code).name
+    if name in CRASHES:
         room = f", given {memory_bytes >> 20} MiB" if name == "SIGABRT" else ""
         how = f"crashes {interpreter_name()} ({name}{room}): the file is damaged, or hostile"
         return how, True

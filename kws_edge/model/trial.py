@@ -13,11 +13,17 @@ import importlib
 import json
 import mmap
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows: the time that the parent waits is the only limit
+    HAS_LIMITS = False
+else:
+    HAS_LIMITS = True
 
 OK = "ok"
 GUARD_BYTES = 4 << 30  # as far as an offset of 32 bits reaches
@@ -46,12 +52,8 @@ def limited_trial(
     The limits hold for the rest of the process: SIGALRM ends it after ``seconds``.
     """
     copies = [_guarded(flatbuffer, at_end) for at_end in (True, False)]
-    _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_CORE, 1)  # 0 would still start a handler such as systemd-coredump
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-    signal.alarm(seconds)
+    if HAS_LIMITS:
+        _set_limits(memory_bytes, seconds)
     try:
         for copy, levels in zip(copies, ((0.0, 1.0, 100.0), (1.0,)), strict=True):
             _try(factory, copy, threads, levels)
@@ -60,6 +62,16 @@ def limited_trial(
     except Exception as error:  # whatever an interpreter makes of a damaged file
         return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
     return OK
+
+
+def _set_limits(memory_bytes: int, seconds: int) -> None:
+    if taken := _address_space():
+        _limit(resource.RLIMIT_AS, taken + memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 1)  # 0 would still start a handler such as systemd-coredump
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    signal.alarm(seconds)
 
 
 def _try(
@@ -89,8 +101,10 @@ def _guarded(content: bytes, at_end: bool) -> bytes:
     happens to lie there.
 
     CPython lays out a bytes object as a header, its bytes and a NUL; the copy is never freed.
-    Where there is no room for that (32 bits), ``content`` itself.
+    Where there is no room for that (32 bits), or no such call (Windows), ``content`` itself.
     """
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return content
     libc, page = ctypes.CDLL(None), mmap.PAGESIZE
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
@@ -119,7 +133,9 @@ def _limit(what: int, value: int) -> None:
 
 
 def _address_space() -> int:
-    """Bytes of this process's address space; 0 is no answer of Linux."""
+    """Bytes of this process's address space; 0 where the system does not say."""
+    if sys.platform == "darwin":
+        return 0
     with open("/proc/self/statm") as file:
         return int(file.read().split()[0]) * resource.getpagesize()
 

@@ -24,6 +24,7 @@ from kws_edge.audio.files import read_audio, write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import KwsEdgeError
 from kws_edge.files import append_line, write_atomically
+from kws_edge.process import STOPPING
 from kws_edge.recorder.take import SAMPLE_RATE, Take, TakeMeasures, measure
 from kws_edge.types import FloatArray
 
@@ -114,6 +115,11 @@ def check_name(name: str, special: tuple[str, ...] = ()) -> str:
     )
 
 
+def check_speaker(name: str) -> str:
+    """`check_name` for a speaker: people write names with spaces."""
+    return check_name(name.strip().replace(" ", "-"))
+
+
 MANIFEST = "manifest.jsonl"
 PRIVATE = 0o600  # people's voices: for the owner alone
 RAW = ".raw"  # what starts with a dot is no label to training
@@ -131,6 +137,10 @@ class Collection:
         found = [SampleName.parse(p.name) for p in folder.iterdir()] if folder.is_dir() else []
         mine = [name for name in found if name and name.speaker == speaker]
         return sorted(mine, key=lambda name: name.number)
+
+    def counts(self, labels: Iterable[str], speaker: str) -> dict[str, int]:
+        """The number of samples of a speaker, by label."""
+        return {label: len(self.samples(label, speaker)) for label in labels}
 
     def save(
         self, take: Take, label: str, speaker: str, device: str | None, keep_raw: bool = False
@@ -205,9 +215,6 @@ class Collection:
                 f"{self.folder}: {what} cannot be written ({error.strerror}); is there room, and"
                 " does the folder belong to you?"
             ) from error
-
-
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager

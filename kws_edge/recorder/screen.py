@@ -9,13 +9,19 @@ import os
 import re
 import shutil
 import sys
-import termios
-import tty
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
 import click
+
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    KEYS_CAN_BE_READ = False
+else:
+    KEYS_CAN_BE_READ = True
 
 from kws_edge.audio.level import FULL_SCALE
 from kws_edge.recorder.take import TakeMeasures

@@ -9,11 +9,19 @@ from kws_edge.audio.files import resample
 from kws_edge.errors import AudioDeviceError, DataError
 from kws_edge.recorder.collection import Collection, Entry
 from kws_edge.recorder.screen import Screen
-from kws_edge.recorder.take import SAMPLE_RATE, Take, Timing, judge, record
+from kws_edge.recorder.take import (
+    BACKGROUND,
+    OTHER_WORD,
+    SAMPLE_RATE,
+    Take,
+    Timing,
+    judge,
+    record,
+)
 from kws_edge.sources.base import AudioSource
 from kws_edge.types import FloatArray
 
-TO_SAY = {"_silence_": "say nothing: the room is recorded", "_unknown_": "say any other word"}
+TO_SAY = {BACKGROUND: "say nothing: the room is recorded", OTHER_WORD: "say any other word"}
 OPENINGS = 3  # of the microphone for one take
 
 
@@ -60,6 +68,61 @@ def plan(
     return prompts
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """The ``number``-th of ``count`` samples of a label."""
+
+    label: str
+    number: int
+    count: int
+
+    @property
+    def text(self) -> str:
+        what = TO_SAY.get(self.label, f"say '{self.label}'")
+        return f"{what} ({self.number} of {self.count})"
+
+
+class Guide:
+    """What is to be recorded next; a terminal and the page in the browser follow it.
+
+    ``have``: the speaker's samples by label.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        collection: Collection,
+        shuffled: random.Random | None = None,
+    ) -> None:
+        """Raises `KwsEdgeError` where the folder cannot be written."""
+        self._config, self._collection = config, collection
+        collection.check_writable(config.labels)
+        for label in config.labels:
+            collection.complete(label, config.speaker)
+        self.have = collection.counts(config.labels, config.speaker)
+        self._labels = [label for label, _ in plan(self.have, config.count, shuffled)]
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """None where nothing is missing, or all of it was skipped."""
+        if not self._labels:
+            return None
+        label = self._labels[0]
+        return Prompt(label, self.have[label] + 1, self._config.count)
+
+    def keep(self, take: Take, device: str | None) -> Entry:
+        """Save a take of the prompt and move on. Raises `KwsEdgeError`; then nothing changes."""
+        label, config = self._labels[0], self._config
+        entry = self._collection.save(take, label, config.speaker, device, config.keep_raw)
+        self.have[label] += 1
+        self.skip()
+        return entry
+
+    def skip(self) -> None:
+        """Move on without a sample."""
+        del self._labels[0]
+
+
 class Session:
     """One run of the recorder."""
 
@@ -73,8 +136,7 @@ class Session:
 
     def have(self) -> dict[str, int]:
         """The number of samples that the speaker has, by label."""
-        speaker = self._config.speaker
-        return {x: len(self._collection.samples(x, speaker)) for x in self._config.labels}
+        return self._collection.counts(self._config.labels, self._config.speaker)
 
     def run(self, kept: Callable[[Entry], None], shuffled: random.Random | None = None) -> None:
         """Record what is missing; ``kept`` is called with each sample.
@@ -83,18 +145,14 @@ class Session:
         microphone fails, `DataError` where too many takes are refused, `KwsEdgeError` where a file
         cannot be written; samples kept before stay.
         """
-        config = self._config
-        self._collection.check_writable(config.labels)
-        for label in config.labels:
-            self._collection.complete(label, config.speaker)
-        for label, number in plan(self.have(), config.count, shuffled):
-            what = TO_SAY.get(label, f"say '{label}'")
-            self._screen.prompt(f"{what} ({number} of {config.count})")
-            take = self._unattended(label) if config.accept else self._attended(label)
+        guide = Guide(self._config, self._collection, shuffled)
+        while prompt := guide.prompt:
+            self._screen.prompt(prompt.text)
+            accept = self._unattended if self._config.accept else self._attended
+            take = accept(prompt.label)
             if take is None:
                 return
-            save = self._collection.save
-            kept(save(take, label, config.speaker, self._audio.device, config.keep_raw))
+            kept(guide.keep(take, self._audio.device))
 
     def _take(self, label: str) -> Take:
         raw, lost = self._record()

@@ -5,15 +5,17 @@ of Mini Speech Commands, which volunteers recorded with whatever they had: media
 -21 dBFS, 2nd percentile -46; median signal to noise 39 dB, 3rd percentile 15.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from kws_edge.audio.files import resample
 from kws_edge.audio.level import clipped_share, level_dbfs, to_dbfs
 from kws_edge.audio.speech_level import Sound, SpeechLevels, measure_speech
 from kws_edge.errors import AudioDeviceError
-from kws_edge.sources.base import AudioSource
+from kws_edge.sources.base import AudioSource, Block
 from kws_edge.types import FloatArray
 
 # below: the features sink into the microphone's own noise, and the int16 steps into the word
@@ -127,7 +129,7 @@ def _place(word: Sound, levels: SpeechLevels, length: int) -> list[str]:
     if word.start < edge:
         return ["cut off: the word had begun before the recording; wait for 'now'"]
     if word.end > total - edge:
-        return ["cut off: the word went on at the end; speak sooner, or use --seconds"]
+        return ["cut off: the word went on at the end; speak sooner, or allow more seconds"]
     if word.end - word.start > length:
         return [
             f"too long: the word lasts {(word.end - word.start) / rate:.2f} s (at most"
@@ -151,6 +153,8 @@ SAMPLE_SECONDS = 1.0  # what the models listen to at once
 MARGIN_SECONDS = 0.5  # kept before and after, for those who speak early or late
 METER_SECONDS = 0.1
 BACKGROUND = "_silence_"  # the label of takes without a word
+OTHER_WORD = "_unknown_"
+SPECIAL_LABELS = (BACKGROUND, OTHER_WORD)
 
 
 @dataclass(frozen=True)
@@ -182,39 +186,66 @@ class Meter(Protocol):
     def level(self, level_dbfs: float, peak: float, seconds_left: float) -> None: ...
 
 
-def record(source: AudioSource, timing: Timing, meter: Meter) -> tuple[FloatArray, int]:
-    """A raw take ``[n]`` and how many of its samples were lost; the clock is the samples.
+class TakeRecorder:
+    """Collects a take from blocks as they come; the clock is the samples.
 
-    The source runs through the countdown too: a microphone takes a while to wake up. Raises
-    `AudioDeviceError` where the source ends before the take does.
+    The countdown takes blocks too: a microphone takes a while to wake up. Half a second before
+    and after the time to speak in is kept.
     """
-    margin = round(MARGIN_SECONDS * SAMPLE_RATE)
-    start = round(timing.countdown_seconds * SAMPLE_RATE)
-    end = start + round(timing.seconds * SAMPLE_RATE)
-    kept: list[FloatArray] = []
-    shown: list[FloatArray] = []  # since the meter was last drawn
-    position = lost = 0
+
+    def __init__(self, timing: Timing, meter: Meter, sample_rate_hz: int = SAMPLE_RATE) -> None:
+        """``sample_rate_hz``: that of the blocks."""
+        self._meter, self._rate = meter, sample_rate_hz
+        self._margin = round(MARGIN_SECONDS * sample_rate_hz)
+        self._start = round(timing.countdown_seconds * sample_rate_hz)
+        self._end = self._start + round(timing.seconds * sample_rate_hz)
+        self._kept: list[FloatArray] = []
+        self._shown: list[FloatArray] = []  # since the meter was last drawn
+        self._position = self._lost = 0
+
+    def push(self, block: Block) -> bool:
+        """Whether the take is complete."""
+        samples = block.samples
+        if self._position <= self._start < self._position + len(samples):
+            self._meter.now()
+        self._position += len(samples)
+        if self._position > self._start - self._margin:
+            # what went missing before is not part of it
+            self._lost += block.lost if self._kept else 0
+            self._kept.append(samples)
+        self._shown.append(samples)
+        if sum(map(len, self._shown)) >= METER_SECONDS * self._rate:
+            self._show(np.concatenate(self._shown))
+            self._shown.clear()
+        return self._position >= self._end + self._margin
+
+    def raw(self) -> tuple[FloatArray, int]:
+        """The take ``[n]`` at 16 kHz and how many of its samples were lost."""
+        samples = np.concatenate(self._kept)
+        if self._rate == SAMPLE_RATE:
+            return samples, self._lost
+        lost = math.ceil(self._lost * SAMPLE_RATE / self._rate)
+        return resample(samples, self._rate, SAMPLE_RATE), lost
+
+    def _show(self, samples: FloatArray) -> None:
+        to_start, to_end = self._start - self._position, self._end - self._position
+        if to_start > 0:
+            self._meter.countdown(to_start / self._rate)
+        elif to_end > 0:
+            peak = float(np.abs(samples).max())
+            self._meter.level(level_dbfs(samples), peak, to_end / self._rate)
+
+
+def record(source: AudioSource, timing: Timing, meter: Meter) -> tuple[FloatArray, int]:
+    """A raw take ``[n]`` of a source at 16 kHz and how many of its samples were lost.
+
+    Raises `AudioDeviceError` where the source ends before the take does.
+    """
+    recorder = TakeRecorder(timing, meter)
     for block in source.blocks():
-        if position <= start < position + len(block.samples):
-            meter.now()
-        position += len(block.samples)
-        if position > start - margin:
-            lost += block.lost if kept else 0  # what went missing before is not part of it
-            kept.append(block.samples)
-        shown.append(block.samples)
-        if sum(map(len, shown)) >= METER_SECONDS * SAMPLE_RATE:
-            _show(meter, np.concatenate(shown), start - position, end - position)
-            shown.clear()
-        if position >= end + margin:
-            return np.concatenate(kept), lost
+        if recorder.push(block):
+            return recorder.raw()
     raise AudioDeviceError("the audio ended in the middle of a take")
-
-
-def _show(meter: Meter, samples: FloatArray, to_start: int, to_end: int) -> None:
-    if to_start > 0:
-        meter.countdown(to_start / SAMPLE_RATE)
-    elif to_end > 0:
-        meter.level(level_dbfs(samples), float(np.abs(samples).max()), to_end / SAMPLE_RATE)
 
 
 def judge(raw: FloatArray, label: str, lost: int = 0) -> Take:

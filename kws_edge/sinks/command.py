@@ -7,6 +7,7 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -29,9 +30,13 @@ class ChildProcess:
     def __init__(
         self, arguments: Sequence[str], data: bytes, environment: Mapping[str, str]
     ) -> None:
-        # Standard input is a file in memory: writing it cannot block and cannot fail with a
-        # broken pipe, whether the program reads or not.
-        memory = os.memfd_create("kws-edge-event")
+        # Standard input is a file, in memory where the system has such: writing it cannot block
+        # and cannot fail with a broken pipe, whether the program reads or not.
+        if hasattr(os, "memfd_create"):
+            memory = os.memfd_create("kws-edge-event")
+        else:
+            with tempfile.TemporaryFile() as file:
+                memory = os.dup(file.fileno())
         try:
             os.write(memory, data)
             os.lseek(memory, 0, os.SEEK_SET)

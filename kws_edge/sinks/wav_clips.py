@@ -1,6 +1,5 @@
 """Clips: the audio around detections and near misses, saved as WAV files in a bounded folder."""
 
-import fcntl
 import io
 import json
 import os
@@ -19,6 +18,13 @@ from kws_edge.events import Event
 from kws_edge.files import append_line, check_private_folder, private_folder, write_atomically
 from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan, queue_setting
 from kws_edge.types import FloatArray
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    CAN_LOCK = False
+else:
+    CAN_LOCK = True
 
 AFTER = 0.25  # share of the clip that lies after the decision
 BEHIND_SECONDS = 10.0  # how far saving may fall behind the audio
@@ -185,7 +191,7 @@ class ClipFolder:
 
     def _lock(self) -> None:
         """Raises `KwsEdgeError` while another process saves into this folder."""
-        if self._locked is None:
+        if CAN_LOCK and self._locked is None:
             descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -164,6 +164,8 @@ def _sends_no_more(writer: asyncio.StreamWriter) -> bool:
     """Whether the client closed its side, even if much that it sent before is still unread."""
     if writer.is_closing():
         return True
+    if not hasattr(select, "POLLRDHUP"):  # Linux alone has it
+        return False
     poll = select.poll()
     poll.register(writer.get_extra_info("socket").fileno(), select.POLLRDHUP)
     return bool(poll.poll(0))

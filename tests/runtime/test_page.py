@@ -62,7 +62,8 @@ class Page:
         self.folder, self.recordings = folder / "clips", folder / "recordings"
         self.relay, self.metrics = Relay(), Metrics("toy", LABELS)
         self.detector = Control()
-        page = PageConfig(port=0, recordings=self.recordings, **settings)  # type: ignore[arg-type]
+        settings = {"port": 0, "recordings": self.recordings, **settings}
+        page = PageConfig(**settings)  # type: ignore[arg-type]
         clips = WavClipsConfig(self.folder)
         context = SinkContext(
             LABELS,
@@ -214,10 +215,10 @@ def test_a_change_without_audio_is_not_confirmed(page: Page) -> None:
     assert page.ask("GET", "/api/detector")[0] == 405
 
 
-FILES = ("/", "/page.css", "/page.js", "/watch.js", "/clips.js", "/settings.js")
+FILES = ("/", "/page.css", "/page.js", "/watch.js", "/clips.js", "/record.js", "/settings.js")
 
 
-@pytest.mark.parametrize("path", [*FILES, "/api/state", "/api/clips", "/nothing"])
+@pytest.mark.parametrize("path", [*FILES, "/api/state", "/api/clips", "/api/record", "/nothing"])
 def test_every_answer_forbids_what_the_page_does_not_need(page: Page, path: str) -> None:
     status, _, headers = page.ask("GET", path)
     assert status == (404 if path == "/nothing" else 200)
@@ -400,6 +401,8 @@ def test_with_a_token_only_the_files_of_the_page_are_open(locked: Page) -> None:
         ("GET", "/api/stream"),
         ("GET", "/api/clips"),
         ("GET", "/api/clips/a.wav"),
+        ("GET", "/api/record"),
+        ("GET", "/api/record/take"),
         ("DELETE", "/api/clips/a.wav"),
     ):
         assert locked.ask(method, path)[0] == 401

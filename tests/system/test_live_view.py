@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from virtual_microphone import VirtualMicrophone, missing_programs, virtual_micr
 from kws_edge.daemon.live_view import LiveView
 from kws_edge.detection.detector import Detection
 from kws_edge.events import EventFactory
+from kws_edge.model.file import demo_recording
 from kws_edge.sources.base import Block
 from kws_edge.spotter import Decision
 
@@ -167,6 +169,30 @@ def test_on_a_terminal(
     assert (b"\033[" in shown) == moves
     assert (b"\033[32m" in shown) == (moves and "NO_COLOR" not in variables)
     os.close(ours)
+
+
+def test_lines_end_with_a_summary(microphone: VirtualMicrophone) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kws_edge", "listen", "--plain"],
+        env=microphone.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert "microphone: open" in process.stdout.readline()
+    microphone.play(demo_recording())
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    found = re.fullmatch(
+        r"kws-edge: listened 0 min \d\d s, lost \d+\.\d s; (\d+) detections: (.*)",
+        errors.splitlines()[-1],
+    )
+    assert found, errors
+    counts = [int(part.split()[1]) for part in found[2].split(", ")]
+    assert sum(counts) == int(found[1]) >= 5
+    assert 0 not in counts
 
 
 class Tmux:

@@ -48,8 +48,9 @@ class PageConfig:
     )
     recordings: Path | None = setting(
         None,
-        doc="Folder for clips that are labelled on the page, as 'kws-edge record' fills it.",
-        unset="none: clips cannot be labelled",
+        doc="Folder for samples that are recorded or labelled on the page, as 'kws-edge record'"
+        " fills it.",
+        unset="none: nothing can be recorded or labelled",
     )
     near_miss: float = setting(
         0.6,
@@ -100,12 +101,16 @@ class PageSink:
     def open(self) -> None:
         """Raises `KwsEdgeError` where the address is not free."""
         from kws_edge.sinks.page.clips import Clips
-        from kws_edge.sinks.page.server import PageServer
+        from kws_edge.sinks.page.record import Record
+        from kws_edge.sinks.page.server import PagePart, PageServer
 
         config, context = self._config, self._context
         saved = context.settings.get("clips")
         folder = saved.folder if saved else None
-        parts = {"clips": Clips(folder, config.recordings, context.labels)}
+        parts: dict[str, PagePart] = {
+            "clips": Clips(folder, config.recordings, context.labels),
+            "record": Record(config.recordings, context.labels, context.sample_rate, context.relay),
+        }
         try:
             self._server = PageServer(
                 config, self._token, self.state, context.relay, parts, self._detector.change

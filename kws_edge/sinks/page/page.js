@@ -1,6 +1,7 @@
 // The frame of the page: which part is shown, the connection, the token.
 import { Watch } from "/watch.js";
 import { Clips } from "/clips.js";
+import { Record } from "/record.js";
 import { Settings } from "/settings.js";
 
 const byId = (id) => document.getElementById(id);
@@ -18,8 +19,9 @@ export async function ask(path, options = {}) {
 
 const watch = new Watch();
 const clips = new Clips(ask);
+const record = new Record(ask);
 const settings = new Settings(ask);
-const PARTS = ["watch", "clips", "settings"];
+const PARTS = ["watch", "clips", "record", "settings"];
 let socket = null;
 let again = 0;
 
@@ -37,6 +39,7 @@ function show() {
   document.title = `kws-edge: ${part()}`;
   connect();
   if (part() === "clips") clips.refresh();
+  if (part() === "record") record.follow();
 }
 
 function connection(text, bad = false) {
@@ -62,6 +65,7 @@ function connect() {
     const message = JSON.parse(data);
     if (message.type === "state") {
       clips.state(message.clips);
+      record.state(message.record);
       settings.state(message);
     }
     if (message.type === "detection" || message.type === "near_miss") clips.later();
