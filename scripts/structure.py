@@ -25,8 +25,8 @@ LIMITS = {
     "generated files": 30,
     "Python files, kws_edge + training": 202,  # 175 when it was set
     # The redesign of 0.2.0 aimed at 22,800 and ended at 23,265; later code has its own room: the
-    # page in the browser takes 800.
-    "lines in them": 29_000,
+    # page in the browser takes 800, sequences and several models 500.
+    "lines in them": 29_500,
     "fmt: skip": 20,
     "functions over 40 lines": 0,
     "import cycles": 0,
