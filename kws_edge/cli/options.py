@@ -36,10 +36,9 @@ def config_options(command: F) -> F:
 
     for setting in reversed(settings()):
         names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
-        several = setting.path == "model"  # each --model adds one
-        option = click.option(
-            *dict.fromkeys(names), metavar="VALUE", help=option_help(setting), multiple=several
-        )
+        several = setting.path == "model"
+        text = option_help(setting) + " Give it again for another that listens too." * several
+        option = click.option(*dict.fromkeys(names), metavar="VALUE", help=text, multiple=several)
         command = option(command)
     file = click.option(
         "--config",

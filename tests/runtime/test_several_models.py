@@ -146,6 +146,17 @@ def test_decisions_have_the_scores_of_all_labels(demo: FloatArray) -> None:
             assert (decision.scores[columns] >= mine.scores - 1e-6).all()
 
 
+def test_near_misses_and_second_stages_belong_to_a_model(demo: FloatArray) -> None:
+    models = [{"model": "small-int8", "verifier": {"model": "verifier"}}, {"model": "mfcc-int8"}]
+    spotter, _ = make_spotter(parse_config({"models": models, "page": {"near_miss": 0.2}}))
+    assert [one.verification is not None for one in spotter.members] == [True, False]
+    assert spotter.verification
+    spotter.push(demo)
+    missed = spotter.take_near_misses()
+    assert {one.model for one in missed} == set(OTHERS)
+    assert spotter.verdicts.confirmed.total() > 0
+
+
 def test_listen_in_python(demo: FloatArray) -> None:
     found = list(kws_edge.listen(demo_recording(), model=list(SHARING)))
     assert {one.model for one in found} == set(SHARING)
