@@ -37,11 +37,12 @@ def config_options(command: F) -> F:
 
     for setting in reversed(settings()):
         names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
-        several = setting.path == "model"  # each --model adds one
+        several = setting.path == "model"
+        text = option_help(setting) + " Give it again for another that listens too." * several
         option = click.option(
             *dict.fromkeys(names),
             metavar="VALUE",
-            help=option_help(setting),
+            help=text,
             multiple=several,
             shell_complete=completer_of(setting),
         )

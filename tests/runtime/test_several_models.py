@@ -113,16 +113,15 @@ def test_a_reader_who_comes_late_gets_the_windows_of_its_samples(
     audio.push(demo)
     size, hop = config.framed_samples, 4 * config.frame_step
     ends = [size + n * hop for n in range(40)]
-    first, second = [], []
+    runs = []
     for number, end in enumerate(ends):
-        first.append((end, shared.window(end, audio).features.copy()))
-        if number >= late:
-            window = shared.window(ends[number - late], audio)
-            second.append((ends[number - late], window.features.copy(), window.run))
-    for end, features, *_ in (*first, *second):
-        expected = front_end(demo[end - size : end])
-        np.testing.assert_allclose(features, expected, atol=1e-4)
-    assert len({run for *_, run in second}) == (1 if late == 3 else len(second))
+        asked = [end, ends[number - late]] if number >= late else [end]
+        for place in asked:
+            window = shared.window(place, audio)
+            expected = front_end(demo[place - size : place])
+            np.testing.assert_allclose(window.features, expected, atol=1e-4)
+        runs.append(window.run)
+    assert len(set(runs[late:])) == (1 if late == 3 else len(runs[late:]))
 
 
 def test_decisions_have_the_scores_of_all_labels(demo: FloatArray) -> None:
@@ -144,6 +143,17 @@ def test_decisions_have_the_scores_of_all_labels(demo: FloatArray) -> None:
         if mine.scores is not None:
             assert decision.scores is not None
             assert (decision.scores[columns] >= mine.scores - 1e-6).all()
+
+
+def test_near_misses_and_second_stages_belong_to_a_model(demo: FloatArray) -> None:
+    models = [{"model": "small-int8", "verifier": {"model": "verifier"}}, {"model": "mfcc-int8"}]
+    spotter, _ = make_spotter(parse_config({"models": models, "page": {"near_miss": 0.2}}))
+    assert [one.verification is not None for one in spotter.members] == [True, False]
+    assert spotter.verification
+    spotter.push(demo)
+    missed = spotter.take_near_misses()
+    assert {one.model for one in missed} == set(OTHERS)
+    assert spotter.verdicts.confirmed.total() > 0
 
 
 def test_listen_in_python(demo: FloatArray) -> None:
