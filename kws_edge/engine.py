@@ -77,7 +77,9 @@ class Engine:
         for observer in self._observers:
             observer.block(block)
         held = self._skip(block) if block.lost else []
-        if self._recent:
+        if self._recent and self.spotter.muted:
+            self._recent.skip(len(block.samples))  # what is said now gets into no later clip
+        elif self._recent:
             self._recent.push(block.samples)
         return [*held, *self._spot(block)]
 
@@ -105,6 +107,10 @@ class Engine:
     def set_sequences(self, sequences: Sequence[SequenceConfig]) -> None:
         """Join the words of these from now on; to be called between two blocks."""
         self._report(self._sequences.configure(sequences))
+
+    def end_sequences(self) -> None:
+        """Report the words that wait for others; to be called between two blocks."""
+        self._report(self._sequences.reset())
 
     def emit(self, kind: EventType, **data: object) -> None:
         """Emit an event at the present place of the stream."""

@@ -14,7 +14,7 @@ from kws_edge.detection.detector import Detection, NearMiss
 
 SCHEMA = 1
 
-EventType = Literal["detection", "near_miss", "microphone", "dropped", "stopped"]
+EventType = Literal["detection", "near_miss", "microphone", "dropped", "settings", "stopped"]
 MicrophoneState = Literal["open", "lost", "back", "silent", "sound"]
 
 
@@ -30,6 +30,8 @@ class Event:
       for them (``clips.near_miss``, ``page.near_miss``).
     - ``microphone``: ``state`` (``open``, ``lost``, ``back``, ``silent``, ``sound``), ``reason``.
     - ``dropped``: ``samples`` of audio that never reached the spotter, ``reason``.
+    - ``settings``: settings changed while kws-edge runs: ``mute``, ``preset`` (None: thresholds of
+      no preset), ``keywords`` that are spotted, ``thresholds`` by keyword.
     - ``stopped``: ``seconds`` of audio in all, ``reason``.
 
     ``id`` counts the events of a process from 1; ``sample`` and ``time_s`` are the place in

@@ -11,7 +11,7 @@ PACKAGES = {
     "litert": ("ai-edge-litert>=2.1",),
     "mqtt": ("paho-mqtt>=2.0",),
     "metrics": ("prometheus-client>=0.19",),
-    "page": ("aiohttp>=3.9",),
+    "page": ("aiohttp>=3.9", "ruamel.yaml>=0.18"),
     "psf": ("python_speech_features>=0.6", "scipy"),
     "wyoming": ("wyoming>=1.5.4",),
     "zeroconf": ("zeroconf>=0.70",),

@@ -10,18 +10,23 @@ from kws_edge.errors import ConfigError
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would change the ends of lines
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
+def write_atomically(
+    path: Path, data: bytes, mode: int = 0o666, like: os.stat_result | None = None
+) -> None:
     """Write ``data`` under another name in the same folder, then rename. Raises `OSError`.
 
     The other name starts with a dot and does not end as ``path`` does, so that no program
     mistakes a file that a power cut left for the finished one. ``mode`` is the file's
-    mode before the umask.
+    mode before the umask; with ``like`` it gets the owner, the group and the mode of that one.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)  # of a process that had this number before
+    mode = 0o600 if like else mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if like:
+                _resemble(descriptor, like)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -30,6 +35,13 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _resemble(descriptor: int, like: os.stat_result) -> None:
+    own = os.fstat(descriptor)
+    if (own.st_uid, own.st_gid) != (like.st_uid, like.st_gid):
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
 
 
 def append_line(path: Path, line: str, mode: int = 0o600) -> None:

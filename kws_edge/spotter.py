@@ -76,7 +76,7 @@ class KeywordSpotter:
     silence: nothing is spotted there, and what follows is spotted as if it had run.
     With a ``verification`` each detection is checked, within the same push, before it counts: at
     once and, while its word stays above its threshold, at the decisions of the next half second.
-    ``verdicts`` counts the results.
+    ``verdicts`` counts the results. ``active_keywords`` are those that it spots.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class KeywordSpotter:
         self.use_features(RollingFeatures(manifest.features))
         self._follow = StreamingClassifier(classifier)
         self._near_miss = near_miss
+        self.active_keywords = manifest.keywords
+        self.muted = False
         self._window = self.features.framed_samples
         self._buffer = SampleBuffer(self._window)
         self._idle_samples = 0
@@ -128,7 +130,8 @@ class KeywordSpotter:
 
     @property
     def samples_idle(self) -> int:
-        """Samples of the stream for which the network did not run, since there was silence."""
+        """Samples of the stream for which the network did not run: there was silence, or it was
+        muted."""
         return self._idle_samples
 
     def push(self, block: FloatArray | npt.NDArray[np.int16]) -> list[Detection]:
@@ -145,7 +148,10 @@ class KeywordSpotter:
         while len(block):
             part = block[: self._next_decision - self._buffer.end]
             block = block[len(part) :]
-            self._buffer.push(part)
+            if self.muted:
+                self._buffer.skip(len(part))
+            else:
+                self._buffer.push(part)
             if self._buffer.end == self._next_decision:
                 self._next_decision += self._hop
                 if detection := self._decide(self._buffer.end):
@@ -203,8 +209,22 @@ class KeywordSpotter:
             self.verification = replace(self.verification, threshold=threshold)
 
     def set_active_keywords(self, keywords: Collection[str]) -> None:
-        """Spot these alone from now on: others neither count nor start a refractory time."""
-        self._detector.set_active_keywords(keywords)
+        """Spot these alone from now on: others neither count nor start a refractory time. Words
+        that the model does not have are ignored."""
+        known = self._classifier.manifest.keywords
+        self.active_keywords = tuple(word for word in known if word in keywords)
+        self._detector.set_active_keywords(self.active_keywords)
+
+    def set_muted(self, muted: bool) -> None:
+        """Spot nothing from now on, or begin afresh: nothing that was said meanwhile is looked at.
+
+        While muted, time goes on as in a silence for which the network does not run.
+        """
+        if muted != self.muted:
+            self.muted = muted
+            self._vetoed.clear()
+            self._missed.clear()
+            self.skip(0)
 
     def _settings(self, config: DetectorConfig) -> _Settings:
         rate = self.features.sample_rate
@@ -228,6 +248,7 @@ class KeywordSpotter:
 
     def _use(self, settings: _Settings) -> None:
         self.config, self._detector = settings.config, settings.detector
+        self._detector.set_active_keywords(self.active_keywords)
         self._hop, self._smoothing = settings.hop_samples, settings.smoothing_samples
         self._gate, self._buffer = settings.gate, settings.buffer
         self._idle_since = None
@@ -238,7 +259,7 @@ class KeywordSpotter:
         self._idle_since = None
 
     def _decide(self, sample: int) -> Detection | None:
-        if self._gate and not self._gate.is_open(self._buffer):
+        if self.muted or (self._gate and not self._gate.is_open(self._buffer)):
             self._idle(sample)
             return None
         if self._idle_since is not None:

@@ -115,6 +115,21 @@ class SpotterGroup:
         for one in self.members:
             one.set_active_keywords(keywords)
 
+    @property
+    def active_keywords(self) -> tuple[str, ...]:
+        """The keywords that are spotted."""
+        active = {word for one in self.members for word in one.active_keywords}
+        return tuple(word for word in self.keywords if word in active)
+
+    @property
+    def muted(self) -> bool:
+        return self.members[0].muted
+
+    def set_muted(self, muted: bool) -> None:
+        """As `KeywordSpotter.set_muted`, for all models."""
+        for one in self.members:
+            one.set_muted(muted)
+
     def _share(self) -> None:
         """Let all who have the same settings of features use one stream of them."""
         streams: dict[FeatureConfig, RollingFeatures] = {}

@@ -174,6 +174,7 @@ def make_spotter(config: Config) -> tuple[AnySpotter, Manifest]:
     members = [_member(config, index) for index in range(len(config.model_names))]
     spotter = SpotterGroup(members) if len(members) > 1 else members[0]
     config.check_words(spotter.keywords)
+    spotter.set_active_keywords(config.keywords or spotter.keywords)
     return spotter, members[0].manifest
 
 
@@ -197,8 +198,9 @@ def load_verification(config: Config, index: int) -> Verification | None:
 
 
 def banner(source: str, spotter: AnySpotter) -> str:
-    words = ", ".join(spotter.keywords)
-    return f"listening to {source} for {words} ({spotter.name}, {interpreter_name()})"
+    words = ", ".join(spotter.active_keywords)
+    muted = "muted, not " * spotter.muted
+    return f"{muted}listening to {source} for {words} ({spotter.name}, {interpreter_name()})"
 
 
 def _listen_to_input(
@@ -216,9 +218,10 @@ def _listen_to_input(
     spotter, _ = make_spotter(config)
     source = input_.open(spotter.features.sample_rate, sinks)
     if sinks:
-        announce = partial(log_to_stderr(LOG_LINE).write, banner(input_.name, spotter))
         context = _sink_context(config, spotter, Stdout(human=not as_json))
+        log = log_to_stderr(LOG_LINE)
         daemon = Daemon(config, spotter, context, reload, observers)
+        announce = partial(log.write, banner(input_.name, spotter))
         daemon.run(source, announce, process_signals())
     else:
         click.echo(banner(input_.name, spotter), err=True)
@@ -230,7 +233,7 @@ def _listen_to_input(
         # Ctrl-C: a word that was not played yet is none that was missed
         seconds = spotter.samples_processed / spotter.features.sample_rate
         played = [word for word in spoken if word.end <= seconds]
-        click.echo(_comparison(found.detections, played, spotter.keywords), err=as_json)
+        click.echo(_comparison(found.detections, played, spotter.active_keywords), err=as_json)
 
 
 def _listen_to_microphone(
@@ -250,7 +253,7 @@ def _listen_to_microphone(
     if terminal and not plain and os.environ.get("TERM", "dumb") != "dumb":
         colour = not os.environ.get("NO_COLOR")
         write = lambda text: write_all(1, text.encode(errors="replace"))  # noqa: E731
-        view = LiveView(write, spotter.labels, rate, colour)
+        view = LiveView(write, spotter.labels, rate, colour, muted=config.mute)
     else:
         view = None
     human = plain or terminal

@@ -54,7 +54,14 @@ def config_options(command: F) -> F:
         show_envvar=True,
         help="Configuration file (YAML), instead of the user's or the system's.",
     )
-    return file(command)
+    keyword = click.option(
+        "--keyword",
+        "active",
+        multiple=True,
+        metavar="WORD",
+        help="Spot this keyword and others so named alone. May be repeated; as --keywords.",
+    )
+    return file(keyword(command))
 
 
 def given_flags(given: dict[str, Any]) -> dict[str, str]:
@@ -62,6 +69,10 @@ def given_flags(given: dict[str, Any]) -> dict[str, str]:
     from kws_edge.config.settings import settings
 
     flags = {s.path: given[s.parameter] for s in settings() if given.get(s.parameter) is not None}
+    if given.get("active"):
+        if "keywords" in flags:
+            raise click.UsageError("--keyword and --keywords exclude each other")
+        flags["keywords"] = json.dumps(given["active"], ensure_ascii=False)  # YAML reads it
     names = flags.pop("model", ())
     if len(names) == 1:
         flags["model"] = names[0]

@@ -5,10 +5,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Literal
 
 from kws_edge.config.schema import check_bounds, field_info, parse, setting, shortened
-from kws_edge.detection.detector import DetectorConfig
+from kws_edge.detection.detector import DetectorConfig, unknown_keywords
 from kws_edge.detection.sequences import SequenceConfig, sequence_faults
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.manifest import Manifest
@@ -18,6 +19,7 @@ from kws_edge.sources.capture import MicrophoneConfig
 from kws_edge.verifier import THRESHOLD
 
 MODELS_OWN = "the model's own"
+DEFAULT_PRESET = "default"  # the model's own settings, where it has no preset of that name
 
 
 # Settings that mean what `DetectorConfig` says, and are unset.
@@ -33,8 +35,8 @@ class DetectorOverrides:
 
     preset: str | None = setting(
         None,
-        doc="Settings that the model has under this name ('kws-edge info' lists them); the"
-        " other detector settings are applied on top.",
+        doc="Settings that the model has under this name ('kws-edge info' lists them), or default"
+        " for the model's own; the other detector settings are applied on top.",
         unset=MODELS_OWN,
     )
     threshold: float | None = OVERRIDES["threshold"]
@@ -63,12 +65,10 @@ class DetectorOverrides:
         """Raises `ValidationErrors`. One threshold replaces all thresholds by word."""
         given = {name: value for name, value in vars(self).items() if value is not None}
         if (preset := given.pop("preset", None)) is not None:
+            presets = {DEFAULT_PRESET: base, **presets}
             if preset not in presets:
                 raise ValidationErrors(
-                    [
-                        f"preset: the model has no {shortened(preset)}"
-                        f" ({', '.join(presets) or 'it has no presets'})"
-                    ]
+                    [f"preset: the model has no {shortened(preset)} ({', '.join(presets)})"]
                 )
             base = presets[preset]
         if "threshold" in given:
@@ -135,9 +135,29 @@ class EngineConfig:
     sequences: tuple[SequenceConfig, ...] = setting(
         (), doc="Keywords one after the other that are one event (docs/events.md)."
     )
+    keywords: tuple[str, ...] = setting(
+        (),
+        doc="Spot these keywords alone; others neither count nor delay a keyword.",
+        unset="all of the model",
+    )
+    mute: bool = setting(
+        False,
+        doc="Spot nothing: audio is read and discarded, no event and no clip comes of it. For the"
+        " microphone, and for files and pipes with --sinks.",
+    )
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A file as it was read. ``origins`` has the variable or flag of each setting that one sets,
+    whatever the file says of it."""
+
+    path: Path
+    text: str
+    origins: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -145,10 +165,12 @@ class Config(EngineConfig):
     """The whole configuration.
 
     ``sinks`` has the parsed settings by the key of `kws_edge.sinks.SINKS`: an instance of the
-    sink's settings, a tuple of them, or nothing where the sink is not asked for.
+    sink's settings, a tuple of them, or nothing where the sink is not asked for. ``file`` is where
+    it comes from, if from a file.
     """
 
     sinks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    file: ConfigFile | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def model_names(self) -> tuple[str, ...]:
@@ -182,9 +204,10 @@ class Config(EngineConfig):
         return own or self.verifier
 
     def word_faults(self, keywords: Sequence[str]) -> list[str]:
-        """Sequences, and thresholds of several models, that do not fit the ``keywords`` of all
-        models."""
-        faults = sequence_faults(self.sequences, keywords)
+        """Active keywords, sequences, and thresholds of several models that do not fit the
+        ``keywords`` of all models."""
+        faults = unknown_keywords("keywords", self.keywords, keywords)
+        faults += sequence_faults(self.sequences, keywords)
         if self.models:
             faults += [
                 f"detector.thresholds.{word}: no model has this keyword ({', '.join(keywords)})"
@@ -197,6 +220,89 @@ class Config(EngineConfig):
         """Raises `ConfigError` with the `word_faults`."""
         if faults := self.word_faults(keywords):
             raise ConfigError("; ".join(faults))
+
+    def detectors_of(self, manifests: Sequence[Manifest]) -> list[DetectorConfig]:
+        """Of each model. Raises `ConfigError` with the faults of all."""
+        found, faults = [], []
+        for index, manifest in enumerate(manifests):
+            try:
+                found.append(self.detector_of(index, manifest))
+            except ConfigError as error:
+                faults.append(str(error))
+        if faults:
+            raise ConfigError("; ".join(faults))
+        return found
+
+
+@dataclass(frozen=True)
+class SettingsChange:
+    """What can be changed while kws-edge runs; None leaves a setting as it is."""
+
+    preset: str | None = None
+    thresholds: dict[str, float] | None = setting(None, **vars(field_info(OVERRIDES["thresholds"])))
+    keywords: tuple[str, ...] | None = None
+    mute: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.keywords == ():
+            raise ValidationErrors(["keywords: names none; mute spots nothing"])
+
+    def applied_to(self, config: Config, manifests: Sequence[Manifest]) -> Config:
+        """``manifests`` are the models'. Raises `ValidationErrors`."""
+        changed = dataclasses.replace(
+            config,
+            keywords=config.keywords if self.keywords is None else self.keywords,
+            mute=config.mute if self.mute is None else self.mute,
+        )
+        if config.models:
+            return self._several(changed, manifests)
+        base, presets = manifests[0].detector, manifests[0].presets
+        detector = self._with_preset(config.detector, base, presets)
+        if self.thresholds is not None:
+            now = detector.applied_to(base, presets).thresholds
+            detector = dataclasses.replace(detector, thresholds={**now, **self.thresholds})
+        return dataclasses.replace(changed, detector=detector)
+
+    def _with_preset(
+        self,
+        detector: DetectorOverrides,
+        base: DetectorConfig,
+        presets: Mapping[str, DetectorConfig],
+    ) -> DetectorOverrides:
+        """A preset replaces thresholds alone where the configuration has its own, and the file
+        that they come from keeps their keys."""
+        if self.preset is None:
+            return detector
+        chosen = DetectorOverrides(self.preset).applied_to(base, presets)
+        own = detector.threshold is not None or detector.thresholds is not None
+        words = dict.fromkeys(detector.thresholds or (), chosen.threshold)
+        return dataclasses.replace(
+            detector,
+            preset=self.preset,
+            threshold=None if detector.threshold is None else chosen.threshold,
+            thresholds={**words, **chosen.thresholds} if own else None,
+        )
+
+    def _several(self, config: Config, manifests: Sequence[Manifest]) -> Config:
+        """A threshold holds in every model with the keyword; presets are each model's own."""
+        given = self.thresholds or {}
+        known = {word for manifest in manifests for word in manifest.keywords}
+        faults = [f"thresholds.{word}: no such keyword" for word in given if word not in known]
+        if self.preset is not None:
+            faults.append("preset: several models listen, each with its own; see 'models'")
+        if faults:
+            raise ValidationErrors(faults)
+        models = []
+        for index, (one, manifest) in enumerate(zip(config.models, manifests, strict=True)):
+            mine = {word: value for word, value in given.items() if word in manifest.keywords}
+            if mine:
+                now = config.detector_of(index, manifest).thresholds
+                own = one.detector or DetectorOverrides()
+                own = dataclasses.replace(own, thresholds={**now, **mine})
+                one = dataclasses.replace(one, detector=own)
+            models.append(one)
+        return dataclasses.replace(config, models=tuple(models))
 
 
 def document_type() -> type:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kws_edge.config.config import Config, document_type, parse_config
+from kws_edge.config.config import Config, ConfigFile, document_type, parse_config
 from kws_edge.config.schema import FieldInfo, did_you_mean, field_info
-from kws_edge.config.yaml_file import parse_yaml, read_yaml
+from kws_edge.config.yaml_file import parse_yaml, read_text
 from kws_edge.errors import ConfigError, ValidationErrors
 
 PREFIX = "KWS_EDGE_"
@@ -119,7 +119,8 @@ def load_leniently(
     Raises `ConfigError` and `MissingFileError` only for a file that is no YAML mapping.
     """
     file = file or default_file(environment)
-    document = (read_yaml(file) if file else None) or {}
+    content = read_text(file) if file else ""
+    document = (parse_yaml(content, str(file)) if file else None) or {}
     if not isinstance(document, dict):
         raise ConfigError(f"{file}: expected a mapping, found {type(document).__name__}")
     origins: dict[str, str] = {}
@@ -136,6 +137,8 @@ def load_leniently(
     excluded = _one_of(document, origins, "model", "models")
     config, parse_faults = _parse_sound_parts(document)
     faults += [_with_origin(fault, origins, file) for fault in (*excluded, *parse_faults)]
+    if file:
+        config = dataclasses.replace(config, file=ConfigFile(file, content, origins))
     return Loaded(config, file, origins, document, tuple(unknown_variables(environment))), faults
 
 

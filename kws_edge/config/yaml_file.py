@@ -100,10 +100,14 @@ for _name, _first in (
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds. Raises `MissingFileError` and `ConfigError`, one line each."""
+    return parse_yaml(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a YAML file, of one that is too large the beginning. Raises as `read_yaml`."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        return parse_yaml(data.decode(), str(path))
+            return file.read(MAX_BYTES + 1).decode()
     except OSError as error:
         raise MissingFileError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -133,6 +137,16 @@ def parse_yaml(text: str, where: str) -> Any:
         raise ConfigError(f"{where}: lists or mappings are nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())[:200]}") from error
+
+
+def compose_yaml(text: str) -> yaml.Node | None:
+    """The nodes of a text that `parse_yaml` takes, with their lines; None where it has none."""
+    loader = _Loader(text)
+    try:
+        node: yaml.Node | None = loader.get_single_node()
+        return node
+    finally:
+        loader.dispose()
 
 
 def _check_size(root: yaml.Node) -> None:

@@ -7,17 +7,27 @@ audio, so that nothing is ever half done.
 import dataclasses
 import logging
 import queue
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 
-from kws_edge.config.config import Config, DetectorOverrides, needs_restart, same_models
+from kws_edge.config.config import (
+    DEFAULT_PRESET,
+    Config,
+    SettingsChange,
+    needs_restart,
+    same_models,
+)
+from kws_edge.config.edit import notes_on_origins, write_settings
 from kws_edge.config.schema import parse
 from kws_edge.daemon.systemd import ServiceManager
-from kws_edge.detection.detector import DetectorConfig
+from kws_edge.detection.detector import DetectorConfig, unknown_keywords
 from kws_edge.engine import Engine, Observer
-from kws_edge.errors import KwsEdgeError
+from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.events import Event, MicrophoneState
 from kws_edge.process import Signals
+from kws_edge.sinks.base import SettingsInForce
 from kws_edge.sinks.build import SinkContext, Sinks, plan_sinks
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision
@@ -26,10 +36,14 @@ from kws_edge.spotter_group import AnySpotter, run_all
 log = logging.getLogger(__name__)
 
 MAX_FAULT = 1000  # characters of a fault in the log
+MAX_CHANGES = 16  # that wait: each takes milliseconds between two blocks
 
 
 class Daemon:
-    """``context`` is what the sinks may use; ``reload`` reads the configuration again."""
+    """``context`` is what the sinks may use; ``reload`` reads the configuration again.
+
+    ``control`` changes settings while it runs, as the sinks do.
+    """
 
     def __init__(
         self,
@@ -39,9 +53,9 @@ class Daemon:
         reload: Callable[[], Config],
         observers: Sequence[Observer] = (),
     ) -> None:
-        """Raises `ConfigError` where a sink cannot be made."""
+        """Raises `ConfigError` where a sink cannot be made, and `ValidationErrors`."""
         self._started_with = config
-        self._control = _DetectorControl(spotter)
+        self.control = _Control(config, spotter)
         self._read = reload
         self._context = self._connected(context)
         if context.metrics:
@@ -98,31 +112,24 @@ class Daemon:
             self._manager.ready(self._status)
         self.engine.emit("microphone", state=state, reason=reason)
 
-    def reload(self) -> None:
-        """Take over what a new configuration changes.
+    def reload(self) -> str:
+        """Take over what a new configuration changes; why it could not, or nothing.
 
         All of it is read, checked and built before any of it is in force: whatever is wrong,
         the old configuration stays, and one line in the log says why.
         """
         self._manager.reloading()
+        fault = ""
         try:
             config = self._read()
-            spotter = self.engine.spotter
-            switches = []
-            if same_models(config, self._started_with):
-                switches = [
-                    one.prepare(config.detector_of(index, one.manifest))
-                    for index, one in enumerate(spotter.members)
-                ]
-            config.check_words(spotter.keywords)
+            switch = self.control.prepare_reload(config)
+            config.check_words(self.engine.spotter.keywords)
             self.sinks.switch(plan_sinks(config, self._context))
         except Exception as error:  # a faulty file must not end the daemon, whatever its fault
-            log.error("the configuration stays as it was: %s", _one_line(error))
+            fault = f"the configuration stays as it was: {_one_line(error)}"
+            log.error("%s", fault)
         else:
-            run_all(switches)
-            for index, _ in enumerate(switches):
-                threshold = config.verifier_of(index).threshold
-                spotter.members[index].set_verifier_threshold(threshold)
+            switch()
             # compared with the start: what a reload cannot change is reported until a restart
             if names := needs_restart(self._started_with, config):
                 log.warning("changes of %s take a restart", ", ".join(names))
@@ -132,16 +139,21 @@ class Daemon:
             self.engine.set_sequences(config.sequences)
             log.info("configuration reloaded")
         self._manager.ready(self._status)
+        return fault
 
     def _between_blocks(self) -> None:
         self._manager.alive()
         if self._microphone == "lost":
             self._manager.ready(self._status)
+        before = self.control.in_force
         if self._signals.reload_requested and not self.engine.stop_reason:
             self._signals.reload_requested = False
             self.reload()
-        if self._control.apply():
-            self.reload()
+        self.control.apply(self.reload)
+        if (now := self.control.in_force) != before:
+            if now.mute:
+                self.engine.end_sequences()  # of what was said before
+            self.engine.emit("settings", **now.as_dict())
 
     def _status(self) -> str:
         engine, spotter = self.engine, self.engine.spotter
@@ -151,15 +163,16 @@ class Daemon:
         processed, idle = spotter.samples_processed // rate, spotter.samples_idle // rate
         dropped = sum(worker.dropped for _, worker in self.sinks.by_name())
         vetoed = f" ({spotter.verdicts.vetoed.total()} vetoes)" if spotter.verification else ""
+        muted = ", muted" if spotter.muted else ""
         return (
-            f"{microphone}, processed {_hours(processed)}"
+            f"{microphone}{muted}, processed {_hours(processed)}"
             f" (idle {_hours(idle)}), {engine.detections} detections{vetoed},"
             f" {engine.samples_lost} samples lost, {dropped} events dropped"
         )
 
     def _connected(self, context: SinkContext) -> SinkContext:
         """The context whose closed output ends the daemon, and whose metrics can ask it."""
-        context = dataclasses.replace(context, detector=self._control)
+        context = dataclasses.replace(context, detector=self.control)
         if metrics := context.metrics:
             rate = context.sample_rate
             metrics.audio_seconds = lambda: self.engine.spotter.samples_processed / rate
@@ -173,46 +186,136 @@ class Daemon:
         return dataclasses.replace(context, stdout=stdout)
 
 
-class _DetectorControl:
-    """Changes of the detector that the page asks for, from its thread to the engine's."""
+class _Control:
+    """Changes that sinks ask for, from their threads to the engine's."""
 
-    def __init__(self, spotter: AnySpotter) -> None:
+    # The settings in force: those of the configuration, with the changes since. Exchanged as a
+    # whole, since other threads read them.
+    _now: tuple[Config, SettingsInForce]
+
+    def __init__(self, config: Config, spotter: AnySpotter) -> None:
+        """Raises `KwsEdgeError` where the settings do not fit the models."""
         self._spotter = spotter
-        self._wanted: queue.SimpleQueue[tuple[DetectorOverrides | None, Future[None]]] = (
+        first, *others = spotter.members
+        # of several models each has its own
+        self.presets = {} if others else {DEFAULT_PRESET: first.base_config, **first.presets}
+        self._wanted: queue.SimpleQueue[tuple[SettingsChange | None, Future[None]]] = (
             queue.SimpleQueue()
         )
+        self._writing = threading.Lock()
+        self._file, self._configured_mute = config.file, config.mute
+        self.prepare(config)()
 
     @property
-    def in_force(self) -> DetectorConfig:
-        return self._spotter.config
+    def in_force(self) -> SettingsInForce:
+        return self._now[1]
 
     @property
-    def presets(self) -> Mapping[str, DetectorConfig]:
-        return self._spotter.presets
+    def file(self) -> Path | None:
+        return self._file.path if self._file else None
 
     def change(self, document: object) -> "Future[None]":
-        overrides = None if document is None else parse(DetectorOverrides, document)
+        wanted = None if document is None else parse(SettingsChange, document)
+        if self._wanted.qsize() >= MAX_CHANGES:
+            raise KwsEdgeError(f"{MAX_CHANGES} changes wait already")
         done: Future[None] = Future()
-        self._wanted.put((overrides, done))
+        self._wanted.put((wanted, done))
         return done
 
-    def apply(self) -> bool:
-        """Put in force what was asked for; whether the configuration is to be read again."""
-        reload = False
-        while not self._wanted.empty():
-            overrides, done = self._wanted.get()
+    def write(self) -> Sequence[str]:
+        with self._writing:
+            (config, now), read = self._now, self._file
+            if read is None:
+                raise ConfigError(
+                    "no configuration file is in use; 'kws-edge config init' makes one"
+                )
+            written = write_settings(read, config, now.keywords, tuple(now.thresholds))
+            if self._file is read:  # no reload meanwhile
+                self._file, self._configured_mute = written, config.mute
+            return notes_on_origins(written)
+
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """The function that puts a configuration of the same models in force, between two blocks;
+        raises `KwsEdgeError`, and then nothing has changed."""
+        spotter = self._spotter
+        known = spotter.keywords
+        faults = unknown_keywords("keywords", config.keywords, known)
+        switches = []
+        try:
+            detectors = config.detectors_of([one.manifest for one in spotter.members])
+            for member, detector in zip(spotter.members, detectors, strict=True):
+                switches.append(member.prepare(detector))
+        except KwsEdgeError as error:
+            faults += error.faults if isinstance(error, ValidationErrors) else [str(error)]
+        if faults:
+            raise ValidationErrors(faults)
+        in_force = self._settings(config, detectors)
+
+        def put_in_force() -> None:
+            run_all(switches)
+            spotter.set_active_keywords(in_force.keywords)
+            spotter.set_muted(config.mute)
+            self._now = config, in_force
+
+        return put_in_force
+
+    def _settings(self, config: Config, detectors: Sequence[DetectorConfig]) -> SettingsInForce:
+        """Of a word of several models the threshold of the first."""
+        known = self._spotter.keywords
+        thresholds = {
+            word: next(
+                detector.threshold_of(word)
+                for member, detector in zip(self._spotter.members, detectors, strict=True)
+                if word in member.keywords
+            )
+            for word in known
+        }
+        preset: str | None = config.detector.preset or DEFAULT_PRESET
+        named = self.presets.get(config.detector.preset or DEFAULT_PRESET)
+        if named is None or any(named.threshold_of(word) != thresholds[word] for word in known):
+            preset = None
+        active = tuple(word for word in known if word in (config.keywords or known))
+        return SettingsInForce(config.mute, preset, active, thresholds)
+
+    def prepare_reload(self, config: Config) -> Callable[[], None]:
+        """As `prepare`. A reload for another reason must not open a microphone that somebody
+        muted: mute changes where its value in the configuration does. Other models, which take a
+        restart, leave the detectors as they are."""
+        now, file, mute = self._now[0], config.file, config.mute
+        kept = mute if mute != self._configured_mute else now.mute
+        if not same_models(config, now):
+            config = dataclasses.replace(
+                config, models=now.models, detector=now.detector, verifier=now.verifier
+            )
+        config = dataclasses.replace(config, mute=kept)
+        switch = self.prepare(config)
+
+        def put_in_force() -> None:
+            switch()
+            for index, member in enumerate(self._spotter.members):
+                member.set_verifier_threshold(config.verifier_of(index).threshold)
+            self._file, self._configured_mute = file, mute
+
+        return put_in_force
+
+    def apply(self, reload: Callable[[], str]) -> None:
+        """Put in force what was asked for; ``reload`` reads the configuration again and returns
+        why it could not."""
+        for _ in range(self._wanted.qsize()):
+            change, done = self._wanted.get()
+            if not done.set_running_or_notify_cancel():
+                continue
             try:
-                if overrides is None:
-                    reload = True
-                else:
-                    config = overrides.applied_to(self._spotter.config, self._spotter.presets)
-                    self._spotter.prepare(config)()
-                    log.info("detector changed on the page: %s", config.describe())
+                if change is not None:
+                    manifests = [one.manifest for one in self._spotter.members]
+                    self.prepare(change.applied_to(self._now[0], manifests))()
+                    log.info("settings changed: %s", self.in_force.describe())
+                elif fault := reload():
+                    raise KwsEdgeError(fault)
             except KwsEdgeError as error:
                 done.set_exception(error)
             else:
                 done.set_result(None)
-        return reload
 
 
 class _Readiness:

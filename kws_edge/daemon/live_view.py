@@ -51,6 +51,7 @@ class LiveView:
         sample_rate: int,
         colour: bool = False,
         size: Callable[[], os.terminal_size] | None = None,
+        muted: bool = False,
     ) -> None:
         """``write`` puts text on the terminal; ``labels`` as the posteriors of decisions have
         them: keywords alone are shown. `on_closed` is called once, when the terminal is gone."""
@@ -58,7 +59,7 @@ class LiveView:
         self._write, self._size, self._colour = write, size or _size_of_stdout, colour
         self._labels = labels
         self._keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
-        self._rate = sample_rate
+        self._rate, self._muted = sample_rate, muted
         self._level = QUIETEST_DBFS
         self._lost = self._samples = 0
         self._decision: Decision | None = None
@@ -101,6 +102,8 @@ class LiveView:
             label = _fit(data["label"], NAME)
             self._last.append(f"{event.time_s:10.2f} s  {label} {data['score']:.2f}")
             self._found[data["label"]] += 1
+        elif event.type == "settings":
+            self._muted = data["mute"]
         elif event.type == "microphone":
             self._microphone = (data["state"], data["reason"], time.monotonic())
             if data["state"] == "lost":  # what was last measured is no longer so
@@ -182,7 +185,10 @@ class LiveView:
             return f"microphone lost {time.monotonic() - since:.0f} s ago: {reason}", "red"
         if state == "silent":
             return "microphone silent: is it muted?", "red"
-        return f"microphone {state if state == 'not open yet' else 'open'}", None
+        shown = state if state == "not open yet" else "open"
+        if self._muted:
+            return f"microphone {shown}, muted: nothing is spotted", "red"
+        return f"microphone {shown}", None
 
 
 def summary_of(seconds: float, lost_seconds: float, detections: Mapping[str, int]) -> str:

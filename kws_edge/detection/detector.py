@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from kws_edge.config.schema import check_bounds, setting
+from kws_edge.config.schema import check_bounds, did_you_mean, setting
 from kws_edge.errors import ValidationErrors
 from kws_edge.types import FloatArray
 
@@ -65,6 +65,11 @@ class NearMissTracker:
     def reset(self) -> None:
         """Forget everything, as after a gap in the audio."""
         self._rises: dict[int, _Rise] = {}
+
+    def set_thresholds(self, thresholds: Sequence[float]) -> None:
+        """Follow the labels whose thresholds are finite from now on, and forget the others."""
+        self._thresholds = thresholds
+        self._rises = {n: rise for n, rise in self._rises.items() if thresholds[n] < math.inf}
 
     def push(self, sample: int, smoothed: FloatArray, spotted: bool) -> list[NearMiss]:
         """Take the scores ``[labels]``; ``spotted``: a word was detected, or the pause after
@@ -191,6 +196,18 @@ def is_keyword(label: str) -> bool:
     return not label.startswith("_")
 
 
+def unknown_keywords(where: str, words: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """A fault of the setting ``where`` for each of ``words`` that is no keyword among the labels
+    of a model."""
+    known = [label for label in labels if is_keyword(label)]
+    return [
+        f"{where}: the model has no keyword {word!r}{did_you_mean(word, known)}"
+        f" ({', '.join(known)})"
+        for word in dict.fromkeys(words)
+        if word not in known
+    ]
+
+
 class FiringRule:
     """When a keyword that leads with a score at or above its threshold is a detection.
 
@@ -294,6 +311,8 @@ class Detector:
     def set_active_keywords(self, keywords: Collection[str]) -> None:
         """Report these keywords alone: others neither count nor start a refractory time."""
         self._rule.set_active_keywords(keywords)
+        if self._tracker:
+            self._tracker.set_thresholds(self._rule.thresholds.tolist())
 
     def reset(self) -> None:
         """Forget everything, as after a gap in the audio."""

@@ -11,14 +11,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kws_edge.config.schema import did_you_mean, setting
-from kws_edge.detection.detector import is_keyword
+from kws_edge.config.schema import setting
+from kws_edge.detection.detector import unknown_keywords
 from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.events import Event
 from kws_edge.sinks.stdout import Stdout
 
 if TYPE_CHECKING:  # reading a configuration needs neither
     from concurrent.futures import Future
+    from pathlib import Path
 
     from kws_edge.audio.buffer import SampleBuffer
     from kws_edge.detection.detector import DetectorConfig
@@ -61,19 +62,52 @@ class Sink(Protocol):
         """Release everything, within about 0.6 s."""
 
 
+@dataclass(frozen=True)
+class SettingsInForce:
+    """What can be changed while kws-edge runs.
+
+    ``preset`` is None where thresholds differ from those of every preset. ``keywords`` are those
+    that are spotted; ``thresholds`` has every keyword of the model.
+    """
+
+    mute: bool
+    preset: str | None
+    keywords: tuple[str, ...]
+    thresholds: Mapping[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the event ``settings`` has them, and as `DetectorControl.change` takes them."""
+        return {**vars(self), "keywords": list(self.keywords), "thresholds": {**self.thresholds}}
+
+    def describe(self) -> str:
+        """In one line, for people."""
+        each = ", ".join(f"{word} {self.thresholds[word]:g}" for word in self.keywords)
+        return f"{'muted, ' * self.mute}preset {self.preset or 'none'}, {each}"
+
+
 class DetectorControl(Protocol):
-    """The detector's settings, for any thread."""
+    """The settings that can be changed while kws-edge runs, for any thread."""
 
     @property
-    def in_force(self) -> "DetectorConfig": ...
+    def in_force(self) -> SettingsInForce: ...
 
     @property
-    def presets(self) -> "Mapping[str, DetectorConfig]": ...
+    def presets(self) -> "Mapping[str, DetectorConfig]":
+        """Those of the model, its own settings (``default``) among them."""
+
+    @property
+    def file(self) -> "Path | None":
+        """The configuration file in use."""
 
     def change(self, document: object) -> "Future[None]":
-        """Settings as ``detector:`` of a configuration has them, on top of those in force, or None
-        for those of the configuration; in force between two blocks of audio, until the
-        configuration is read again. It or the future raises `ValidationErrors`."""
+        """Any of ``mute``, ``preset``, ``keywords`` and ``thresholds``, on top of the settings in
+        force, or None for those of the configuration; in force between two blocks of audio. They
+        hold until the configuration is read again, mute until the configuration's own value
+        changes. It or the future raises `KwsEdgeError`."""
+
+    def write(self) -> Sequence[str]:
+        """Write the settings in force into ``file``, and nothing else there; notes about what will
+        replace them at the next start. Raises `ConfigError`, and then the file is as it was."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +117,7 @@ class SinkContext:
     ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz; ``sequences`` are the
     names that detections of several words have. ``ring`` holds the
     recent audio that `SinkNeeds.audio_seconds` asked for; ``relay`` passes on blocks and decisions;
-    ``detector`` has the detector's settings; ``settings`` are those of all sinks, by key.
+    ``detector`` has the settings that can be changed; ``settings`` are those of all sinks, by key.
     None: not available, or not wanted.
     """
 
@@ -100,16 +134,8 @@ class SinkContext:
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:
         """Raises `ConfigError` naming every word that no detection has as its label."""
-        known = [label for label in (*self.labels, *self.sequences) if is_keyword(label)]
-        unknown = [word for word in keywords if word not in known]
-        if unknown:
-            raise ConfigError(
-                "; ".join(
-                    f"{where}: the model has no keyword {word!r}{did_you_mean(word, known)}"
-                    f" ({', '.join(known)})"
-                    for word in unknown
-                )
-            )
+        if faults := unknown_keywords(where, keywords, (*self.labels, *self.sequences)):
+            raise ConfigError("; ".join(faults))
 
 
 @dataclass(frozen=True)

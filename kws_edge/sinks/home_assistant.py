@@ -1,12 +1,14 @@
 """Announcing the device to Home Assistant over MQTT discovery.
 
 One message for the device and all that belongs to it, as Home Assistant takes it since 2024.12: a
-trigger for each keyword, an event entity for all of them, the last keyword and the microphone. See
+trigger for each keyword, an event entity for all of them, the last keyword and the microphone; on
+request a switch for mute, the preset and the thresholds. See
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload,
 https://www.home-assistant.io/integrations/device_trigger.mqtt/ and
 https://www.home-assistant.io/integrations/event.mqtt/.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -36,13 +38,23 @@ def former_topic(prefix: str, topic: str) -> str:
 
 
 def discovery_payload(
-    topic: str, labels: Sequence[str], model_name: str, name: str = ""
+    topic: str,
+    labels: Sequence[str],
+    model_name: str,
+    name: str = "",
+    presets: Sequence[str] | None = None,
+    keywords: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """The announcement of the device ``name`` (the topic by default), whose events are on
-    ``topic/event``, its last detection on ``topic/keyword`` and the state of its microphone on
-    ``topic/microphone``."""
+    ``topic/event``, its last detection on ``topic/keyword``, the state of its microphone on
+    ``topic/microphone`` and its settings on ``topic/settings``. Changes of them go to
+    ``topic/set``; ``presets`` None: none are taken. ``keywords`` are those with a threshold, by
+    default all labels of detections."""
     device = identifier(topic)
     words = [label for label in labels if is_keyword(label)]
+    controls = _controls(device, topic, words if keywords is None else keywords, presets or ())
+    if presets is None:  # Home Assistant removes a component of which nothing but this is left
+        controls = {key: {"platform": one["platform"]} for key, one in controls.items()}
     triggers = {f"spotted_{identifier(w)}_{n}": _trigger(topic, w) for n, w in enumerate(words)}
     return {
         "device": {
@@ -55,7 +67,7 @@ def discovery_payload(
         "origin": {"name": "kws-edge", "sw_version": __version__},
         "availability_topic": f"{topic}/status",
         "qos": 1,
-        "components": {**_entities(device, topic, words), **triggers},
+        "components": {**_entities(device, topic, words), **controls, **triggers},
     }
 
 
@@ -89,6 +101,66 @@ def _entities(device: str, topic: str, words: Sequence[str]) -> dict[str, dict[s
             "value_template": "{{ 'OFF' if value == 'lost' else 'ON' }}",
         },
     }
+
+
+def _controls(
+    device: str, topic: str, words: Sequence[str], presets: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    both = {"state_topic": f"{topic}/settings", "command_topic": f"{topic}/set"}
+    mute = {
+        "platform": "switch",
+        "name": "Mute",
+        "unique_id": f"{device}_mute",
+        **both,
+        "value_template": "{{ 'ON' if value_json.mute else 'OFF' }}",
+        "state_on": "ON",
+        "state_off": "OFF",
+        "payload_on": json.dumps({"mute": True}),
+        "payload_off": json.dumps({"mute": False}),
+        "icon": "mdi:microphone-off",
+    }
+    preset = {
+        "platform": "select",
+        "name": "Preset",
+        "unique_id": f"{device}_preset",
+        "entity_category": "config",
+        **both,
+        "value_template": "{{ value_json.preset }}",  # None: unknown
+        "command_template": "{{ {'preset': value} | tojson }}",
+        "options": list(presets),
+        "icon": "mdi:tune",
+    }
+    thresholds = {
+        f"threshold_{identifier(word)}_{n}": {
+            **_threshold(word),
+            "unique_id": f"{device}_threshold_{identifier(word)}_{n}",
+            **both,
+        }
+        for n, word in enumerate(words)
+    }
+    # several models: each has its own, and a list of none is a fault
+    select = preset if presets else {"platform": "select"}
+    return {"mute": mute, "preset": select, **thresholds}
+
+
+def _threshold(word: str) -> dict[str, Any]:
+    return {
+        "platform": "number",
+        "name": f"Threshold {word}",
+        "entity_category": "config",
+        "value_template": f"{{{{ value_json.thresholds[{_quoted(word)}] }}}}",
+        "command_template": f"{{{{ {{'thresholds': {{{_quoted(word)}: value}}}} | tojson }}}}",
+        "min": 0.001,
+        "max": 1,
+        "step": 0.001,
+        "mode": "box",
+        "icon": "mdi:gauge",
+    }
+
+
+def _quoted(word: str) -> str:
+    """A literal of Jinja, which knows JSON's escapes."""
+    return json.dumps(word, ensure_ascii=False)
 
 
 def _trigger(topic: str, word: str) -> dict[str, Any]:

@@ -11,16 +11,21 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kws_edge.boundary import is_loopback
 from kws_edge.config.schema import check_bounds, setting
-from kws_edge.errors import ConfigError, ValidationErrors
+from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import import_extra, install_hint
 from kws_edge.files import read_secret
 from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan, queue_setting
 from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic, former_topic
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from kws_edge.sinks.base import DetectorControl
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +35,8 @@ KEEP_ALIVE_SECONDS = 30
 STEADY_SECONDS = 10.0  # a connection that is lost sooner makes the next attempt wait longer
 FLUSH_SECONDS = 0.3  # for events that wait when the daemon ends, and as much for "offline"
 MAX_INCOMING_BYTES = 64  # of a message from the broker: a client without subscriptions gets 2
+MAX_COMMAND_BYTES = 4096
+REFUSAL_SECONDS = 1.0  # between two lines in the log about commands: any client may send them
 MAX_TEXT_BYTES = 65_000  # the protocol allows 65,535, and kws-edge appends to topics
 
 
@@ -66,6 +73,11 @@ class MqttConfig:
     discovery: str = setting(
         "homeassistant",
         doc="Prefix below which Home Assistant looks for announcements; '' announces nothing.",
+    )
+    control: bool = setting(
+        False,
+        doc="Take changes of mute, preset, keywords and thresholds from TOPIC/set, and offer them"
+        " to Home Assistant. Any client that may publish there can then make them.",
     )
     keep: int = setting(
         100,
@@ -125,12 +137,22 @@ class MqttSink:
 
     name = "mqtt"
 
-    def __init__(self, config: MqttConfig, labels: Sequence[str], model_name: str) -> None:
-        """Raises `ConfigError`."""
-        self._config = config
+    def __init__(
+        self,
+        config: MqttConfig,
+        labels: Sequence[str],
+        model_name: str,
+        control: "DetectorControl | None" = None,
+    ) -> None:
+        """``control``: the settings that ``TOPIC/settings`` reports. Raises `ConfigError`."""
+        self._config, self._control = config, control
         self._where = f"{config.host}:{config.broker_port}"
-        announcement = discovery_payload(config.topic, labels, model_name, config.device_name)
-        self._discovery = json.dumps(announcement)
+        presets = tuple(control.presets) if control and config.control else None
+        words = tuple(control.in_force.thresholds) if control else None
+        self._discovery = json.dumps(
+            discovery_payload(config.topic, labels, model_name, config.device_name, presets, words)
+        )
+        self._refused_at = 0.0
         self.dropped = self.handled = 0
         self._changed = threading.Condition()  # also the lock of the fields below
         self._outbox: deque[Event] = deque()
@@ -148,6 +170,7 @@ class MqttSink:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
 
     @property
     def waiting(self) -> int:
@@ -159,6 +182,9 @@ class MqttSink:
         config = self._config
         if config.password_file and not config.tls and not is_loopback(config.host):
             log.warning("mqtt: the password goes to %s unencrypted; see mqtt.tls", self._where)
+        if self._control:
+            state = json.dumps(self._control.in_force.as_dict(), ensure_ascii=False)
+            self._states[self._topic("settings")] = state
         self._client.connect_async(self._config.host, self._config.broker_port, KEEP_ALIVE_SECONDS)
         self._client.loop_start()
         threading.Thread(target=self._send, name="mqtt-send", daemon=True).start()
@@ -246,6 +272,8 @@ class MqttSink:
             client.disconnect()
             return
         log.info("mqtt: connected to %s", self._where)
+        if self._control and self._config.control:
+            client.subscribe(self._topic("set"), qos=1)
         with self._changed:
             # paho itself resends those that a lost connection left unacknowledged.
             if not self._births:
@@ -300,6 +328,33 @@ class MqttSink:
                 self._acknowledged.add(mid)
                 self._changed.notify_all()
 
+    def _on_message(self, _client: object, _data: object, message: Any) -> None:
+        """A command. One that the broker retained would come again at each connection."""
+        if not (self._control and self._config.control) or self._closing:
+            return
+        try:
+            document = json.loads(message.payload)
+            if message.retain or not isinstance(document, dict):
+                self._refuse("it is retained" if message.retain else "it is no JSON object")
+                return
+            done = self._control.change(document)
+        except KwsEdgeError as error:
+            self._refuse(str(error))
+        except (ValueError, RecursionError):
+            self._refuse("it is no JSON")
+        else:
+            done.add_done_callback(self._on_done)
+
+    def _on_done(self, done: "Future[None]") -> None:
+        """In the engine's thread."""
+        if error := done.exception():
+            self._refuse(str(error))
+
+    def _refuse(self, reason: str) -> None:
+        if time.monotonic() - self._refused_at >= REFUSAL_SECONDS:
+            self._refused_at = time.monotonic()
+            log.warning("mqtt: a command on %s is refused: %.300s", self._topic("set"), reason)
+
     def _complain(self, reason: str) -> None:
         if reason not in self._complaints:
             self._complaints.add(reason)
@@ -310,6 +365,8 @@ def _state(event: Event) -> tuple[str, str] | None:
     """The state that ``event`` leaves behind: its topic below the device's, and its text."""
     if event.type == "microphone":
         return "microphone", str(event.data["state"])
+    if event.type == "settings":
+        return "settings", json.dumps(event.data, ensure_ascii=False)
     return ("keyword", event.to_json()) if event.type == "detection" else None
 
 
@@ -324,7 +381,10 @@ def make_client(config: MqttConfig) -> Any:
     if not hasattr(paho, "CallbackAPIVersion"):
         raise ConfigError(f"mqtt: paho-mqtt is too old; {install_hint('mqtt')}")
     client_id = config.client_id or f"kws-edge-{socket.gethostname()}-{secrets.token_hex(4)}"
-    client = _bounded(paho)(paho.CallbackAPIVersion.VERSION2, client_id)
+    longest = (
+        MAX_COMMAND_BYTES + len(config.topic.encode()) if config.control else MAX_INCOMING_BYTES
+    )
+    client = _bounded(paho, longest)(paho.CallbackAPIVersion.VERSION2, client_id)
     client.reconnect_delay_set(*RECONNECT_SECONDS)
     client.will_set(f"{config.topic}/status", OFFLINE, qos=1, retain=True)
     if config.password_file:
@@ -340,13 +400,16 @@ def make_client(config: MqttConfig) -> Any:
     return client
 
 
-def _bounded(paho: Any) -> Any:
+def _bounded(paho: Any, longest: int) -> Any:
     """paho's client, which takes what a broker sends as it comes: messages of up to 256 MB, and
-    exceptions for malformed ones, which end its thread. Here both end the connection."""
+    exceptions for malformed ones, which end its thread. Here both end the connection.
+
+    ``longest``: bytes of a message.
+    """
 
     class BoundedClient(paho.Client):  # type: ignore[misc]
         def _sock_recv(self, bufsize: int) -> Any:
-            if bufsize > MAX_INCOMING_BYTES:
+            if bufsize > longest:
                 raise ValueError(f"a message of {bufsize} bytes")
             return super()._sock_recv(bufsize)
 
@@ -374,7 +437,7 @@ def _credentials(config: MqttConfig) -> tuple[str, str]:
 
 def _plan(name: str, settings: MqttConfig, context: SinkContext) -> SinkPlan:
     labels = (*context.labels, *context.sequences)
-    sink = MqttSink(settings, labels, context.model_name)
+    sink = MqttSink(settings, labels, context.model_name, context.detector)
     identity = (name, settings, labels, context.model_name)
     return SinkPlan(sink, settings.queue, identity)
 

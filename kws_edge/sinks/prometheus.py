@@ -122,7 +122,7 @@ class MetricsCollector:
             ("audio_seconds", "Audio of the stream, lost audio included.", metrics.audio_seconds()),
             (
                 "audio_rested_seconds",
-                "Silence in which the network did not run.",
+                "Silence or mute, in which the network did not run.",
                 metrics.rested_seconds(),
             ),
             (

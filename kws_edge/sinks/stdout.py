@@ -89,4 +89,7 @@ def _description(event: Event) -> str:
         return f"microphone: {data['state']}{reason}"
     if event.type == "dropped":
         return f"{data['samples']} samples of audio lost{reason}"
+    if event.type == "settings":
+        muted, preset = "muted, " * data["mute"], data["preset"] or "none"
+        return f"settings: {muted}preset {preset}, {', '.join(data['keywords'])}"
     return f"stopped after {data['seconds']:g} s of audio{reason}"

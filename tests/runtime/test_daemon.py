@@ -60,11 +60,13 @@ class Witness:
 
 
 def make_daemon(
-    path: Path, witness: Witness, caplog: pytest.LogCaptureFixture
+    path: Path,
+    witness: Witness,
+    caplog: pytest.LogCaptureFixture,
+    model: str = "mfcc-int8",  # fires often, every 100 ms, whatever the default is
 ) -> tuple[Daemon, Metrics]:
     def read() -> Config:
-        # a model that fires often, every 100 ms, whatever the default is
-        return load_config(path, {"model": "mfcc-int8"}, environment={}).config
+        return load_config(path, {"model": model}, environment={}).config
 
     caplog.set_level("INFO")
     config = read()

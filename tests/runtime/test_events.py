@@ -33,6 +33,9 @@ def one_of_each() -> list[Event]:
         factory.make("dropped", 48000, samples=16000, reason="overflow"),
         factory.make("microphone", 48000, state="lost", reason="unplugged"),
         factory.make("microphone", 64000, state="back"),
+        factory.make(
+            "settings", 64000, mute=True, preset=None, keywords=["yes"], thresholds={"yes": 0.9}
+        ),
         factory.make("stopped", 64000, seconds=4.0, reason="SIGTERM"),
     ]
 
@@ -125,6 +128,7 @@ def test_lines_for_people() -> None:
         "    3.00 s  16000 samples of audio lost (overflow)",
         "    3.00 s  microphone: lost (unplugged)",
         "    4.00 s  microphone: back",
+        "    4.00 s  settings: muted, preset none, yes",
         "    4.00 s  stopped after 4 s of audio (SIGTERM)",
     ]
 

@@ -7,19 +7,22 @@ dropped silently there, so here they are faults.
 
 import json
 import re
+from typing import Any
 
 import jsonschema
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from test_events import one_of_each
 
-from kws_edge.events import Event
+from kws_edge.events import Event, EventFactory
+from kws_edge.sinks.base import SettingsInForce
 from kws_edge.sinks.home_assistant import discovery_payload, discovery_topic
 
 LABELS = ("yes", "no", "grün", "_unknown_", "_silence_")
 TOPIC = re.compile(r"homeassistant/device/[a-zA-Z0-9_-]+/config")
 
 TEXT = {"type": "string", "minLength": 1}
+NUMBER = {"type": "number"}
 MQTT_TOPIC = {"type": "string", "minLength": 1, "maxLength": 65535, "pattern": "^[^#+\\x00]+$"}
 
 
@@ -48,10 +51,27 @@ def entity(platform: str, **own: object) -> dict[str, object]:
 
 
 WORDS = {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True}
+COMMANDS = {"command_topic": MQTT_TOPIC}
 COMPONENTS = [
     entity("event", event_types=WORDS),
     entity("sensor", json_attributes_topic=MQTT_TOPIC),
     entity("binary_sensor", device_class={"const": "connectivity"}),
+    entity(
+        "switch",
+        **COMMANDS,
+        **dict.fromkeys(("state_on", "state_off", "payload_on", "payload_off"), TEXT),
+    ),
+    entity("select", **COMMANDS, command_template=TEXT, options=WORDS),
+    entity(
+        "number",
+        **COMMANDS,
+        command_template=TEXT,
+        min=NUMBER,
+        max=NUMBER,
+        step=NUMBER,
+        mode={"enum": ["auto", "box", "slider"]},
+    ),
+    options(["platform"], platform={"enum": ["switch", "select", "number"]}),  # removed
     options(
         ["platform", "automation_type", "type", "subtype", "topic"],
         platform={"const": "device_automation"},
@@ -90,6 +110,38 @@ def test_the_announcement_keeps_the_rules(topic: str) -> None:
     triggers = [part for part in components.values() if part["platform"] == "device_automation"]
     assert [trigger["subtype"] for trigger in triggers] == ["yes", "no", "grün"]
     assert {trigger["topic"] for trigger in triggers} == {f"{topic}/event"}
+
+
+CONTROLLED = ("yes", 'say "go" {{ 1 }}', "grün", "gr_n", "_unknown_")
+
+
+def test_settings_are_entities_where_they_can_be_changed() -> None:
+    without = discovery_payload("kws-edge", CONTROLLED, "m")["components"]
+    assert without["mute"] == {"platform": "switch"}
+    document = discovery_payload("kws-edge", CONTROLLED, "m", presets=("default", "quiet"))
+    jsonschema.Draft202012Validator(DEVICE).validate(json.loads(json.dumps(document)))
+    components = document["components"]
+    assert set(without) == set(components)
+    assert components["preset"]["options"] == ["default", "quiet"]
+    settings = SettingsInForce(True, None, CONTROLLED[:4], dict.fromkeys(CONTROLLED[:4], 0.125))
+    event = EventFactory(16000).make("settings", 0, **settings.as_dict())
+    controls = {k: c for k, c in components.items() if "command_topic" in c}
+    states = {key: rendered(one["value_template"], event) for key, one in controls.items()}
+    assert (states.pop("mute"), states.pop("preset")) == ("ON", "None")
+    assert set(states.values()) == {"0.125"}
+    assert len(states) == 4, "two words with one identifier are two numbers"
+    assert all(one["command_topic"] == "kws-edge/set" for one in controls.values())
+    assert json.loads(components["mute"]["payload_on"]) == {"mute": True}
+    assert command(components["preset"], "quiet") == {"preset": "quiet"}
+    numbers = [one for one in controls.values() if one["platform"] == "number"]
+    changed = [command(one, 0.25)["thresholds"] for one in numbers]
+    assert changed == [{word: 0.25} for word in CONTROLLED[:4]]
+
+
+def command(component: dict[str, Any], value: object) -> Any:
+    """What Home Assistant sends."""
+    environment = ImmutableSandboxedEnvironment(autoescape=False)
+    return json.loads(environment.from_string(component["command_template"]).render(value=value))
 
 
 def test_the_device_has_the_name_of_its_room() -> None:

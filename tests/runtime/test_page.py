@@ -18,12 +18,13 @@ import pytest
 from sink_parts import detections, wait_for
 
 from kws_edge.audio.files import read_audio, write_wav
-from kws_edge.config.config import Config, parse_config
+from kws_edge.config.config import Config, SettingsChange, parse_config
+from kws_edge.config.schema import parse
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.metrics import Metrics, Relay
 from kws_edge.recorder.collection import Collection, SampleName
-from kws_edge.sinks.base import SinkContext, SinkWorker
+from kws_edge.sinks.base import SettingsInForce, SinkContext, SinkWorker
 from kws_edge.sinks.build import plan_sinks
 from kws_edge.sinks.page import PageConfig, PageSink
 from kws_edge.sinks.page.server import MAX_CONNECTIONS
@@ -46,13 +47,21 @@ def word(seconds: float = 2.0, start: float = 0.8, end: float = 1.3) -> FloatArr
 
 
 class Control:
-    """The detector's settings as a daemon has them that gets no audio."""
+    """The settings as a daemon has them that gets no audio."""
 
-    in_force = DetectorConfig(threshold=0.8, thresholds={"yes": 0.9})
+    in_force = SettingsInForce(False, None, ("yes",), {"no": 0.8, "yes": 0.9})
     presets: ClassVar = {"quiet": DetectorConfig(threshold=0.95)}
+    file: ClassVar = Path("/etc/kws-edge/config.yaml")
+
+    def __init__(self) -> None:
+        self.asked: Future[None] = Future()
 
     def change(self, document: object) -> "Future[None]":
-        return Future()
+        parse(SettingsChange, document)
+        return self.asked
+
+    def write(self) -> list[str]:
+        raise ConfigError("config.yaml: was changed since it was read")
 
 
 class Page:
@@ -152,6 +161,8 @@ def test_the_state_has_thresholds_counts_and_events(page: Page) -> None:
     assert state["thresholds"] == {"no": 0.8, "yes": 0.9}
     assert state["presets"] == {"quiet": {"no": 0.95, "yes": 0.95}}
     assert state["preset"] is None
+    assert (state["mute"], state["active"]) == (False, ["yes"])
+    assert state["settings"] == {"file": "/etc/kws-edge/config.yaml"}
     assert state["detections"] == {"no": 0, "yes": 1}
     assert state["events"] == [detections(1)[0].as_dict() | {"utc": state["events"][0]["utc"]}]
     assert state["microphone"] is None
@@ -209,10 +220,25 @@ def test_a_watcher_who_reads_nothing_delays_neither_audio_nor_end(tmp_path: Path
 
 
 def test_a_change_without_audio_is_not_confirmed(page: Page) -> None:
-    status, answer, _ = page.ask("POST", "/api/detector", {"preset": "quiet"})
+    status, answer, _ = page.ask("POST", "/api/settings", {"mute": True})
     assert (status, answer["error"]) == (503, "no audio comes: the change waits for it")
-    assert page.ask("POST", "/api/detector", {"hop_ms": 20})[0] == 422
-    assert page.ask("GET", "/api/detector")[0] == 405
+    assert not page.detector.asked.cancelled(), "it is made when audio comes"
+    assert page.ask("GET", "/api/settings")[0] == 405
+
+
+@pytest.mark.parametrize(
+    "body", [{"hop_ms": 20}, {"mute": 1}, {"keywords": []}, {"thresholds": {"yes": 2}}]
+)
+def test_what_is_no_setting_is_refused(page: Page, body: dict[str, object]) -> None:
+    assert page.ask("POST", "/api/settings", body)[0] == 422
+    assert page.ask("POST", "/api/settings", {"reset": True, **body})[0] == 422
+
+
+def test_the_file_is_written_by_post_alone(page: Page) -> None:
+    status, answer, _ = page.ask("POST", "/api/settings/file", {})
+    assert (status, answer["error"]) == (422, "config.yaml: was changed since it was read")
+    assert page.ask("GET", "/api/settings/file")[0] == 405
+    assert page.ask("POST", "/api/settings/file", {}, Origin="http://evil.example")[0] == 403
 
 
 FILES = ("/", "/page.css", "/page.js", "/watch.js", "/clips.js", "/record.js", "/settings.js")

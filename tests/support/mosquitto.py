@@ -5,11 +5,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sink_parts import wait_for
+
+from kws_edge.audio.files import read_audio, write_wav
+from kws_edge.model.file import demo_recording
 
 PROGRAMS = ("mosquitto", "mosquitto_sub", "mosquitto_pub", "mosquitto_passwd")
 needs_mosquitto = pytest.mark.skipif(
@@ -50,11 +56,12 @@ class Broker:
             self._process.wait(30)
             self._process = None
 
-    def publish(self, topic: str, text: str) -> None:
-        """Retained; an empty text takes back what is."""
+    def publish(self, topic: str, text: str, retain: bool = True) -> None:
+        """Retained; then an empty text takes back what is."""
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-t", topic]
         what = ["-m", text] if text else ["-n"]
-        subprocess.run(["mosquitto_pub", *where, "-r", *what], check=True, timeout=30)
+        options = [*where, *(["-r"] if retain else []), *what]
+        subprocess.run(["mosquitto_pub", *options], check=True, timeout=30)
 
     def _answers(self) -> bool:
         assert self._process
@@ -105,6 +112,24 @@ class Subscriber:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+
+
+@contextmanager
+def listening(broker: Broker, folder: Path, *options: str) -> Iterator[Path]:
+    """kws-edge on ten minutes of the demo, as fast as it was spoken; the path of its log."""
+    recording, log = folder / "ten-minutes.wav", folder / f"kws-edge-{free_port()}.log"
+    if not recording.exists():
+        write_wav(recording, np.tile(read_audio(demo_recording(), 16_000), 30), 16_000)
+    command = [sys.executable, "-m", "kws_edge", "listen", "--input", str(recording)]
+    command += ["--pace", "real", "--sinks", "--mqtt-host", "127.0.0.1"]
+    command += ["--mqtt-port", str(broker.port), *options]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=out)
+    try:
+        yield log
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
 
 
 def free_port() -> int:

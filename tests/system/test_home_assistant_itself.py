@@ -1,12 +1,14 @@
 """A real Home Assistant and a real broker: what it shows, and what fires at a restart."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from home_assistant import HomeAssistant, needs_home_assistant
-from mosquitto import Broker, Subscriber, needs_mosquitto, running_broker
+from mosquitto import Broker, Subscriber, listening, needs_mosquitto, retained, running_broker
 from sink_parts import detections, wait_for
 
 from kws_edge.events import EventFactory
@@ -111,3 +113,60 @@ def test_a_word_fires_once_and_a_restart_never(
     assert not [line for line in home.log.splitlines() if "ERROR" in line and "mqtt" in line]
     subscriber.stop()
     assert json.loads(subscriber.messages("kws-edge/event")[0])["type"] == "microphone"
+
+
+def test_it_mutes_and_chooses_by_its_own_services(
+    broker: Broker, home: HomeAssistant, tmp_path: Path
+) -> None:
+    subscriber = Subscriber(broker, tmp_path)
+    home.connect(broker.port)
+    name = ("--mqtt-device-name", "Kitchen")
+
+    def state(entity: str) -> str:
+        return str(home.states().get(entity, {}).get("state"))
+
+    def settings() -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(retained(broker, "kws-edge/settings"))
+        return document
+
+    def spotted() -> int:
+        events = [json.loads(text) for text in subscriber.messages("kws-edge/event")]
+        return sum(event["type"] == "detection" for event in events)
+
+    with listening(broker, tmp_path, *name, "--mqtt-control", "true") as log:
+        wait_for(lambda: state("switch.kitchen_mute") == "off", "the switch")
+        wait_for(lambda: state("select.kitchen_preset") == "default", "the preset")
+        before = settings()
+        assert float(state("number.kitchen_threshold_stop")) == before["thresholds"]["stop"]
+        wait_for(lambda: spotted() > 0, "a detection")
+
+        home.post("services/switch/turn_on", {"entity_id": "switch.kitchen_mute"})
+        wait_for(lambda: state("switch.kitchen_mute") == "on", "mute")
+        assert settings()["mute"]
+        time.sleep(1)
+        count = spotted()
+        time.sleep(6)
+        assert spotted() == count, "nothing is spotted"
+        home.post("services/switch/turn_off", {"entity_id": "switch.kitchen_mute"})
+        wait_for(lambda: spotted() > count, "a detection after it")
+        assert state("switch.kitchen_mute") == "off"
+
+        preset = {"entity_id": "select.kitchen_preset", "option": "quiet"}
+        home.post("services/select/select_option", preset)
+        wait_for(lambda: state("select.kitchen_preset") == "quiet", "the preset")
+        quiet = settings()["thresholds"]
+        assert quiet != before["thresholds"]
+        number = {"entity_id": "number.kitchen_threshold_stop", "value": 0.995}
+        home.post("services/number/set_value", number)
+        wait_for(lambda: state("number.kitchen_threshold_stop") == "0.995", "the threshold")
+        assert settings()["thresholds"] == quiet | {"stop": 0.995}
+        wait_for(lambda: state("select.kitchen_preset") == "unknown", "thresholds of no preset")
+        assert "is refused" not in log.read_text()
+
+    with listening(broker, tmp_path, *name):
+        wait_for(lambda: "switch.kitchen_mute" not in home.states(), "the switch to be gone")
+        controls = ("switch.", "select.", "number.")
+        assert not [entity for entity in home.states() if entity.startswith(controls)]
+        wait_for(lambda: state(ENTITY) != "unavailable", "the rest of the device")
+    assert not [line for line in home.log.splitlines() if "ERROR" in line and "mqtt" in line]
+    subscriber.stop()

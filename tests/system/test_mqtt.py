@@ -8,9 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from mosquitto import Broker, Subscriber, needs_mosquitto, retained, running_broker
+from mosquitto import (
+    Broker,
+    Subscriber,
+    listening,
+    needs_mosquitto,
+    retained,
+    running_broker,
+)
 from sink_parts import detections, wait_for
 from test_events import VALIDATOR
 
@@ -186,3 +194,90 @@ def test_two_with_one_client_id_do_not_fight_every_second(
     assert logged(caplog, "lost") <= 8
     for worker in workers:
         worker.close(30)
+
+
+def settings(subscriber: Subscriber) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in subscriber.messages("kws-edge/settings")]
+
+
+def test_settings_are_reported_and_nobody_can_change_them(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    with listening(broker, tmp_path, "--preset", "quiet", "--keyword", "up", "--mute", "true"):
+        wait_for(lambda: settings(subscriber), "the settings")
+        broker.publish("kws-edge/set", '{"mute": false}', retain=False)
+        wait_for(lambda: subscriber.messages("kws-edge/set"), "the command")
+        time.sleep(1)
+        announced = json.loads(retained(broker, ANNOUNCED))["components"]
+    (state,) = settings(subscriber)
+    assert (state["mute"], state["preset"], state["keywords"]) == (True, "quiet", ["up"])
+    assert "SUBSCRIBE from kws-edge-" not in broker.log
+    assert announced["mute"] == {"platform": "switch"}
+
+
+def test_commands_change_settings_and_their_state_outlives_the_broker(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    with listening(broker, tmp_path, "--mqtt-control", "true") as log:
+        wait_for(lambda: settings(subscriber), "the settings")
+        (before,) = settings(subscriber)
+        wait_for(lambda: "Sending SUBACK to kws-edge-" in broker.log, "the subscription")
+        command = {"mute": True, "preset": "quiet", "keywords": ["stop", "yes"]}
+        broker.publish("kws-edge/set", json.dumps(command), retain=False)
+        wait_for(lambda: len(settings(subscriber)) == 2, "the change")
+        after = settings(subscriber)[1]
+        assert (after["mute"], after["preset"]) == (True, "quiet")
+        assert sorted(after["keywords"]) == ["stop", "yes"]
+        assert after["thresholds"] != before["thresholds"]
+        assert json.loads(retained(broker, "kws-edge/settings")) == after
+        events = [json.loads(text) for text in subscriber.messages("kws-edge/event")]
+        VALIDATOR.validate(next(event for event in events if event["type"] == "settings"))
+        count = len(events)
+        time.sleep(4)
+        assert len(subscriber.messages("kws-edge/event")) == count, "muted"
+        broker.stop()
+        (tmp_path / "mosquitto.db").unlink()
+        broker.start()
+        wait_for(lambda: retained(broker, "kws-edge/settings"), "the settings again", 90)
+        assert json.loads(retained(broker, "kws-edge/settings")) == after
+        broker.publish("kws-edge/set", '{"mute": false}', retain=False)
+        wait_for(lambda: not json.loads(retained(broker, "kws-edge/settings"))["mute"], "sound")
+    assert "is refused" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ('{"threads": 4}', "threads: unknown"),
+        ('{"thresholds": {"yes": 7}}', "thresholds.yes: 7.0 is not within 0 to 1"),
+        ('{"thresholds": {"yes": NaN}}', "thresholds"),
+        ('{"keywords": ["nobody"]}', "keywords: the model has no keyword 'nobody'"),
+        ('{"preset": "\\u001b[2J"}', "preset: the model has no '\\x1b[2J'"),
+        ("null", "it is no JSON object"),
+        ("[" * 4000, "it is no JSON"),
+        ("mute", "it is no JSON"),
+    ],
+)
+def test_a_wrong_command_is_one_line_in_the_log(
+    payload: str, reason: str, broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    with listening(broker, tmp_path, "--mqtt-control", "true") as log:
+        wait_for(lambda: "Sending SUBACK to kws-edge-" in broker.log, "the subscription")
+        broker.publish("kws-edge/set", payload, retain=False)
+        wait_for(lambda: "mqtt: a command on kws-edge/set is refused: " in log.read_text(), "it")
+        assert reason in log.read_text()
+        broker.publish("kws-edge/set", payload, retain=False)
+        broker.publish("kws-edge/set", '{"mute": true}', retain=False)
+        wait_for(lambda: len(settings(subscriber)) == 2, "a command after it")
+    assert len(settings(subscriber)) == 2
+    assert log.read_text().count("is refused") <= 2
+    assert subscriber.messages("kws-edge/status")[:2] == ["online", "offline"]
+
+
+def test_a_retained_command_is_refused(
+    broker: Broker, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    broker.publish("kws-edge/set", '{"mute": true}')
+    with listening(broker, tmp_path, "--mqtt-control", "true") as log:
+        wait_for(lambda: "is refused: it is retained" in log.read_text(), "the refusal")
+    assert [state["mute"] for state in settings(subscriber)] == [False]

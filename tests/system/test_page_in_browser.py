@@ -275,25 +275,107 @@ def test_a_clip_is_labelled_by_the_keyboard_alone(served: Served, browser: Brows
 def test_thresholds_are_in_force_at_once(served: Served, browser: Browser) -> None:
     configured = served.state()["thresholds"]
     browser.driver.get(f"{served.address}#settings")
-    wait_for(lambda: browser.texts("#thresholds label") == sorted(configured), "the form")
+    wait_for(lambda: browser.texts("#thresholds label") == list(configured), "the form")
     field = browser.driver.find_element("css selector", "#thresholds input[name='stop']")
     assert float(field.get_attribute("value") or "") == configured["stop"]
-    field.clear()
-    field.send_keys("0.99", webdriver.Keys.ENTER)
+    everything = webdriver.Keys.CONTROL + "a"  # clearing it would take the focus away
+    field.send_keys(everything, "0.99", webdriver.Keys.ENTER)
     wait_for(lambda: browser.text("#detector-result") == "in force", "the change")
     assert served.state()["thresholds"] == configured | {"stop": 0.99}
     field = browser.driver.find_element("css selector", "#thresholds input[name='stop']")
-    field.clear()
-    field.send_keys("1.5", webdriver.Keys.ENTER)
+    field.send_keys(everything, "1.5", webdriver.Keys.ENTER)
     time.sleep(1.5)  # the browser refuses it
     assert served.state()["thresholds"]["stop"] == 0.99
     browser.click("#preset option[value='quiet']")
-    browser.click("#detector button.play")
     wait_for(lambda: served.state()["preset"] == "quiet", "the preset")
     browser.click("#reset")
     wait_for(lambda: served.state()["thresholds"] == configured, "the configuration's")
     assert "configuration reloaded" in served.text()
     assert browser.faults() == []
+
+
+def test_mute_by_the_keyboard_is_seen_everywhere(served: Served, browser: Browser) -> None:
+    browser.driver.get(f"{served.address}#settings")
+    wait_for(lambda: browser.texts("#thresholds label"), "the form")
+    assert browser.text("#muted") == ""
+    browser.tab_to("Mute")
+    browser.press(webdriver.Keys.SPACE)
+    wait_for(lambda: browser.text("#muted") == "Muted: nothing is spotted", "the notice")
+    assert served.state()["mute"]
+    assert "Mute" in browser.focused(), "the focus stays"
+    before = served.state()["detections"]
+    browser.click("nav a[href='#watch']")
+    wait_for(lambda: "muted" in browser.texts("#events li b"), "the event")
+    time.sleep(5)
+    assert browser.text("#muted")
+    assert served.state()["detections"] == before
+    browser.click("nav a[href='#settings']")
+    browser.click("#mute")
+    wait_for(lambda: browser.text("#muted") == "", "the end of it")
+    wait_for(lambda: served.state()["detections"] != before, "a detection")
+    assert browser.faults() == []
+
+
+def test_unticked_keywords_are_not_spotted(served: Served, browser: Browser) -> None:
+    browser.driver.get(f"{served.address}#settings")
+    words = wait_for(lambda: browser.texts("#thresholds label"), "the form")
+    for word in words:
+        if word != "stop":
+            browser.click(f"#thresholds input[value='{word}']")
+    wait_for(lambda: served.state()["active"] == ["stop"], "the change")
+    assert browser.text("#detector-result") == "in force"
+    browser.click("#thresholds input[value='stop']")
+    wait_for(lambda: "mute spots nothing" in browser.text("#detector-result"), "the refusal")
+    assert browser.driver.find_element("css selector", "input[value='stop']").is_selected()
+    browser.click("nav a[href='#watch']")
+    wait_for(lambda: browser.texts("#events li"), "the events")
+    picture = browser.driver.find_element("id", "scores").size["height"]
+    assert picture < 150, "one lane"
+    assert all("status of 422" in fault for fault in browser.faults()), "of the refused request"
+
+
+def test_settings_are_written_into_the_file(
+    tmp_path: Path, long_recording: Path, browser: Browser
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("# mine\nthreads: 1  # one\ndetector:\n  gate_dbfs: -90  # low\n")
+    file.chmod(0o640)
+    arguments = ("listen", "--input", long_recording, "--pace", "real", "--sinks")
+    page = Served(tmp_path, *arguments, "--config", file)
+    browser.driver.get(f"{page.address}#settings")
+    wait_for(lambda: str(file) in browser.text("#settings-file"), "the name of the file")
+    browser.click("#preset option[value='quiet']")
+    wait_for(lambda: page.state()["preset"] == "quiet", "the preset")
+    browser.click("#thresholds input[value='go']")
+    wait_for(lambda: "go" not in page.state()["active"], "the change")
+    browser.tab_to("Write to the configuration file")
+    browser.press(webdriver.Keys.ENTER)
+    wait_for(lambda: browser.text("#detector-result") == f"written to {file}", "the answer")
+    lines = file.read_text().splitlines()
+    assert lines[:5] == [
+        "# mine",
+        "threads: 1  # one",
+        "detector:",
+        "  gate_dbfs: -90  # low",
+        "  preset: quiet",
+    ]
+    assert lines[5].startswith("keywords: [")
+    assert "go" not in lines[5]
+    assert file.stat().st_mode & 0o777 == 0o640
+    before = page.state()
+    browser.click("#reset")
+    wait_for(lambda: browser.text("#detector-result") == "as configured again", "the reload")
+    assert {key: page.state()[key] for key in ("preset", "active")} == {
+        key: before[key] for key in ("preset", "active")
+    }
+    file.write_text("# another hand\n")
+    browser.click("#thresholds input[value='up']")
+    wait_for(lambda: browser.text("#detector-result") == "in force", "the change")
+    browser.click("#write")
+    wait_for(lambda: "was changed since it was read" in browser.text("#detector-result"), "why")
+    assert file.read_text() == "# another hand\n"
+    assert all("status of 422" in fault for fault in browser.faults()), "of the refused request"
+    page.stop()
 
 
 @pytest.mark.parametrize(
@@ -303,6 +385,11 @@ def test_thresholds_are_in_force_at_once(served: Served, browser: Browser) -> No
         ({"thresholds": {"stop": "x"}}, "thresholds: found dict {'stop': 'x'}, expected a mapping"),
         ({"thresholds": {"maybe": 0.5}}, "thresholds.maybe: no such keyword"),
         ({"preset": "loud"}, "preset: the model has no 'loud'"),
+        (
+            {"keywords": ["stop", "stopp"]},
+            "keywords: the model has no keyword 'stopp', did you mean",
+        ),
+        ({"keywords": []}, "keywords: names none"),
     ],
 )
 def test_a_wrong_setting_changes_nothing(
@@ -311,7 +398,7 @@ def test_a_wrong_setting_changes_nothing(
     page = Served(tmp_path, "listen", "--input", long_recording, "--pace", "real", "--sinks")
     before = page.state()["thresholds"]
     request = urllib.request.Request(  # noqa: S310
-        f"{page.address}api/detector",
+        f"{page.address}api/settings",
         json.dumps(change).encode(),
         {"Content-Type": "application/json"},
     )

@@ -101,6 +101,7 @@ class PageSink:
     def open(self) -> None:
         """Raises `KwsEdgeError` where the address is not free."""
         from kws_edge.sinks.page.clips import Clips
+        from kws_edge.sinks.page.live_settings import LiveSettings
         from kws_edge.sinks.page.record import Record
         from kws_edge.sinks.page.server import PagePart, PageServer
 
@@ -110,11 +111,10 @@ class PageSink:
         parts: dict[str, PagePart] = {
             "clips": Clips(folder, config.recordings, context.labels),
             "record": Record(config.recordings, context.labels, context.sample_rate, context.relay),
+            "settings": LiveSettings(self._detector),
         }
         try:
-            self._server = PageServer(
-                config, self._token, self.state, context.relay, parts, self._detector.change
-            )
+            self._server = PageServer(config, self._token, self.state, context.relay, parts)
         except OSError as error:
             where = f"{config.host}:{config.port}"
             raise KwsEdgeError(f"cannot serve {where}: {os_reason(error)}") from error
@@ -133,7 +133,6 @@ class PageSink:
     def state(self) -> dict[str, Any]:
         """The document of ``/api/state``, without what the server adds."""
         metrics, settings = self._metrics, self._detector.in_force
-        presets = self._detector.presets
         keywords = [label for label in self._context.labels if is_keyword(label)]
         known = metrics.microphone_state != "lost"  # another page may have seen it open
         queues = ("waiting", "dropped", "failed", "handled")
@@ -144,12 +143,14 @@ class PageSink:
             "sample_rate": self._context.sample_rate,
             "labels": list(self._context.labels),
             "keywords": keywords,
-            "thresholds": {word: settings.threshold_of(word) for word in keywords},
+            "mute": settings.mute,
+            "active": list(settings.keywords),
+            "thresholds": {**settings.thresholds},
             "presets": {
                 name: {word: preset.threshold_of(word) for word in keywords}
-                for name, preset in presets.items()
+                for name, preset in self._detector.presets.items()
             },
-            "preset": next((name for name, one in presets.items() if one == settings), None),
+            "preset": settings.preset,
             "microphone": self._microphone
             or ({"state": metrics.microphone_state, "reason": ""} if known else None),
             "audio_s": round(metrics.audio_seconds(), 2),

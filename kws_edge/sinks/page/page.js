@@ -68,6 +68,7 @@ function connect() {
       record.state(message.record);
       settings.state(message);
     }
+    if (message.type === "settings") settings.show(message);
     if (message.type === "detection" || message.type === "near_miss") clips.later();
     watch.take(message);
   };

@@ -13,7 +13,6 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from importlib.resources import files
 from ipaddress import ip_address
@@ -38,7 +37,6 @@ MAX_WAITING = 200  # messages for a watcher who takes none: then the oldest go
 MAX_REQUEST_BYTES = 4096
 STATE_SECONDS = 1.0
 WRONG_TOKEN_SECONDS = 1.0
-CHANGE_SECONDS = 3.0
 CLOSE_SECONDS = 0.5
 COOKIE = "kws-edge-page"
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -88,10 +86,8 @@ class PageServer:
         state: Callable[[], dict[str, Any]],
         relay: Relay | None,
         parts: Mapping[str, PagePart],
-        change: "Callable[[object], Future[None]]",
     ) -> None:
         self._config, self._token, self._state, self._parts = config, token, state, parts
-        self._change = change
         self._relay, self._power, self._samples = relay, 0.0, 0
         self._watchers: dict[asyncio.Queue[str], bool] = {}  # whether each wants scores
         self._names = {name.lower() for name in (*config.names, config.host)} | _own_names()
@@ -169,7 +165,6 @@ class PageServer:
                 web.post("/api/login", self._login),
                 web.get("/api/state", self._get_state),
                 web.get("/api/stream", self._stream),
-                web.post("/api/detector", self._change_detector),
                 *(route for part in self._parts.values() for route in part.routes()),
             ]
         )
@@ -319,17 +314,6 @@ class PageServer:
         scores = self._watchers.pop(waiting)
         if scores and self._relay and not any(self._watchers.values()):
             self._relay.detach(self)
-
-    async def _change_detector(self, request: web.Request) -> web.Response:
-        body = await json_body(request)
-        if body.keys() - {"preset", "thresholds", "reset"}:
-            return fault(422, "preset, thresholds or reset can be changed")
-        done = self._change(None if body.pop("reset", False) else body)
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(done), CHANGE_SECONDS)
-        except (TimeoutError, asyncio.TimeoutError):
-            return fault(503, "no audio comes: the change waits for it")
-        return web.json_response({"thresholds": self._state()["thresholds"]})
 
 
 def _pages() -> dict[str, tuple[bytes, str]]:

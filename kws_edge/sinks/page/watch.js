@@ -112,7 +112,7 @@ export class Watch {
   draw() {
     const last = this.points.at(-1);
     byId("level").textContent = `${last.level.toFixed(0)} dBFS`;
-    const names = this.state.keywords;
+    const names = this.state.active;
     const height =
       LANE.level + LANE.gap + names.length * (LANE.keyword + LANE.gap) + LANE.axis;
     const pen = this.sized(height);
@@ -263,6 +263,7 @@ function describe(event, state) {
     const seconds = state ? `${(event.samples / state.sample_rate).toFixed(2)} s` : "some audio";
     return `${seconds} lost${reason}`;
   }
+  if (event.type === "settings") return event.mute ? "muted" : "settings changed";
   return `stopped${reason}`;
 }
 
