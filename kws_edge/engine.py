@@ -48,7 +48,6 @@ class Engine:
         between_blocks: Callable[[], None] | None = None,
         sequences: Sequence[SequenceConfig] = (),
     ) -> None:
-        self.spotter = spotter
         self.detections = 0
         self.samples_lost = 0
         self.stop_reason = ""
@@ -59,7 +58,12 @@ class Engine:
         self._observers = tuple(observers)
         self._recent = recent
         self._between_blocks = between_blocks
-        if observers:
+        self.use(spotter)
+
+    def use(self, spotter: AnySpotter) -> None:
+        """Process what comes from now on with another spotter, of the same sample rate."""
+        self.spotter = spotter
+        if self._observers:
             spotter.on_decision = self._decided
 
     def run(self, source: AudioSource) -> Iterator[Detection]:

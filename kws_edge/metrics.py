@@ -89,6 +89,12 @@ class Metrics:
         # exchanged as a whole: an exporter's thread may be reading it
         self.detections = dict.fromkeys((*self.detections, *names), 0) | self.detections
 
+    def use_model(self, name: str, labels: Iterable[str]) -> None:
+        """Count for another model; what was counted of earlier keywords stays."""
+        self.model_name = name
+        new = {label: 0 for label in labels if is_keyword(label)}
+        self.detections, self.near_misses = new | self.detections, new | self.near_misses
+
     def block(self, block: Block) -> None: ...
 
     def decision(self, decision: Decision) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,18 @@ def load_model(model: str | Path = "default", num_threads: int = 1) -> Classifie
     `InterpreterError`, all of them `KwsEdgeError`.
     """
     return Classifier.load(find_model(model), num_threads)
+
+
+class StreamPlace(Protocol):
+    """A spotter, or several, at a place of a stream."""
+
+    verdicts: Verdicts
+
+    @property
+    def samples_processed(self) -> int: ...
+
+    @property
+    def samples_idle(self) -> int: ...
 
 
 class KeywordSpotter:
@@ -202,6 +214,12 @@ class KeywordSpotter:
         self._begin()
         if self._gate:
             self._gate.reset(self._began)
+
+    def continue_after(self, before: "StreamPlace") -> None:
+        """Take the place of ``before`` in its stream, before the first `push`: the clock and the
+        counts go on, and the next window begins now. Both have one sample rate."""
+        self.skip(before.samples_processed)
+        self._idle_samples, self.verdicts = before.samples_idle, before.verdicts
 
     def set_verifier_threshold(self, threshold: float) -> None:
         """Detections must reach this score of the verifier from now on; without one no change."""

@@ -176,7 +176,7 @@ def _detector_faults(config: Config, index: int, manifest: Manifest) -> list[str
 
 
 def _verifier_faults(config: Config, index: int, manifest: Manifest) -> Iterator[str]:
-    from kws_edge.cli.listen import load_verification
+    from kws_edge.daemon.control import load_verification
 
     try:
         if verification := load_verification(config, index):

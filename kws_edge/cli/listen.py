@@ -15,29 +15,28 @@ from kws_edge.audio.files import RATES_HERTZ
 from kws_edge.cli.completion import complete_files
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
+from kws_edge.daemon.control import make_spotter
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.daemon.live_view import LiveView, summary_of
 from kws_edge.daemon.systemd import is_main_process
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
-from kws_edge.errors import ConfigError, MissingFileError, ValidationErrors
+from kws_edge.errors import MissingFileError
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics, Relay
 from kws_edge.model.file import demo_recording
 from kws_edge.model.interpreter import interpreter_name
-from kws_edge.model.manifest import Manifest
 from kws_edge.process import log_to_stderr, process_signals, write_all
 from kws_edge.sinks import SINKS
-from kws_edge.sinks.build import SinkContext, Stdout, recent_audio, sink_needs
+from kws_edge.sinks.build import SinkContext, Stdout, recent_audio
 from kws_edge.sinks.page import PageConfig
 from kws_edge.sinks.stdout import human_line
 from kws_edge.sources.base import AudioFile, AudioSource, Block, Paced
 from kws_edge.sources.microphone import ReconnectingMicrophone
 from kws_edge.sources.pipe import MOST_CHANNELS, AudioPipe, StreamFormat
-from kws_edge.spotter import Decision, KeywordSpotter, load_model
-from kws_edge.spotter_group import AnySpotter, SpotterGroup
-from kws_edge.verifier import Verification
+from kws_edge.spotter import Decision
+from kws_edge.spotter_group import AnySpotter
 
 # Sinks are made for live audio: clips are cut from the last seconds, and a queue that is full
 # drops events. A pipe from a microphone never reaches this speed.
@@ -166,37 +165,6 @@ def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> 
         raise click.UsageError("--rate and --channels describe raw PCM, with --input -")
 
 
-def make_spotter(config: Config) -> tuple[AnySpotter, Manifest]:
-    """The spotter of a configuration, and the manifest of its (first) model.
-
-    Raises `ConfigError` where a model does not fit the configuration.
-    """
-    members = [_member(config, index) for index in range(len(config.model_names))]
-    spotter = SpotterGroup(members) if len(members) > 1 else members[0]
-    config.check_words(spotter.keywords)
-    spotter.set_active_keywords(config.keywords or spotter.keywords)
-    return spotter, members[0].manifest
-
-
-def _member(config: Config, index: int) -> KeywordSpotter:
-    classifier = load_model(config.model_names[index], config.threads)
-    verification = load_verification(config, index)
-    detector = config.detector_of(index, classifier.manifest)
-    near_miss = sink_needs(config).near_miss
-    try:
-        return KeywordSpotter(classifier, detector, near_miss=near_miss, verification=verification)
-    except ValidationErrors as error:
-        raise ConfigError(f"{config.where(index, 'detector')}.{error}") from error
-
-
-def load_verification(config: Config, index: int) -> Verification | None:
-    """The second stage of a model of a configuration. Raises as `Verification.load`."""
-    verifier = config.verifier_of(index)
-    if verifier.model is None:
-        return None
-    return Verification.load(verifier.model, verifier.threshold, config.threads)
-
-
 def banner(source: str, spotter: AnySpotter) -> str:
     words = ", ".join(spotter.active_keywords)
     muted = "muted, not " * spotter.muted
@@ -215,7 +183,7 @@ def _listen_to_input(
     spoken = read_label_track(labels) if labels else None
     found = _Found()
     observers = [] if spoken is None else [found]  # an endless stream would fill the memory
-    spotter, _ = make_spotter(config)
+    spotter = make_spotter(config)
     source = input_.open(spotter.features.sample_rate, sinks)
     if sinks:
         context = _sink_context(config, spotter, Stdout(human=not as_json))
@@ -245,7 +213,7 @@ def _listen_to_microphone(
     JSON lines, unless ``plain``.
     """
     log, signals = log_to_stderr(LOG_LINE), process_signals()
-    spotter, _ = make_spotter(config)
+    spotter = make_spotter(config)
     if signals.stopped_by:
         return
     rate = spotter.features.sample_rate

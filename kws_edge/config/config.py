@@ -340,7 +340,7 @@ def needs_restart(started: Config, config: Config) -> list[str]:
     """Keys of ``config`` that a reload cannot bring to a daemon ``started`` with another."""
     names = [
         name
-        for name in ("model", "threads", "microphone", "verifier.model")
+        for name in ("threads", "microphone", "verifier.model")
         if attrgetter(name)(config) != attrgetter(name)(started)
     ]
     if not same_models(started, config):

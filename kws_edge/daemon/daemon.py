@@ -6,43 +6,27 @@ audio, so that nothing is ever half done.
 
 import dataclasses
 import logging
-import queue
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from pathlib import Path
 
-from kws_edge.config.config import (
-    DEFAULT_PRESET,
-    Config,
-    SettingsChange,
-    needs_restart,
-    same_models,
-)
-from kws_edge.config.edit import notes_on_origins, write_settings
-from kws_edge.config.schema import parse
+from kws_edge.config.config import Config, needs_restart
+from kws_edge.daemon.control import ModelExchange, SettingsControl, one_line
 from kws_edge.daemon.systemd import ServiceManager
-from kws_edge.detection.detector import DetectorConfig, unknown_keywords
 from kws_edge.engine import Engine, Observer
-from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
+from kws_edge.errors import ConfigError
 from kws_edge.events import Event, MicrophoneState
 from kws_edge.process import Signals
-from kws_edge.sinks.base import SettingsInForce
 from kws_edge.sinks.build import SinkContext, Sinks, plan_sinks
 from kws_edge.sources.base import AudioSource, Block
 from kws_edge.spotter import Decision
-from kws_edge.spotter_group import AnySpotter, run_all
+from kws_edge.spotter_group import AnySpotter
 
 log = logging.getLogger(__name__)
-
-MAX_FAULT = 1000  # characters of a fault in the log
-MAX_CHANGES = 16  # that wait: each takes milliseconds between two blocks
 
 
 class Daemon:
     """``context`` is what the sinks may use; ``reload`` reads the configuration again.
 
-    ``control`` changes settings while it runs, as the sinks do.
+    ``control`` changes settings and ``models`` the model while it runs, as the sinks do.
     """
 
     def __init__(
@@ -55,7 +39,12 @@ class Daemon:
     ) -> None:
         """Raises `ConfigError` where a sink cannot be made, and `ValidationErrors`."""
         self._started_with = config
-        self.control = _Control(config, spotter)
+        self.control, self.models = SettingsControl(config, spotter), ModelExchange(config, spotter)
+        self._relabelled = [
+            use
+            for one in (context.metrics, *observers)
+            if (use := getattr(one, "use_model", None)) is not None
+        ]
         self._read = reload
         self._context = self._connected(context)
         if context.metrics:
@@ -116,30 +105,61 @@ class Daemon:
         """Take over what a new configuration changes; why it could not, or nothing.
 
         All of it is read, checked and built before any of it is in force: whatever is wrong,
-        the old configuration stays, and one line in the log says why.
+        the old configuration stays, and one line in the log says why. Another model is loaded
+        while the old one goes on, and all is in force once it is there.
         """
         self._manager.reloading()
         fault = ""
         try:
             config = self._read()
-            switch = self.control.prepare_reload(config)
-            config.check_words(self.engine.spotter.keywords)
-            self.sinks.switch(plan_sinks(config, self._context))
+            self.models.configured = config.model
+            one = not (config.models or self._started_with.models)
+            if one and config.model != self.models.in_force.source:
+                self.models.load(config)
+            else:
+                self._put_in_force(config, self.engine.spotter)
         except Exception as error:  # a faulty file must not end the daemon, whatever its fault
-            fault = f"the configuration stays as it was: {_one_line(error)}"
+            fault = f"the configuration stays as it was: {one_line(error)}"
             log.error("%s", fault)
-        else:
-            switch()
-            # compared with the start: what a reload cannot change is reported until a restart
-            if names := needs_restart(self._started_with, config):
-                log.warning("changes of %s take a restart", ", ".join(names))
-            if self._context.metrics:
-                self._context.metrics.add_sequences(one.name for one in config.sequences)
-                self._context.metrics.reloads += 1
-            self.engine.set_sequences(config.sequences)
-            log.info("configuration reloaded")
         self._manager.ready(self._status)
         return fault
+
+    def _put_in_force(self, config: Config, spotter: AnySpotter) -> None:
+        """Go on with ``config`` and a spotter for it, between two blocks; raises, and then
+        nothing has changed."""
+        context, exchanged = self._context, spotter is not self.engine.spotter
+        if exchanged:
+            if spotter.features.sample_rate != context.sample_rate:
+                raise ConfigError(f"model: {config.model}: another sample rate takes a restart")
+            context = dataclasses.replace(context, labels=spotter.labels, model_name=spotter.name)
+        switch = self.control.prepare_reload(config, spotter)
+        config.check_words(spotter.keywords)
+        self.sinks.switch(plan_sinks(config, context))
+        switch()
+        if exchanged:
+            self._exchange(config, spotter)
+        self._context = context
+        self.models.use_now(config, spotter)
+        # compared with the start: what a reload cannot change is reported until a restart
+        if names := needs_restart(self._started_with, config):
+            log.warning("changes of %s take a restart", ", ".join(names))
+        if context.metrics:
+            context.metrics.add_sequences(one.name for one in config.sequences)
+            context.metrics.reloads += 1
+        self.engine.set_sequences(config.sequences)
+        log.info("configuration reloaded")
+
+    def _exchange(self, config: Config, spotter: AnySpotter) -> None:
+        """Go on with a spotter that was made with the threads and the verifier of ``config``."""
+        self._started_with = dataclasses.replace(
+            self._started_with, threads=config.threads, verifier=config.verifier
+        )
+        for one in spotter.members:
+            one.continue_after(self.engine.spotter)
+        self.engine.use(spotter)
+        for use_model in self._relabelled:
+            use_model(spotter.name, spotter.labels)
+        log.info("model: %s (%s)", spotter.name, config.model)
 
     def _between_blocks(self) -> None:
         self._manager.alive()
@@ -150,6 +170,14 @@ class Daemon:
             self._signals.reload_requested = False
             self.reload()
         self.control.apply(self.reload)
+        for config, spotter, done in self.models.loaded():
+            try:
+                self._put_in_force(config, spotter)
+            except Exception as error:  # see `reload`
+                log.error("the configuration stays as it was: %s", one_line(error))
+                done.set_exception(error)
+            else:
+                done.set_result(None)
         if (now := self.control.in_force) != before:
             if now.mute:
                 self.engine.end_sequences()  # of what was said before
@@ -172,7 +200,7 @@ class Daemon:
 
     def _connected(self, context: SinkContext) -> SinkContext:
         """The context whose closed output ends the daemon, and whose metrics can ask it."""
-        context = dataclasses.replace(context, detector=self.control)
+        context = dataclasses.replace(context, detector=self.control, models=self.models)
         if metrics := context.metrics:
             rate = context.sample_rate
             metrics.audio_seconds = lambda: self.engine.spotter.samples_processed / rate
@@ -184,138 +212,6 @@ class Daemon:
             context.stdout, on_closed=lambda: self.engine.stop("standard output was closed")
         )
         return dataclasses.replace(context, stdout=stdout)
-
-
-class _Control:
-    """Changes that sinks ask for, from their threads to the engine's."""
-
-    # The settings in force: those of the configuration, with the changes since. Exchanged as a
-    # whole, since other threads read them.
-    _now: tuple[Config, SettingsInForce]
-
-    def __init__(self, config: Config, spotter: AnySpotter) -> None:
-        """Raises `KwsEdgeError` where the settings do not fit the models."""
-        self._spotter = spotter
-        first, *others = spotter.members
-        # of several models each has its own
-        self.presets = {} if others else {DEFAULT_PRESET: first.base_config, **first.presets}
-        self._wanted: queue.SimpleQueue[tuple[SettingsChange | None, Future[None]]] = (
-            queue.SimpleQueue()
-        )
-        self._writing = threading.Lock()
-        self._file, self._configured_mute = config.file, config.mute
-        self.prepare(config)()
-
-    @property
-    def in_force(self) -> SettingsInForce:
-        return self._now[1]
-
-    @property
-    def file(self) -> Path | None:
-        return self._file.path if self._file else None
-
-    def change(self, document: object) -> "Future[None]":
-        wanted = None if document is None else parse(SettingsChange, document)
-        if self._wanted.qsize() >= MAX_CHANGES:
-            raise KwsEdgeError(f"{MAX_CHANGES} changes wait already")
-        done: Future[None] = Future()
-        self._wanted.put((wanted, done))
-        return done
-
-    def write(self) -> Sequence[str]:
-        with self._writing:
-            (config, now), read = self._now, self._file
-            if read is None:
-                raise ConfigError(
-                    "no configuration file is in use; 'kws-edge config init' makes one"
-                )
-            written = write_settings(read, config, now.keywords, tuple(now.thresholds))
-            if self._file is read:  # no reload meanwhile
-                self._file, self._configured_mute = written, config.mute
-            return notes_on_origins(written)
-
-    def prepare(self, config: Config) -> Callable[[], None]:
-        """The function that puts a configuration of the same models in force, between two blocks;
-        raises `KwsEdgeError`, and then nothing has changed."""
-        spotter = self._spotter
-        known = spotter.keywords
-        faults = unknown_keywords("keywords", config.keywords, known)
-        switches = []
-        try:
-            detectors = config.detectors_of([one.manifest for one in spotter.members])
-            for member, detector in zip(spotter.members, detectors, strict=True):
-                switches.append(member.prepare(detector))
-        except KwsEdgeError as error:
-            faults += error.faults if isinstance(error, ValidationErrors) else [str(error)]
-        if faults:
-            raise ValidationErrors(faults)
-        in_force = self._settings(config, detectors)
-
-        def put_in_force() -> None:
-            run_all(switches)
-            spotter.set_active_keywords(in_force.keywords)
-            spotter.set_muted(config.mute)
-            self._now = config, in_force
-
-        return put_in_force
-
-    def _settings(self, config: Config, detectors: Sequence[DetectorConfig]) -> SettingsInForce:
-        """Of a word of several models the threshold of the first."""
-        known = self._spotter.keywords
-        thresholds = {
-            word: next(
-                detector.threshold_of(word)
-                for member, detector in zip(self._spotter.members, detectors, strict=True)
-                if word in member.keywords
-            )
-            for word in known
-        }
-        preset: str | None = config.detector.preset or DEFAULT_PRESET
-        named = self.presets.get(config.detector.preset or DEFAULT_PRESET)
-        if named is None or any(named.threshold_of(word) != thresholds[word] for word in known):
-            preset = None
-        active = tuple(word for word in known if word in (config.keywords or known))
-        return SettingsInForce(config.mute, preset, active, thresholds)
-
-    def prepare_reload(self, config: Config) -> Callable[[], None]:
-        """As `prepare`. A reload for another reason must not open a microphone that somebody
-        muted: mute changes where its value in the configuration does. Other models, which take a
-        restart, leave the detectors as they are."""
-        now, file, mute = self._now[0], config.file, config.mute
-        kept = mute if mute != self._configured_mute else now.mute
-        if not same_models(config, now):
-            config = dataclasses.replace(
-                config, models=now.models, detector=now.detector, verifier=now.verifier
-            )
-        config = dataclasses.replace(config, mute=kept)
-        switch = self.prepare(config)
-
-        def put_in_force() -> None:
-            switch()
-            for index, member in enumerate(self._spotter.members):
-                member.set_verifier_threshold(config.verifier_of(index).threshold)
-            self._file, self._configured_mute = file, mute
-
-        return put_in_force
-
-    def apply(self, reload: Callable[[], str]) -> None:
-        """Put in force what was asked for; ``reload`` reads the configuration again and returns
-        why it could not."""
-        for _ in range(self._wanted.qsize()):
-            change, done = self._wanted.get()
-            if not done.set_running_or_notify_cancel():
-                continue
-            try:
-                if change is not None:
-                    manifests = [one.manifest for one in self._spotter.members]
-                    self.prepare(change.applied_to(self._now[0], manifests))()
-                    log.info("settings changed: %s", self.in_force.describe())
-                elif fault := reload():
-                    raise KwsEdgeError(fault)
-            except KwsEdgeError as error:
-                done.set_exception(error)
-            else:
-                done.set_result(None)
 
 
 class _Readiness:
@@ -332,11 +228,6 @@ class _Readiness:
     def event(self, event: Event) -> None:
         if event.type == "stopped":
             self._manager.stopping()
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:MAX_FAULT]
-    return text if isinstance(error, KwsEdgeError) else f"{type(error).__name__}: {text}"
 
 
 def _hours(seconds: int) -> str:

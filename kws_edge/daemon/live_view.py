@@ -58,7 +58,6 @@ class LiveView:
         self.on_closed: Callable[[], None] = lambda: None
         self._write, self._size, self._colour = write, size or _size_of_stdout, colour
         self._labels = labels
-        self._keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
         self._rate, self._muted = sample_rate, muted
         self._level = QUIETEST_DBFS
         self._lost = self._samples = 0
@@ -85,6 +84,9 @@ class LiveView:
         """Leave the lines written so far, and a summary."""
         self._ending.set()
         self._thread.join(CLOSE_SECONDS)
+
+    def use_model(self, name: str, labels: Sequence[str]) -> None:
+        self._labels = labels
 
     def block(self, block: Block) -> None:
         if len(block.samples):
@@ -139,11 +141,13 @@ class LiveView:
         bar = min(BAR, columns - NAME - FIGURE)
         level = _row("level", 1 - self._level / QUIETEST_DBFS, bar, f"{self._level:6.1f} dBFS")
         shown: list[Line] = [(level, "red" if self._level > LOUD_DBFS else "green")]
-        scores = [0.0] * len(self._labels)
-        if self._decision:
-            scores = [float(score) for score in self._decision.posteriors]
-        best = sorted(self._keywords, key=lambda n: -scores[n])[:TOP]
-        shown += [(_row(self._labels[n], scores[n], bar, f"{scores[n]:6.2f}"), None) for n in best]
+        labels, decision = self._labels, self._decision
+        scores = [0.0] * len(labels)
+        if decision and len(decision.posteriors) == len(labels):  # else of the model before
+            scores = [float(score) for score in decision.posteriors]
+        keywords = [n for n, label in enumerate(labels) if is_keyword(label)]
+        best = sorted(keywords, key=lambda n: -scores[n])[:TOP]
+        shown += [(_row(labels[n], scores[n], bar, f"{scores[n]:6.2f}"), None) for n in best]
         shown += [(self._status(columns), None), self._microphone_line()]
         shown += [(line, "cyan") for line in list(self._last)]
         return [(_cut(text, columns), colour) for text, colour in shown]

@@ -63,6 +63,28 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
+class ModelInForce:
+    """A model at work: what the configuration calls it (``source``), its name and labels."""
+
+    source: str
+    name: str
+    labels: tuple[str, ...]
+
+
+class ModelControl(Protocol):
+    """The model at work, for any thread."""
+
+    @property
+    def in_force(self) -> ModelInForce: ...
+
+    def use(self, source: str | None) -> "Future[None]":
+        """Load another model and go on with it, between two blocks of audio, until the
+        configuration is read again; None: that of the configuration. The future raises
+        `KwsEdgeError` where it does not load or does not fit the configuration; then nothing
+        has changed."""
+
+
+@dataclass(frozen=True)
 class SettingsInForce:
     """What can be changed while kws-edge runs.
 
@@ -117,7 +139,8 @@ class SinkContext:
     ``labels`` and ``model_name`` are the model's, ``sample_rate`` is in Hz; ``sequences`` are the
     names that detections of several words have. ``ring`` holds the
     recent audio that `SinkNeeds.audio_seconds` asked for; ``relay`` passes on blocks and decisions;
-    ``detector`` has the settings that can be changed; ``settings`` are those of all sinks, by key.
+    ``detector`` has the settings that can be changed, ``models`` exchanges the model; ``settings``
+    are those of all sinks, by key.
     None: not available, or not wanted.
     """
 
@@ -129,6 +152,7 @@ class SinkContext:
     stdout: Stdout | None = None
     relay: "Relay | None" = None
     detector: "DetectorControl | None" = None
+    models: "ModelControl | None" = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     sequences: Sequence[str] = ()
 

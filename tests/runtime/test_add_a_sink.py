@@ -13,10 +13,10 @@ import pytest
 from conftest import ROOT
 
 from kws_edge.audio.files import read_audio
-from kws_edge.cli.listen import make_spotter
 from kws_edge.config.config import needs_restart
 from kws_edge.config.reference import reference
 from kws_edge.config.settings import load_config, settings
+from kws_edge.daemon.control import make_spotter
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.errors import ConfigError
 from kws_edge.model.file import demo_recording
@@ -80,15 +80,15 @@ def test_an_event_goes_through_engine_and_worker_to_the_new_sink(tmp_path: Path)
     path, out = tmp_path / "config.yaml", tmp_path / "events.jsonl"
     path.write_text(f"model: mfcc-int8\nlog_file: {{path: {out}}}\n")
     config = load_config(path, environment={}).config
-    spotter, manifest = make_spotter(config)
-    context = SinkContext(manifest.labels, manifest.name, 16_000)
+    spotter = make_spotter(config)
+    context = SinkContext(spotter.labels, spotter.name, 16_000)
     daemon = Daemon(config, spotter, context, lambda: config)
     assert [name for name, _ in daemon.sinks.by_name()] == ["log_file"]
     daemon.run(Samples(read_audio(demo_recording(), 16_000)))
     events = [json.loads(line) for line in out.read_text().splitlines()]
     assert [event["type"] for event in events][-2:] == ["detection", "stopped"]
     assert len(events) == daemon.engine.detections + 1 >= 6
-    assert needs_restart(load_config(environment={}).config, config) == ["model"]
+    assert needs_restart(load_config(environment={}).config, config) == []
 
 
 def test_its_settings_have_flags_bounds_and_a_row_in_the_reference(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from test_daemon import Loops, Step, Witness, make_daemon
 
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import read_audio
-from kws_edge.cli.listen import make_spotter
 from kws_edge.config.config import Config, parse_config
 from kws_edge.config.settings import load_config
-from kws_edge.daemon.daemon import MAX_CHANGES, Daemon
+from kws_edge.daemon.control import MAX_CHANGES, make_spotter
+from kws_edge.daemon.daemon import Daemon
 from kws_edge.engine import Engine
 from kws_edge.errors import ConfigError, KwsEdgeError, ValidationErrors
 from kws_edge.model.file import demo_recording
@@ -133,7 +133,7 @@ def test_active_keywords_alone_are_spotted(
 
 
 def test_keywords_of_the_configuration_and_of_flags(tmp_path: Path, run_command: Command) -> None:
-    spotter, _ = make_spotter(Config(model="mfcc-int8", keywords=("up", "yes")))
+    spotter = make_spotter(Config(model="mfcc-int8", keywords=("up", "yes")))
     found = [
         one.label for one in Engine(spotter).run(Samples(read_audio(demo_recording(), 16_000)))
     ]
@@ -299,7 +299,7 @@ def test_changes_reach_all_models(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("models: [{model: small-int8}, {model: mfcc-int8}]\n")
     config = load_config(path, environment={}).config
-    spotter, _ = make_spotter(config)
+    spotter = make_spotter(config)
     context = SinkContext(spotter.labels, spotter.name, 16_000)
     daemon = Daemon(config, spotter, context, lambda: config)
     daemon.control.change({"mute": True, "keywords": ["up"], "thresholds": {"up": 0.5}})

@@ -24,10 +24,11 @@ from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.metrics import Metrics, Relay
 from kws_edge.recorder.collection import Collection, SampleName
-from kws_edge.sinks.base import SettingsInForce, SinkContext, SinkWorker
+from kws_edge.sinks.base import ModelInForce, SettingsInForce, SinkContext, SinkWorker
 from kws_edge.sinks.build import plan_sinks
 from kws_edge.sinks.page import PageConfig, PageSink
 from kws_edge.sinks.page.server import MAX_CONNECTIONS
+from kws_edge.sinks.page.teach import Teach
 from kws_edge.sinks.wav_clips import WavClipsConfig
 from kws_edge.sources.base import Block
 from kws_edge.spotter import Decision
@@ -64,6 +65,15 @@ class Control:
         raise ConfigError("config.yaml: was changed since it was read")
 
 
+class Models:
+    """The model of a daemon that gets no audio."""
+
+    in_force = ModelInForce("default", "toy", LABELS)
+
+    def use(self, source: str | None) -> "Future[None]":
+        return Future()
+
+
 class Page:
     """A page that is served, its clips, and a client."""
 
@@ -81,6 +91,7 @@ class Page:
             metrics=self.metrics,
             relay=self.relay,
             detector=self.detector,
+            models=Models(),
         )
         (plan,) = plan_sinks(Config(sinks={"page": page, "clips": clips}), context)
         assert isinstance(plan.sink, PageSink)
@@ -305,6 +316,26 @@ def test_another_site_changes_nothing(page: Page, headers: dict[str, str]) -> No
     assert not page.recordings.exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        ("", {"only": 1}, "expected true or false"),
+        ("", {"only": False}, "no takes to learn from yet"),
+        ("/cancel", {}, "no job is at work"),
+        ("/switch", {}, "model: missing"),
+        ("/switch", {"model": "../own-1"}, "no ../own-1 was made here"),
+    ],
+)
+def test_what_cannot_be_taught_is_refused_with_a_reason(
+    page: Page, monkeypatch: pytest.MonkeyPatch, path: str, body: object, reason: str
+) -> None:
+    monkeypatch.setattr(Teach, "unavailable", lambda self: "")
+    status, answer, _ = page.ask("POST", f"/api/teach{path}", body)
+    assert (status, reason in answer["error"]) == (422, True), answer
+    assert page.ask("GET", f"/api/teach{path}")[0] == (200 if path == "" else 405)
+    assert page.ask("GET", "/api/state")[1]["teach"] == {"state": "none"}
+
+
 def test_a_form_or_a_get_changes_nothing(page: Page) -> None:
     page.save()
     form = {"Content_Type": "application/x-www-form-urlencoded"}
@@ -504,7 +535,14 @@ def test_an_address_in_use_is_reported(
     page: Page, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = PageConfig(port=page.port)
-    context = SinkContext(LABELS, "toy", RATE, metrics=page.metrics, detector=page.detector)
+    context = SinkContext(
+        LABELS,
+        "toy",
+        RATE,
+        metrics=page.metrics,
+        detector=page.detector,
+        models=Models(),
+    )
     (plan,) = plan_sinks(Config(sinks={"page": settings}), context)
     assert SinkWorker(plan.sink).close(5)
     assert f"cannot serve 127.0.0.1:{page.port}: Address already in use" in caplog.text

@@ -14,9 +14,9 @@ from test_daemon import Loops, Witness, make_daemon, send
 
 import kws_edge
 from kws_edge.audio.files import read_audio
-from kws_edge.cli.listen import make_spotter
 from kws_edge.config.config import Config, parse_config
 from kws_edge.config.schema import parse
+from kws_edge.daemon.control import make_spotter
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.sequences import (
     AnyOf,
@@ -324,7 +324,7 @@ def test_blocks_of_any_size_give_the_same_events(block_samples: int) -> None:
 
 
 def events_of(config: Config, block_samples: int) -> list[Event]:
-    spotter, _ = make_spotter(config)
+    spotter = make_spotter(config)
     events: list[Event] = []
     engine = Engine(spotter, events.append, sequences=config.sequences)
     list(engine.run(Samples(read_audio(demo_recording(), 16000), block_samples)))
@@ -334,7 +334,7 @@ def events_of(config: Config, block_samples: int) -> list[Event]:
 
 def test_a_gap_reports_what_waits_before_it_is_reported_itself() -> None:
     config = parse_config({"sequences": [DOWN_UP]})
-    spotter, _ = make_spotter(config)
+    spotter = make_spotter(config)
     events: list[Event] = []
     engine = Engine(spotter, events.append, sequences=config.sequences)
     samples = read_audio(demo_recording(), 16000)

@@ -18,9 +18,9 @@ from test_prometheus import fetch, served
 import kws_edge
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import read_audio
-from kws_edge.cli.listen import make_spotter
 from kws_edge.config.config import Config, parse_config
 from kws_edge.config.settings import load_config
+from kws_edge.daemon.control import make_spotter
 from kws_edge.daemon.daemon import Daemon
 from kws_edge.detection.detector import Detection
 from kws_edge.errors import ConfigError
@@ -147,7 +147,7 @@ def test_decisions_have_the_scores_of_all_labels(demo: FloatArray) -> None:
 
 def test_near_misses_and_second_stages_belong_to_a_model(demo: FloatArray) -> None:
     models = [{"model": "small-int8", "verifier": {"model": "verifier"}}, {"model": "mfcc-int8"}]
-    spotter, _ = make_spotter(parse_config({"models": models, "page": {"near_miss": 0.2}}))
+    spotter = make_spotter(parse_config({"models": models, "page": {"near_miss": 0.2}}))
     assert [one.verification is not None for one in spotter.members] == [True, False]
     assert spotter.verification
     spotter.push(demo)
@@ -215,7 +215,7 @@ def test_each_has_its_own_detector_on_top_of_the_common_one() -> None:
             ],
         }
     )
-    spotter, _ = make_spotter(config)
+    spotter = make_spotter(config)
     small, large = (one.config for one in spotter.members)
     assert (small.threshold, small.thresholds) == (0.9, {})
     assert (large.threshold, large.thresholds) == (0.5, {"yes": 0.6, "no": 0.8})
@@ -310,7 +310,7 @@ def test_a_reload_changes_one_of_them_and_another_list_takes_a_restart(
 
     caplog.set_level("INFO")
     path.write_text(text % 0.7)
-    spotter, _ = make_spotter(read())
+    spotter = make_spotter(read())
     context = SinkContext(spotter.labels, spotter.name, 16000, metrics=Metrics("m", spotter.labels))
     witness = Witness()
     daemon = Daemon(read(), spotter, context, read, [witness])

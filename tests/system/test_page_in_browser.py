@@ -10,18 +10,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fake_training import fake_training
 from sink_parts import wait_for
 from virtual_microphone import VirtualMicrophone, virtual_microphone
 
 from kws_edge.audio.files import read_audio, write_wav
-from kws_edge.model.file import demo_recording
+from kws_edge.model.file import demo_recording, find_model
 
 webdriver = pytest.importorskip("selenium.webdriver")
+exceptions = pytest.importorskip("selenium.common.exceptions")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
@@ -108,11 +111,13 @@ class Browser:
 
     def text(self, selector: str) -> str:
         """What is visible of an element; empty where it is not shown."""
-        found = self.driver.find_elements("css selector", selector)
-        return found[0].text if found else ""
+        return next(iter(self.texts(selector)), "")
 
     def texts(self, selector: str) -> list[str]:
-        return [one.text for one in self.driver.find_elements("css selector", selector)]
+        for _ in range(10):
+            with suppress(exceptions.StaleElementReferenceException):  # drawn anew meanwhile
+                return [one.text for one in self.driver.find_elements("css selector", selector)]
+        raise AssertionError(f"{selector} is drawn anew all the time")
 
     def click(self, selector: str) -> None:
         self.driver.find_element("css selector", selector).click()
@@ -279,11 +284,13 @@ def test_thresholds_are_in_force_at_once(served: Served, browser: Browser) -> No
     field = browser.driver.find_element("css selector", "#thresholds input[name='stop']")
     assert float(field.get_attribute("value") or "") == configured["stop"]
     everything = webdriver.Keys.CONTROL + "a"  # clearing it would take the focus away
-    field.send_keys(everything, "0.99", webdriver.Keys.ENTER)
+    field.send_keys(everything)
+    field.send_keys("0.99", webdriver.Keys.ENTER)
     wait_for(lambda: browser.text("#detector-result") == "in force", "the change")
     assert served.state()["thresholds"] == configured | {"stop": 0.99}
     field = browser.driver.find_element("css selector", "#thresholds input[name='stop']")
-    field.send_keys(everything, "1.5", webdriver.Keys.ENTER)
+    field.send_keys(everything)
+    field.send_keys("1.5", webdriver.Keys.ENTER)
     time.sleep(1.5)  # the browser refuses it
     assert served.state()["thresholds"]["stop"] == 0.99
     browser.click("#preset option[value='quiet']")
@@ -326,7 +333,9 @@ def test_unticked_keywords_are_not_spotted(served: Served, browser: Browser) -> 
     assert browser.text("#detector-result") == "in force"
     browser.click("#thresholds input[value='stop']")
     wait_for(lambda: "mute spots nothing" in browser.text("#detector-result"), "the refusal")
-    assert browser.driver.find_element("css selector", "input[value='stop']").is_selected()
+    assert browser.driver.find_element(
+        "css selector", "#thresholds input[value='stop']"
+    ).is_selected()
     browser.click("nav a[href='#watch']")
     wait_for(lambda: browser.texts("#events li"), "the events")
     picture = browser.driver.find_element("id", "scores").size["height"]
@@ -407,6 +416,73 @@ def test_a_wrong_setting_changes_nothing(
     assert refused.value.code == 422
     assert reason in json.load(refused.value)["error"]
     assert page.state()["thresholds"] == before
+    page.stop()
+
+
+def test_a_model_is_taught_and_taken_over(
+    tmp_path: Path, long_recording: Path, browser: Browser
+) -> None:
+    body = (
+        'print("train: runs\\n12:00:00 epoch 3/30: loss 0.1", flush=True)\nwait_for("go")\n'
+        f"release({str(find_model('mfcc-int8'))!r})\n"
+    )
+    training = fake_training(tmp_path, body)
+    source = ("listen", "--input", long_recording, "--pace", "real", "--sinks")
+    arguments = (*source, "--page-training", training)
+    page = Served(tmp_path, *arguments)
+    browser.driver.get(f"{page.address}#teach")
+    wait_for(lambda: "nothing to learn from yet" in browser.text("#teach-hint"), "the hint")
+    assert not browser.driver.find_element("id", "teach-start").is_enabled()
+    (page.recordings / "_unknown_").mkdir(parents=True)
+    write_wav(page.recordings / "_unknown_" / "a-1.wav", np.zeros(RATE, np.float32), RATE)
+    browser.driver.refresh()
+    wait_for(lambda: browser.texts("#takes li") == ["other 1"], "the recordings")
+    browser.tab_to("Teach")
+    browser.tab_to("These words alone")
+    browser.tab_to("Teach")
+    browser.press(webdriver.Keys.ENTER)
+    working = lambda: browser.text("#teach-state") == "train: epoch 3 of 30"  # noqa: E731
+    wait_for(working, "the epoch")
+    browser.driver.refresh()
+    wait_for(working, "the same job after a reload of the page")
+    assert browser.text("#steps .now") == "train"
+    browser.size(390, 844)
+    assert browser.ask("document.documentElement.scrollWidth") == 390
+    page.stop()
+    port = int(page.address.rstrip("/").rpartition(":")[2])
+    page = Served(tmp_path, *arguments, port=port)
+    wait_for(working, "the same job from another server")
+    browser.faults()  # of the connection, while there was no server
+    (tmp_path / "go").touch()
+    wait_for(lambda: browser.text("#teach-state") == "own-1 is made", "the end")
+    cells = "own takes, held back: spotted", "1 of 4", "4 of 4"
+    assert tuple(browser.texts("#changes th, #changes td")) == cells
+    browser.click("#switch")
+    wait_for(lambda: browser.text("#switch-result") == "in force", "the change")
+    assert page.state()["model"] == "mfcc-int8"
+    assert "own-1.tflite" in browser.text("#switch-hint")
+    browser.click("#switch-back")
+    wait_for(lambda: page.state()["model"] == "small-int8", "the model before")
+    assert browser.faults() == []
+    page.stop()
+
+
+def test_a_job_is_cancelled_on_the_page(
+    tmp_path: Path, long_recording: Path, browser: Browser
+) -> None:
+    training = fake_training(tmp_path, 'print("train: runs", flush=True)\nwait_for("never")\n')
+    arguments = ("listen", "--input", long_recording, "--pace", "real", "--sinks")
+    page = Served(tmp_path, *arguments, "--page-training", training)
+    (page.recordings / "yes").mkdir(parents=True)
+    write_wav(page.recordings / "yes" / "a-1.wav", np.zeros(RATE, np.float32), RATE)
+    browser.driver.get(f"{page.address}#teach")
+    wait_for(lambda: browser.texts("#takes li"), "the recordings")
+    browser.click("#teach-start")
+    wait_for(lambda: browser.text("#teach-cancel") == "Cancel", "the button")
+    browser.click("#teach-cancel")
+    wait_for(lambda: browser.text("#teach-state") == "cancelled", "the end")
+    assert browser.text("#teach-start") == "Go on"
+    assert browser.faults() == []
     page.stop()
 
 

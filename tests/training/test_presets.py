@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import Command
 
-from kws_edge.cli.listen import make_spotter
 from kws_edge.config.config import DetectorOverrides
 from kws_edge.config.settings import load_config
+from kws_edge.daemon.control import make_spotter
 from kws_edge.detection.detector import DetectorConfig
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.model.file import pack_model, read_model
@@ -57,7 +57,9 @@ def test_single_settings_are_applied_on_top() -> None:
     assert on_top == dataclasses.replace(QUIET, smoothing_ms=100)
     one = DetectorOverrides(preset="quiet", threshold=0.5).applied_to(base, presets)
     assert one == dataclasses.replace(QUIET, threshold=0.5, thresholds={})
-    with pytest.raises(ValidationErrors, match=r"preset: the model has no 'loud' \(quiet, eager\)"):
+    with pytest.raises(
+        ValidationErrors, match=r"preset: the model has no 'loud' \(default, quiet, eager\)"
+    ):
         DetectorOverrides(preset="loud").applied_to(base, presets)
 
 
@@ -75,13 +77,13 @@ def test_listen_with_a_preset(model: Path, run_command: Command) -> None:
 def test_in_the_daemons_configuration(model: Path, tmp_path: Path, run_command: Command) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"model: {model}\ndetector: {{preset: quiet, hop_ms: 50}}\n")
-    spotter, _ = make_spotter(load_config(path, environment={}).config)
+    spotter = make_spotter(load_config(path, environment={}).config)
     assert spotter.config == dataclasses.replace(QUIET, hop_ms=50)
     assert run_command("config", "check", "--config", path).returncode == 0
     path.write_text(f"model: {model}\ndetector: {{preset: loud}}\n")
     result = run_command("config", "check", "--config", path)
     assert result.returncode == 78
-    assert "detector.preset: the model has no 'loud' (quiet, eager)" in result.stderr
+    assert "detector.preset: the model has no 'loud' (default, quiet, eager)" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_in_the_daemons_configuration(model: Path, tmp_path: Path, run_command: 
 def test_a_model_without_presets(command: list[str], run_command: Command) -> None:
     result = run_command(*command, "--preset", "quiet")
     assert result.returncode == 78
-    assert "preset: the model has no 'quiet' (it has no presets)" in result.stderr
+    assert "preset: the model has no 'quiet' (default)" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -1,6 +1,8 @@
 """``train``, ``adapt`` and ``export``: the commands about runs."""
 
 import dataclasses
+import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ from kws_edge.errors import ModelError
 from kws_edge.model.file import folder
 from training.cli.options import cache_option, root_option, split_lists_option
 from training.config import TrainingConfig
-from training.train.run import RunLog
+from training.train.run import Run, RunLog
 
 
 @click.command("train")
@@ -69,27 +71,77 @@ def train_command(
 @click.option("--name", default="own", help="Name of the new model.")
 @root_option
 @click.option(
-    "--output", type=PATH, default=Path("saved_models"), help="Folder in which to create the run."
+    "--output",
+    type=PATH,
+    help="Folder in which to create the run; with --build, of all intermediate results."
+    "  [default: saved_models; runs/NAME]",
 )
 @cache_option
+@click.option(
+    "--build",
+    "models",
+    type=PATH,
+    help="Also export, tune and release: a folder, in which NAME/NAME.tflite is made. A build that"
+    " was interrupted continues.",
+)
+@click.option(
+    "--compare",
+    "before",
+    default="default",
+    help="With --build: the model that the new one is compared with.  [default: the bundled one]",
+)
 def adapt(
-    recordings: Path, start: Path, only: bool, name: str, data: Path, output: Path, cache: Path
+    recordings: Path,
+    start: Path,
+    only: bool,
+    name: str,
+    data: Path,
+    output: Path | None,
+    cache: Path,
+    models: Path | None,
+    before: str,
 ) -> None:
     """Train a model further with RECORDINGS, a folder of labels as ``kws-edge record`` makes it.
 
     Takes of words that the model knows adapt it to this voice; other labels become new words.
     `_unknown_` holds other words and `_silence_` the sound of the room. The public recordings in
-    --data are used beside them, so that the model keeps what it learned. Every fifth take is kept
-    out of training, and measured before and after.
+    --data are used beside them, as far as they are there, so that the model keeps what it learned.
+    Every fifth take is kept out of training, and measured before and after.
     """
-    from training.train.adapt import adapted_config, compare, summary
+    from training.release.workspace import BACKEND
+
+    backend = os.environ.get(BACKEND, "")
+    if models:
+        os.environ[BACKEND] = "tensorflow"  # before Keras is imported: the export needs it
+    from training.train.adapt import adapted_config, present, summary
+    from training.train.run import load_run
+
+    begin = load_run(start)
+    config, missing = present(adapted_config(begin, recordings, name, only), data)
+    log = RunLog()
+    for line in (summary(begin, config, recordings), *missing):
+        log(line)
+    if models:
+        work = output or Path("runs") / name
+        _build_own(config, recordings, data, models / name, work, backend, before)
+    else:
+        _adapt(begin, config, recordings, data, output or Path("saved_models"), cache, log)
+
+
+def _adapt(
+    begin: Run,
+    config: TrainingConfig,
+    recordings: Path,
+    data: Path,
+    output: Path,
+    cache: Path,
+    log: RunLog,
+) -> None:
+    """A run alone, and what its network knows beside that of ``begin``."""
+    from training.train.adapt import compare
     from training.train.run import load_run
     from training.train.train import train
 
-    begin = load_run(start)
-    config = adapted_config(begin, recordings, name, only)
-    log = RunLog()
-    log(summary(begin, config, recordings))
     run = train(config, data, output, cache=cache, report=log)
     for line in compare(begin, load_run(run), data, recordings):
         log(line)
@@ -97,9 +149,35 @@ def adapt(
     click.echo(run)
     click.echo(
         f"next: python -m training export {run} -q int8 --data {data}\n"
-        f"      kws-edge listen --model tflite_models/{name}-int8.tflite",
+        f"      kws-edge listen --model tflite_models/{config.name}-int8.tflite",
         err=True,
     )
+
+
+def _build_own(
+    config: TrainingConfig,
+    recordings: Path,
+    data: Path,
+    folder: Path,
+    work: Path,
+    backend: str,
+    before: str,
+) -> None:
+    """The chain to a model file in ``folder``, and what it spots beside the model ``before``."""
+    from training.release import own_model
+    from training.release.model_config import load_model_plan
+    from training.release.steps import build
+    from training.release.workspace import Workspace
+
+    report = partial(click.echo, err=True)
+    own_model.write_plan(config, recordings.resolve(), data, folder)
+    plan = load_model_plan(folder)
+    build(Workspace(plan, data, work, backend), report)
+    report("compare: runs")
+    model = folder / f"{folder.name}.tflite"
+    changes = own_model.compare_models(before, model, config, recordings, data)
+    own_model.write_comparison(changes, folder, report)
+    click.echo(model)
 
 
 @click.command("export")

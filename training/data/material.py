@@ -17,7 +17,14 @@ from training.data.augmentation import RATE
 from training.data.catalogue import Catalogue, Occurrence, read_sets
 from training.data.clips import Clip, scan, speaker_of
 from training.data.loading import code_digest, sizes_digest
-from training.data.splits import PARTS, Split, find_leaks, official_part, split_clips
+from training.data.splits import (
+    PARTS,
+    Split,
+    by_takes,
+    find_leaks,
+    official_part,
+    split_clips,
+)
 from training.data.windows import SILENCE, UNKNOWN
 from training.data.windows.maker import SourcePool
 from training.data.windows.sentences import words_in_sentences
@@ -188,19 +195,8 @@ def _divided(config: TrainingConfig, source: SourceConfig, data: Path, lists: Pa
     if source.split == "training":
         return Split(tuple(clips), (), ())
     if source.split == "takes":
-        return _by_takes(clips)
+        return by_takes(clips)
     return split_clips(clips, source.split, lists, config.seed)
-
-
-def _by_takes(clips: Sequence[Clip]) -> Split:
-    """Every fifth take of each label, in the order of their names, is for validation."""
-    training: list[Clip] = []
-    validation: list[Clip] = []
-    count: dict[str, int] = {}
-    for clip in clips:
-        count[clip.label] = count.get(clip.label, 0) + 1
-        (training if count[clip.label] % 5 else validation).append(clip)
-    return Split(tuple(training), tuple(validation), ())
 
 
 def _part(

@@ -68,6 +68,17 @@ def split_clips(
     return Split(*(tuple(parts[name]) for name in PARTS))
 
 
+def by_takes(clips: Sequence[Clip]) -> Split:
+    """Every fifth take of each label, in the order of their names, is for validation."""
+    training: list[Clip] = []
+    validation: list[Clip] = []
+    count: dict[str, int] = {}
+    for clip in clips:
+        count[clip.label] = count.get(clip.label, 0) + 1
+        (training if count[clip.label] % 5 else validation).append(clip)
+    return Split(tuple(training), tuple(validation), ())
+
+
 def _at_random(clips: Sequence[Clip], seed: int) -> Split:
     shuffled = list(clips)
     random.Random(seed).shuffle(shuffled)

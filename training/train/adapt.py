@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kws_edge.errors import ConfigError
+from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.recorder.collection import check_name
 from training.config import (
     Attribution,
@@ -25,14 +25,23 @@ from training.stats import wilson_interval
 from training.train.run import Run
 from training.train.trainer import posteriors
 
-LEAST_TAKES = 5  # of a word: one of them is not trained on
+LEAST_TAKES = 5  # of a new word: one of them is not trained on
 CLIPS_A_WORD = 600  # takes of a word in an epoch, counting repeats
 MOST_REPEATS = 50
 UNKNOWN_WINDOWS = 3000  # at least, in an epoch: few words must not mean little other speech
+OWN_OTHERS = 4.0  # how often a take of _unknown_ comes, relative to another word of the data
 SCHEDULE = ScheduleConfig(
     epochs=30, passes=4, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
 )
 OPTIMIZER = OptimizerConfig(learning_rate=1e-3)
+
+# What a folder of the run is for: so much the model loses where it is not there.
+COST_OF_CLIPS = "the words in it are not repeated, and are known less well afterwards"
+COSTS = {
+    "noise": "no noise of a room is mixed in: the model copes with less of it",
+    "speech": "no sentences are repeated: more false accepts in running speech",
+    "mined": "the stretches that it once took for a word are not repeated: more false accepts",
+}
 
 
 def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> TrainingConfig:
@@ -40,24 +49,29 @@ def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> Train
 
     Labels that it does not know become words of their own; with ``only`` its words are those
     of ``recordings`` and no others, and all that it knew are unknown words. Every fifth take
-    is kept for validation. Raises `ConfigError` where there are too few takes for that, for a
-    folder whose name can be no label, and for a run without windows.
+    is kept for validation; takes of ``_unknown_`` and ``_silence_`` alone will do, unless ``only``
+    words of ``recordings`` count. Raises `ConfigError` where a new word has too few takes for that,
+    for a folder whose name can be no label, and for a run without windows.
     """
     base = start.config
     if base.windows is None:
         raise ConfigError(f"{start.folder}: has no windows, and so no unknown words to learn from")
-    takes = count_takes(recordings)
     known = () if only else base.data.words
-    repeat = max(1, min(MOST_REPEATS, CLIPS_A_WORD // max(takes.values())))
+    takes = count_takes(recordings, known)
+    repeat = max(1, min(MOST_REPEATS, CLIPS_A_WORD // max(takes.values(), default=1)))
     windows = base.windows
+    if any(clip.label == UNKNOWN for clip in scan(recordings)):
+        weights = {UNKNOWN: OWN_OTHERS, **windows.word_weights}
+        windows = dataclasses.replace(windows, word_weights=weights)
     if only:
         keywords = repeat * sum(takes.values())
         share = (1 - windows.silence_share) * UNKNOWN_WINDOWS / (keywords + UNKNOWN_WINDOWS)
         windows = dataclasses.replace(windows, unknown_share=max(windows.unknown_share, share))
+    public = [source for source in base.data.sources if source.folder != recordings.resolve()]
     data = dataclasses.replace(
         base.data,
         words=(*known, *(label for label in takes if label not in known)),
-        sources=(*base.data.sources, SourceConfig(recordings.resolve(), "takes", repeat=repeat)),
+        sources=(*public, SourceConfig(recordings.resolve(), "takes", repeat=repeat)),
     )
     return dataclasses.replace(
         base,
@@ -72,16 +86,51 @@ def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> Train
     )
 
 
-def count_takes(recordings: Path) -> dict[str, int]:
-    """How many takes of each word are in ``recordings``; see `adapted_config`."""
-    takes = Counter(clip.label for clip in scan(recordings) if clip.label[0] != "_")
+def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[str]]:
+    """``config`` with those of its folders alone that are there, and what the others cost.
+
+    Raises `MissingFileError` where no clip of a word that it keeps is there.
+    """
+
+    def there(folder: Path) -> bool:
+        return (data / folder).is_dir()
+
+    found = config.data
+    kept = dataclasses.replace(
+        found,
+        sources=tuple(source for source in found.sources if there(source.folder)),
+        **{name: tuple(filter(there, getattr(found, name))) for name in COSTS},
+    )
+    gone = [str(one.folder) for one in found.sources if one not in kept.sources]
+    missing = [f"{data / folder} is not there: {COST_OF_CLIPS}" for folder in gone]
+    for name, cost in COSTS.items():
+        lost = [folder for folder in getattr(found, name) if folder not in getattr(kept, name)]
+        missing += [f"{data / folder} is not there: {cost}" for folder in lost]
+    takes = {clip.label for source in kept.sources for clip in scan(data / source.folder)}
+    if words := [word for word in config.data.words if word not in takes]:
+        raise MissingFileError(
+            f"{data}: no clips of {', '.join(words)}, which the model would forget: get them with"
+            f" 'python -m training data fetch {data}', or teach your words alone (--only)"
+        )
+    return dataclasses.replace(config, data=kept), missing
+
+
+def count_takes(recordings: Path, known: Sequence[str] = ()) -> dict[str, int]:
+    """How many takes of each word are in ``recordings``; of ``known`` words one is enough, and
+    none where there are takes of other sounds. See `adapted_config`."""
+    clips = scan(recordings)
+    takes = Counter(clip.label for clip in clips if clip.label[0] != "_")
     for label in takes:
         try:
             check_name(label)
         except ValueError as error:
             raise ConfigError(f"{recordings / label}: cannot be a word: {error}") from error
-    few = [f"{label} ({count})" for label, count in takes.items() if count < LEAST_TAKES]
-    if few or not takes:
+    few = [
+        f"{label} ({count})"
+        for label, count in takes.items()
+        if count < LEAST_TAKES and label not in known
+    ]
+    if few or not (takes or known):
         raise ConfigError(
             f"{recordings}: too few takes of {', '.join(few) or 'any word'}; record at least"
             f" {LEAST_TAKES} of each, better 20 (kws-edge record WORD --count 20), or move"
@@ -92,7 +141,8 @@ def count_takes(recordings: Path) -> dict[str, int]:
 
 def summary(start: Run, config: TrainingConfig, recordings: Path) -> str:
     """One line: which words there are now, and which of them have takes."""
-    takes = count_takes(recordings)
+    takes = count_takes(recordings, config.data.words)
+    others = Counter(clip.label for clip in scan(recordings) if clip.label[0] == "_")
     new, old = [
         [
             f"{word} ({takes[word]} takes)"
@@ -102,7 +152,13 @@ def summary(start: Run, config: TrainingConfig, recordings: Path) -> str:
         for known in (False, True)
     ]
     kept = [word for word in config.data.words if word not in takes]
-    groups = (("new words", new), ("known words", old), ("as before", kept))
+    sounds = [f"{label} ({count} takes)" for label, count in others.items()]
+    groups = (
+        ("new words", new),
+        ("known words", old),
+        ("other sounds", sounds),
+        ("as before", kept),
+    )
     return "; ".join(f"{what}: {', '.join(words)}" for what, words in groups if words)
 
 

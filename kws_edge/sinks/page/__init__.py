@@ -18,8 +18,8 @@ from kws_edge.sinks.base import SinkContext, SinkKind, SinkNeeds, SinkPlan, queu
 
 if TYPE_CHECKING:
     from kws_edge.metrics import Metrics
-    from kws_edge.sinks.base import DetectorControl
-    from kws_edge.sinks.page.server import PageServer
+    from kws_edge.sinks.base import DetectorControl, ModelControl
+    from kws_edge.sinks.page.server import PagePart, PageServer
 
 RECENT_EVENTS = 100  # that a page shows which is opened later
 SHORTEST_TOKEN = 16
@@ -52,6 +52,11 @@ class PageConfig:
         " fills it.",
         unset="none: nothing can be recorded or labelled",
     )
+    training: Path | None = setting(
+        None,
+        doc="The Python interpreter that has the training side, with which the page teaches.",
+        unset="the one that kws-edge runs in",
+    )
     near_miss: float = setting(
         0.6,
         doc="Show near misses: smoothed scores of at least this share of the threshold. They are"
@@ -82,12 +87,13 @@ class PageSink:
         context: SinkContext,
         metrics: "Metrics",
         detector: "DetectorControl",
+        models: "ModelControl",
     ) -> None:
-        """``metrics`` and ``detector`` are those of ``context``. Raises `ConfigError` where aiohttp
+        """The last three are those of ``context``. Raises `ConfigError` where aiohttp
         is not installed."""
         import_extra("aiohttp.web", "page")
         self._config, self._token, self._context = config, token, context
-        self._metrics, self._detector = metrics, detector
+        self._metrics, self._detector, self._models = metrics, detector, models
         self._recent: deque[Event] = deque(maxlen=RECENT_EVENTS)
         self._microphone: dict[str, Any] = {}
         self._cpu = (time.monotonic(), time.process_time(), 0.0)
@@ -103,14 +109,17 @@ class PageSink:
         from kws_edge.sinks.page.clips import Clips
         from kws_edge.sinks.page.live_settings import LiveSettings
         from kws_edge.sinks.page.record import Record
-        from kws_edge.sinks.page.server import PagePart, PageServer
+        from kws_edge.sinks.page.server import PageServer
+        from kws_edge.sinks.page.teach import Teach
 
         config, context = self._config, self._context
         saved = context.settings.get("clips")
         folder = saved.folder if saved else None
+        labels = lambda: self._models.in_force.labels  # noqa: E731
         parts: dict[str, PagePart] = {
-            "clips": Clips(folder, config.recordings, context.labels),
-            "record": Record(config.recordings, context.labels, context.sample_rate, context.relay),
+            "clips": Clips(folder, config.recordings, labels),
+            "record": Record(config.recordings, labels, context.sample_rate, context.relay),
+            "teach": Teach(config.recordings, config.training, self._models),
             "settings": LiveSettings(self._detector),
         }
         try:
@@ -132,16 +141,16 @@ class PageSink:
 
     def state(self) -> dict[str, Any]:
         """The document of ``/api/state``, without what the server adds."""
-        metrics, settings = self._metrics, self._detector.in_force
-        keywords = [label for label in self._context.labels if is_keyword(label)]
+        metrics, settings, model = self._metrics, self._detector.in_force, self._models.in_force
+        keywords = [label for label in model.labels if is_keyword(label)]
         known = metrics.microphone_state != "lost"  # another page may have seen it open
         queues = ("waiting", "dropped", "failed", "handled")
         return {
             "schema": 1,
             "version": __version__,
-            "model": self._context.model_name,
+            "model": model.name,
             "sample_rate": self._context.sample_rate,
-            "labels": list(self._context.labels),
+            "labels": list(model.labels),
             "keywords": keywords,
             "mute": settings.mute,
             "active": list(settings.keywords),
@@ -190,10 +199,10 @@ def _token(config: PageConfig) -> str:
 
 
 def _plan(name: str, settings: PageConfig, context: SinkContext) -> SinkPlan | None:
-    if context.metrics is None or context.detector is None:
+    if context.metrics is None or context.detector is None or context.models is None:
         return None
     clips, token = context.settings.get("clips"), _token(settings)
-    sink = PageSink(settings, token, context, context.metrics, context.detector)
+    sink = PageSink(settings, token, context, context.metrics, context.detector, context.models)
     identity = (name, settings, context.metrics, clips and clips.folder, token)
     return SinkPlan(sink, settings.queue, identity)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,16 @@ class Clips:
     the folder. None: there is no such folder. Called from several threads.
     """
 
-    def __init__(self, folder: Path | None, recordings: Path | None, labels: Sequence[str]) -> None:
-        self._folder, self._recordings = folder, recordings
-        self._labels = tuple(dict.fromkeys((*labels, OTHER, BACKGROUND)))
+    def __init__(
+        self, folder: Path | None, recordings: Path | None, labels: Callable[[], Sequence[str]]
+    ) -> None:
+        """``labels`` returns those of the model at work."""
+        self._folder, self._recordings, self._model_labels = folder, recordings, labels
         self._changing = threading.Lock()
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._model_labels(), OTHER, BACKGROUND)))
 
     def routes(self) -> Iterable[web.RouteDef]:
         return [

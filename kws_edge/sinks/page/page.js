@@ -3,6 +3,7 @@ import { Watch } from "/watch.js";
 import { Clips } from "/clips.js";
 import { Record } from "/record.js";
 import { Settings } from "/settings.js";
+import { Teach } from "/teach.js";
 
 const byId = (id) => document.getElementById(id);
 const AGAIN_MS = 1000; // between tries to connect
@@ -21,7 +22,8 @@ const watch = new Watch();
 const clips = new Clips(ask);
 const record = new Record(ask);
 const settings = new Settings(ask);
-const PARTS = ["watch", "clips", "record", "settings"];
+const teach = new Teach(ask);
+const PARTS = ["watch", "clips", "record", "teach", "settings"];
 let socket = null;
 let again = 0;
 
@@ -40,6 +42,7 @@ function show() {
   connect();
   if (part() === "clips") clips.refresh();
   if (part() === "record") record.follow();
+  if (part() === "teach") teach.refresh();
 }
 
 function connection(text, bad = false) {
@@ -67,6 +70,7 @@ function connect() {
       clips.state(message.clips);
       record.state(message.record);
       settings.state(message);
+      teach.state(message.teach);
     }
     if (message.type === "settings") settings.show(message);
     if (message.type === "detection" || message.type === "near_miss") clips.later();

@@ -118,14 +118,13 @@ class Record:
     def __init__(
         self,
         recordings: Path | None,
-        labels: Sequence[str],
+        labels: Callable[[], Sequence[str]],
         sample_rate_hz: int,
         relay: Relay | None,
     ) -> None:
-        """``labels``: the model's; ``relay`` brings blocks at ``sample_rate_hz``."""
+        """``labels``: those of the model at work; ``relay`` brings blocks at ``sample_rate_hz``."""
         self._recordings, self._rate, self._relay = recordings, sample_rate_hz, relay
-        keywords = [label for label in labels if is_keyword(label)]
-        self._labels = (*keywords, *reversed(SPECIAL_LABELS))
+        self._model_labels = labels
         self._session: PageSession | None = None
         self._numbers = 0  # of all sessions: a take is never mistaken for another
         self._ended = ""
@@ -145,7 +144,7 @@ class Record:
         """``ended``: how the last session did."""
         return {
             "recordings": str(self._recordings) if self._recordings else None,
-            "labels": self._labels,
+            "labels": (*filter(is_keyword, self._model_labels()), *reversed(SPECIAL_LABELS)),
             "session": self._session.describe() if self._session else None,
             "ended": self._ended,
         }

@@ -40,6 +40,7 @@ export class Watch {
       if ((state.events.at(-1)?.id ?? 0) < this.seen) this.forget(); // another process
       for (const event of state.events) if (event.id > this.seen) this.takeEvent(event);
     }
+    if (this.state && String(this.state.labels) !== String(state.labels)) this.pause(); // a model
     this.state = state;
     byId("model").textContent = state.model;
     byId("listened").textContent = duration(state.audio_s);
@@ -56,6 +57,7 @@ export class Watch {
 
   takeScores({ sample, level_dbfs, scores, idle }) {
     if (!this.state) return;
+    if (scores.length !== this.state.labels.length) return; // of another model
     const time = sample / this.state.sample_rate;
     if (time < (this.points.at(-1)?.time ?? 0)) this.pause();
     this.points.push({ time, level: level_dbfs, scores, idle });

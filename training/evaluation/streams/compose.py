@@ -14,8 +14,8 @@ from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.room import random_room, reverberate
-from training.data.clips import Clip, scan
-from training.data.splits import split_clips
+from training.data.clips import Clip, scan, speaker_of
+from training.data.splits import by_takes, official_part, split_clips
 from training.evaluation.streams.stream_config import (
     ClipSourceConfig,
     NoiseConfig,
@@ -50,7 +50,9 @@ def draw_clips(config: ClipSourceConfig, data: Path, rng: np.random.Generator) -
     """
     folder = data / config.folder
     clips = tuple(scan(folder, config.labels or None))
-    if config.part != "all":
+    if config.part == "held-back":
+        clips = by_takes(clips).validation
+    elif config.part != "all":
         clips = split_clips(clips, "official").part(config.part)
     if not config.count and clips:
         return list(clips)
@@ -85,7 +87,13 @@ def word_segment(clip: Clip, margin_ms: float | None) -> Segment:
 
 def speech_segment(config: SpeechConfig, data: Path, rng: np.random.Generator) -> Segment:
     """An excerpt at a random place of a random recording; a shorter recording is taken whole."""
-    paths = recordings(data / config.folder)
+    paths = [
+        path
+        for path in recordings(data / config.folder)
+        if config.part in ("all", official_part(speaker_of(path)))
+    ]
+    if not paths:
+        raise DataError(f"{data / config.folder}: no voices of the {config.part} part")
     samples = read_audio(paths[int(rng.integers(len(paths)))], RATE)
     length = min(len(samples), round(config.seconds * RATE))
     first = int(rng.integers(len(samples) - length + 1))

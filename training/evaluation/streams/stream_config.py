@@ -10,12 +10,13 @@ from kws_edge.errors import ValidationErrors
 class ClipSourceConfig:
     """Clips of ``folder/<label>/``, ``folder`` being below the data folder.
 
-    ``part`` of the official split; ``labels``: only these, or all if empty. The stream takes
-    ``count`` random clips of them, none twice; 0 takes each clip once.
+    ``part`` of the official split, or ``held-back``: every fifth take of a label, which `adapt`
+    does not train on; ``labels``: only these, or all if empty. The stream takes ``count`` random
+    clips of them, none twice; 0 takes each clip once.
     """
 
     folder: str
-    part: Literal["all", "training", "validation", "testing"] = "all"
+    part: Literal["all", "training", "validation", "testing", "held-back"] = "all"
     labels: tuple[str, ...] = ()
     count: int = 0
 
@@ -27,11 +28,13 @@ class ClipSourceConfig:
 @dataclass(frozen=True)
 class SpeechConfig:
     """``count`` excerpts of ``seconds`` each from the recordings in ``folder`` (below the data
-    folder), which contain no keyword. Their label is ``_speech_``."""
+    folder), which contain no keyword. Their label is ``_speech_``. ``part``: the voices of one part
+    of the official split."""
 
     folder: str
     count: int
     seconds: float = 5.0
+    part: Literal["all", "training", "validation"] = "all"
 
     def __post_init__(self) -> None:
         faults = [
