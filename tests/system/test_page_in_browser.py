@@ -338,8 +338,8 @@ def test_unticked_keywords_are_not_spotted(served: Served, browser: Browser) -> 
     ).is_selected()
     browser.click("nav a[href='#watch']")
     wait_for(lambda: browser.texts("#events li"), "the events")
-    picture = browser.driver.find_element("id", "scores").size["height"]
-    assert picture < 150, "one lane"
+    picture = browser.driver.find_element("id", "scores")
+    wait_for(lambda: picture.size["height"] < 150, "a picture of one lane")
     assert all("status of 422" in fault for fault in browser.faults()), "of the refused request"
 
 
