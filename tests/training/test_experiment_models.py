@@ -144,7 +144,8 @@ def test_from_a_training_to_a_report(world: Path) -> None:
     next((study / "models").glob("*int8*")).unlink()
     assert experiment("convert", study, *data).stdout.count("validation ") == 1
 
-    evaluated = experiment("evaluate", study, *data, "--test-set", world / "data" / "tones")
+    (world / "data" / "gsc_test_public").symlink_to("tones")
+    evaluated = experiment("evaluate", study, *data)
     assert "2 models to evaluate" in evaluated.stdout
     assert {row["test_clips"] for row in Results(study)} == {"180"}
     once = experiment("evaluate", study, *data, "--test-set", world / "data" / "tones")

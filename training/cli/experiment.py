@@ -1,7 +1,6 @@
 """``experiment``: many trainings, compared."""
 
 import json
-import os
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
@@ -101,11 +100,6 @@ def convert(study: Path, data: Path, split_lists: Path | None, cache: Path) -> N
     convert_study(study, DataFolders(data, split_lists, cache), click.echo)
 
 
-def default_test_set() -> Path:
-    """In ``$KWS_EDGE_DATA`` where that is set."""
-    return Path(os.environ.get("KWS_EDGE_DATA", "data")) / "gsc_test_public"
-
-
 @command.command()
 @study_argument
 @root_option
@@ -113,11 +107,9 @@ def default_test_set() -> Path:
 @click.option(
     "--test-set",
     type=PATH,
-    default=default_test_set,
-    show_default="$KWS_EDGE_DATA/gsc_test_public or data/gsc_test_public",
-    help="Folder of labels: the test set of the official split.",
+    help="Folder of labels: the test set of the official split.  [default: DATA/gsc_test_public]",
 )
-def evaluate(study: Path, data: Path, split_lists: Path | None, test_set: Path) -> None:
+def evaluate(study: Path, data: Path, split_lists: Path | None, test_set: Path | None) -> None:
     """Read the test part, once: with every converted model of STUDY.
 
     For the end of an experiment: whatever is chosen after this is chosen with the test part
@@ -125,7 +117,7 @@ def evaluate(study: Path, data: Path, split_lists: Path | None, test_set: Path) 
     """
     from training.experiments.models import evaluate_study
 
-    evaluate_study(study, data, split_lists, test_set, click.echo)
+    evaluate_study(study, data, split_lists, test_set or data / "gsc_test_public", click.echo)
 
 
 @command.command()
