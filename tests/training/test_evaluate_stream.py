@@ -137,7 +137,7 @@ def test_a_stream_without_labels_is_said_to_be_one(
         (["hello", "room.wav"], 66, "no model of that name ships"),
         (["mfcc-int8", "bare"], 65, "no sound files in this folder"),
         (["mfcc-int8", "room.labels.txt"], 65, "not an audio file"),
-        (["mfcc-int8", "room.wav", "--preset", "loud"], 78, "the model has no 'loud' (it has no"),
+        (["mfcc-int8", "room.wav", "--preset", "loud"], 78, "the model has no 'loud' (default)"),
         (["mfcc-int8", "room.wav", "--detector", "odd.yaml"], 78, "thresholds.bird: no such"),
         (["mfcc-int8", "room.wav", "--detector", "bad.yaml"], 78, "bad.yaml: threshold: 2.0 is"),
         (["mfcc-int8"], 2, "Missing argument"),

@@ -7,7 +7,6 @@ ends the whole process group at the time limit or when it is asked to. It holds 
 whichever server it was started.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -26,6 +25,13 @@ from kws_edge.boundary import os_reason, printable
 from kws_edge.errors import DataError, KwsEdgeError
 from kws_edge.files import write_atomically
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    CAN_RUN = False
+else:
+    CAN_RUN = True
+
 REQUEST, STATUS, LOCK = "job.json", "status.json", "lock"
 LOG, OLDER_LOG = "log.txt", "log.old.txt"
 PRIVATE = 0o600
@@ -34,7 +40,9 @@ LONGEST_LINE = 1000  # bytes, of the log
 LONGEST_LOG = 256 << 10  # bytes: then it becomes the older log, and that one is gone
 GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL
 START_SECONDS = 10.0
-ENDS = {signal.SIGINT: "cancelled", signal.SIGTERM: "stopped", signal.SIGALRM: "time limit"}
+ENDS = {signal.SIGINT: "cancelled", signal.SIGTERM: "stopped"}
+if CAN_RUN:
+    ENDS[signal.SIGALRM] = "time limit"
 
 STEP = re.compile(r"(?:[\d:]{8} )?(?P<step>\w+): runs")
 EPOCH = re.compile(r"(?:[\d:]{8} )?epoch (?P<epoch>\d+)/(?P<epochs>\d+):")
@@ -78,6 +86,8 @@ class BackgroundJob:
 
     def is_running(self) -> bool:
         """Whether anything of a job lives, started by this process or another."""
+        if not CAN_RUN:
+            return False
         if self._process:
             self._process.poll()  # else it stays in the process table
         try:

@@ -20,7 +20,7 @@ from kws_edge.errors import DataError, MissingFileError
 from kws_edge.files import private_folder
 from kws_edge.model.file import find_model
 from kws_edge.sinks.base import ModelControl
-from kws_edge.sinks.page.job import BackgroundJob
+from kws_edge.sinks.page.job import CAN_RUN, BackgroundJob
 from kws_edge.sinks.page.server import fault, json_body
 
 FOLDER = ".teach"  # in the recordings; training passes over names that begin with a dot
@@ -91,6 +91,8 @@ class Teach:
         """Why nothing can be taught here; empty where it can."""
         if self._recordings is None:
             return "page.recordings is not set: there is no folder to learn from"
+        if not CAN_RUN:
+            return "the page teaches on Linux and macOS alone"
         if self._fault is None:
             self._fault = self._check()
         return self._fault
