@@ -221,7 +221,7 @@ def test_from_a_configuration_to_a_model_that_rejects(data: Path, tmp_path: Path
     teacher = {"network": {"architecture": "tc_resnet", "width": 12}, "epochs": 60, "share": 0.3}
     path = tmp_path / "config.yaml"
     # clear windows: few epochs are to separate three tones; passes enough that no single draw of
-    # the few unknown windows decides (with two, seed 0 alone of seven called the third silence)
+    # the few unknown windows decides (with two, seed 0 called the third silence, 1 to 3 did not)
     clear = {
         "windows": {
             "alone_share": 1,
