@@ -205,7 +205,8 @@ class PageServer:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             refused = self._refused(request)
-            response = refused or await handler(request)
+            # not "or": in aiohttp 3.9 an answer counts as false
+            response = await handler(request) if refused is None else refused
         except web.HTTPException as error:
             response = fault(error.status, error.reason)
         except KwsEdgeError as error:
