@@ -62,7 +62,7 @@ class SettingsControl:
 
     def __init__(self, config: Config, spotter: AnySpotter) -> None:
         """Raises `KwsEdgeError` where the settings do not fit the models."""
-        self._use(spotter)
+        self._spotter = spotter
         self._wanted: queue.SimpleQueue[tuple[SettingsChange | None, Future[None]]] = (
             queue.SimpleQueue()
         )
@@ -70,10 +70,9 @@ class SettingsControl:
         self._file, self._configured_mute = config.file, config.mute
         self.prepare(config, spotter)()
 
-    def _use(self, spotter: AnySpotter) -> None:
-        self._spotter = spotter
-        # of several models each has its own
-        self.presets = _presets_of(spotter)
+    @property
+    def presets(self) -> dict[str, DetectorConfig]:
+        return _presets_of(self._spotter)
 
     @property
     def in_force(self) -> SettingsInForce:
@@ -120,7 +119,7 @@ class SettingsControl:
         in_force = _settings(config, spotter, detectors)
 
         def put_in_force() -> None:
-            self._use(spotter)
+            self._spotter = spotter
             run_all(switches)
             spotter.set_active_keywords(in_force.keywords)
             spotter.set_muted(config.mute)
@@ -170,6 +169,7 @@ class SettingsControl:
 
 
 def _presets_of(spotter: AnySpotter) -> dict[str, DetectorConfig]:
+    """None of several models: each has its own."""
     first, *others = spotter.members
     return {} if others else {DEFAULT_PRESET: first.base_config, **first.presets}
 
@@ -187,12 +187,11 @@ def _settings(
         )
         for word in known
     }
-    preset: str | None = config.detector.preset or DEFAULT_PRESET
-    named = _presets_of(spotter).get(config.detector.preset or DEFAULT_PRESET)
-    if named is None or any(named.threshold_of(word) != thresholds[word] for word in known):
-        preset = None
+    preset = config.detector.preset or DEFAULT_PRESET
+    named = _presets_of(spotter).get(preset)
+    differs = named is None or any(named.threshold_of(w) != thresholds[w] for w in known)
     active = tuple(word for word in known if word in (config.keywords or known))
-    return SettingsInForce(config.mute, preset, active, thresholds)
+    return SettingsInForce(config.mute, None if differs else preset, active, thresholds)
 
 
 class ModelExchange:

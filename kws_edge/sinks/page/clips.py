@@ -12,14 +12,13 @@ from aiohttp import web
 from kws_edge.audio.files import read_audio
 from kws_edge.errors import DataError, KwsEdgeError
 from kws_edge.recorder.collection import Collection, check_name
-from kws_edge.recorder.take import BACKGROUND, SAMPLE_RATE, judge, unusable
+from kws_edge.recorder.take import BACKGROUND, OTHER_WORD, SAMPLE_RATE, judge, unusable
 from kws_edge.sinks.page.server import json_body
 from kws_edge.sinks.wav_clips import MANIFEST
 
 NEWEST = 200  # that a page lists
 SPEAKER = "clips"
 BEFORE_SECONDS, AFTER_SECONDS = 1.5, 0.5  # around the decision: its window in the middle
-OTHER = "_unknown_"
 
 
 class Clips:
@@ -38,7 +37,7 @@ class Clips:
 
     @property
     def _labels(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self._model_labels(), OTHER, BACKGROUND)))
+        return tuple(dict.fromkeys((*self._model_labels(), OTHER_WORD, BACKGROUND)))
 
     def routes(self) -> Iterable[web.RouteDef]:
         return [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from kws_edge.sinks.page.server import fault, json_body
+from kws_edge.sinks.page.server import fault, in_force, json_body
 
 if TYPE_CHECKING:
     from kws_edge.sinks.base import DetectorControl
@@ -36,10 +36,7 @@ class LiveSettings:
         if body.get("reset") is True and len(body) > 1:
             return fault(422, "reset stands alone")
         done = self._control.change(None if body.get("reset") is True else body)
-        try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(done)), CHANGE_SECONDS)
-        except (TimeoutError, asyncio.TimeoutError):
-            return fault(503, "no audio comes: the change waits for it")
+        await in_force(done, CHANGE_SECONDS)
         return web.json_response(self._control.in_force.as_dict())
 
     async def _write(self, request: web.Request) -> web.Response:

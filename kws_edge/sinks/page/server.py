@@ -13,6 +13,7 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from importlib.resources import files
 from ipaddress import ip_address
@@ -344,6 +345,16 @@ async def json_body(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(reason="the body is no JSON object")
     return body
+
+
+async def in_force(done: "Future[None]", seconds: float) -> None:
+    """Wait for a change between two blocks of audio. Raises what prevents it, and an answer of 503
+    where it does not come in time; then it stays asked for."""
+    try:
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(done)), seconds)
+    except (TimeoutError, asyncio.TimeoutError):
+        reason = "no audio comes: the change waits for it"
+        raise web.HTTPServiceUnavailable(reason=reason) from None
 
 
 def fault(status: int, reason: str) -> web.Response:

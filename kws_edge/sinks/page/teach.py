@@ -21,7 +21,7 @@ from kws_edge.files import private_folder
 from kws_edge.model.file import find_model
 from kws_edge.sinks.base import ModelControl
 from kws_edge.sinks.page.job import CAN_RUN, BackgroundJob
-from kws_edge.sinks.page.server import fault, json_body
+from kws_edge.sinks.page.server import fault, in_force, json_body
 
 FOLDER = ".teach"  # in the recordings; training passes over names that begin with a dot
 NAME = re.compile(r"own-(\d+)")  # of a model made here
@@ -208,10 +208,7 @@ class Teach:
         if "model" not in body:
             return fault(422, "model: missing")
         done = await asyncio.to_thread(self.switch, body["model"])
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(done), SWITCH_SECONDS)
-        except (TimeoutError, asyncio.TimeoutError):
-            return fault(503, "no audio comes: the change waits for it")
+        await in_force(done, SWITCH_SECONDS)
         return web.json_response({"model": self._models.in_force.name})
 
 
