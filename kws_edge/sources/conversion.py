@@ -17,6 +17,7 @@ WINDOW_SECONDS = 2.0  # the least delay within it counts
 SETTLING_SECONDS = 0.5  # the first blocks of a stream come as they like
 TOLERANCE_SECONDS = 0.2  # more than the delay of a sound server varies
 WARNED_TOLERANCE_SECONDS = 0.05  # after an overflow
+START_SECONDS = 0.5  # a stream whose first two seconds are later than this has lost audio in them
 DRIFT = 5e-4  # no two quartzes differ by more
 SLEEP_SECONDS = 1.0  # more than the two clocks can be read apart
 
@@ -70,7 +71,7 @@ class SampleClock:
         self._least, self._observed = math.inf, 0.0
         self._warned -= warned
         if self._usual is None:
-            self._usual = least
+            self._usual = least if least < START_SECONDS else 0.0
         if least - self._usual > (WARNED_TOLERANCE_SECONDS if warned else TOLERANCE_SECONDS):
             return round((least - self._usual) * self._rate)
         self._usual = min(least, self._usual + DRIFT * WINDOW_SECONDS)

@@ -142,11 +142,21 @@ def _announcing(name: str, places: list[Endpoint]) -> "asyncio.Task[None]":
 
 
 async def _send(event: Event, writer: asyncio.StreamWriter) -> None:
+    expired = False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        writer.transport.abort()  # closing would wait for the client to read
+
+    # not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes as the write ends
+    timer = asyncio.get_running_loop().call_later(WRITE_SECONDS, expire)
     try:
-        await asyncio.wait_for(async_write_event(event, writer), WRITE_SECONDS)
-    except asyncio.TimeoutError:
-        writer.transport.abort()  # closing would wait for it to read
-        raise ClientError(f"read nothing for {WRITE_SECONDS:g} s") from None
+        await async_write_event(event, writer)
+    finally:
+        timer.cancel()
+    if expired:
+        raise ClientError(f"read nothing for {WRITE_SECONDS:g} s")
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

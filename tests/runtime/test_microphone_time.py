@@ -50,6 +50,15 @@ def test_what_never_comes_is_missing_within_seconds(gap: float, at: float, laten
     assert deliver(keeper, 10, at + gap + 4.5, jitter) == 0
 
 
+@given(gap=st.floats(0.6, 20), at=st.floats(0.02, 2.4))
+@settings(deadline=None, max_examples=30)
+def test_so_is_what_is_lost_before_the_usual_delay_is_known(gap: float, at: float) -> None:
+    keeper = SampleClock(RATE)
+    at = round(at * RATE / BLOCK) * BLOCK / RATE
+    found = deliver(keeper, at, 0) + deliver(keeper, 5, at + gap)
+    assert found == pytest.approx(gap * RATE, abs=BLOCK)
+
+
 @given(gap=st.floats(0.5, 2.9))
 @settings(deadline=None, max_examples=30)
 def test_a_pause_that_is_made_up_for_costs_nothing(gap: float) -> None:

@@ -62,7 +62,8 @@ def test_a_signal_ends_it_within_a_second(number: int, demo: bytes, tmp_path: Pa
         for client in clients:
             client.join()
         assert server.process.returncode == 0
-        assert seconds < (1.0 if os.getloadavg()[0] < 6 else 5.0)
+        # less than the server waits for clients that do not end
+        assert seconds < (0.5 if os.getloadavg()[0] < 6 else 5.0)
         assert not path.exists()
 
 
