@@ -39,6 +39,14 @@ def ts_resnet(
     All blocks have ``width`` channels.
     """
     context = context or Windowed()
+    features, x = pooled(context, input_shape, width)
+    return context.model(features, softmax(x, num_labels))
+
+
+def pooled(
+    context: Context, input_shape: tuple[int, int, int], width: int
+) -> tuple[Tensor, Tensor]:
+    """The input and the mean over time of what all blocks make of it, ``[n, 1.5 * width]``."""
     features = context.features(input_shape)
     first = time_stride(input_shape[0]) // 2
     x = keras.layers.Permute((1, 3, 2))(normalised(features))  # [n, frames, 1, bands]
@@ -47,7 +55,7 @@ def ts_resnet(
     for kernel in KERNELS:
         x = _block(context, x, width, kernel)
     x = _separable(context, x, round(1.5 * width), 3, 2)
-    return context.model(features, softmax(context.mean(x), num_labels))
+    return features, context.mean(x)
 
 
 def _block(context: Context, x: Tensor, width: int, kernel: int) -> Tensor:
