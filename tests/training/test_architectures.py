@@ -33,11 +33,16 @@ def front_ends_of(name: str) -> tuple[FeatureConfig, ...]:
     return (OF_EMBEDDING,) if name == "speech_embedding" else FRONT_ENDS
 
 
+def words_of(name: str) -> dict[str, list[str]]:
+    """Three for the one that has three outputs, else those that a configuration has by default."""
+    return {"words": ["high", "low", "middle"]} if name == "wake_word" else {}
+
+
 def config_of(name: str, width: int | None) -> TrainingConfig:
     document = {
         "name": "a",
         "features": dataclasses.asdict(front_ends_of(name)[-1]),
-        "data": {"sources": [{"folder": "clips"}]},
+        "data": {"sources": [{"folder": "clips"}], **words_of(name)},
         "network": {"architecture": name, "width": width},
     }
     return parse(TrainingConfig, document)
