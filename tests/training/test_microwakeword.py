@@ -1,6 +1,5 @@
 """The export for microWakeWord in pymicro-wakeword itself: its probabilities are ours."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -14,8 +13,9 @@ import yaml
 from conftest import ROOT
 
 pytest.importorskip("tensorflow", reason="needs the extra 'training'")
-mww = pytest.importorskip("pymicro_wakeword", reason="needs pymicro-wakeword")
+pytest.importorskip("pymicro_wakeword", reason="needs pymicro-wakeword")
 
+import pymicro_wakeword
 from untrained_run import write_run
 
 from kws_edge.audio.files import read_audio, to_pcm16
@@ -51,9 +51,11 @@ def export(run: Path, output: Path, *more: str) -> subprocess.CompletedProcess[s
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Of one word, untrained; its windows for the ranges are of the demo."""
     made = write_run(tmp_path_factory.mktemp("runs") / "run", "wake_word", 8, **FRAMING)
-    data = dataclasses.replace(made.config.data, words=("high",))
-    config = as_document(dataclasses.replace(made.config, name="high", data=data, windows=None))
-    config.update(windows={}, detector={"smoothing_ms": 240, "thresholds": {"high": 0.9}})
+    config = as_document(made.config)
+    config["data"]["words"] = ["high"]
+    config.update(
+        name="high", windows={}, detector={"smoothing_ms": 240, "thresholds": {"high": 0.9}}
+    )
     (made.folder / "config.yaml").write_text(yaml.safe_dump(config))
     frames = stream_features()
     windows = np.stack([frames[start : start + 98] for start in range(0, 1900, 49)])
@@ -83,10 +85,10 @@ def demo() -> FloatArray:
 
 def theirs(description: Path, sound: FloatArray, sliding: int) -> list[float]:
     """The probabilities that pymicro-wakeword gives, from 16-bit audio on."""
-    model = mww.MicroWakeWord.from_config(description)
+    model = pymicro_wakeword.MicroWakeWord.from_config(description)
     model.sliding_window_size = sliding
     model._probabilities = type(model._probabilities)(maxlen=sliding)
-    rows = mww.MicroWakeWordFeatures().process_streaming(to_pcm16(sound).tobytes())
+    rows = pymicro_wakeword.MicroWakeWordFeatures().process_streaming(to_pcm16(sound).tobytes())
     found = [model.process_streaming_prob(row) for row in rows]
     return found[CHUNK - 1 :: CHUNK]
 

@@ -285,10 +285,11 @@ def export_microwakeword(
     must give the trained network's probabilities, within a tolerance.
     """
     from training.data.material import clips_of_run
-    from training.export.microwakeword import export_word
+    from training.export.microwakeword import check_run, export_word
     from training.train.run import CALIBRATION, load_run
 
     trained = load_run(run)
+    check_run(trained)
     kept = (run / CALIBRATION).exists()  # then no clip is read
     clips = () if kept else clips_of_run(trained.config, data, split_lists).training
     description, model, difference = export_word(
