@@ -48,6 +48,7 @@ class FrameTransform(Protocol):
 
     def reset(self) -> None:
         """The next frame is the first of a signal."""
+        return
 
     def prepare(self, samples: FloatArray, previous: float) -> npt.NDArray[Any]:
         """``samples [n]`` filtered before framing, ``[n]``; ``previous`` is the sample before

@@ -63,8 +63,14 @@ def test_width_sizes_the_network_and_has_a_default(name: str) -> None:
     features = front_ends_of(name)[-1]
     sizes = [network(config_of(name, width)).count_params() for width in (8, 12, 16)]
     assert sizes == sorted(set(sizes))
-    default = architecture(name)((*features.shape, 1), 8).count_params()
-    assert network(config_of(name, None)).count_params() == default
+    config = config_of(name, None)
+    default = architecture(name)((*features.shape, 1), len(config.labels)).count_params()
+    assert network(config).count_params() == default
+
+
+def test_more_words_than_one_are_refused_for_wake_word() -> None:
+    with pytest.raises(ConfigError, match=r"one word \(data.words\) .* 3 labels and not 8"):
+        architecture("wake_word")((98, 40, 1), 8)
 
 
 def test_a_window_too_short_for_the_kernels_is_told() -> None:
