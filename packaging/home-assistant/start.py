@@ -71,7 +71,7 @@ def main() -> None:
         LOGIN.write_text(f"{broker['username']}:{broker['password']}")
         os.chown(LOGIN, user.pw_uid, user.pw_gid)
     for folder in (SHARED, SHARED / "clips", SHARED / "recordings"):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, user.pw_uid, user.pw_gid)
     os.chdir(user.pw_dir)
     os.initgroups(USER, user.pw_gid)

@@ -40,10 +40,10 @@ microphone = pytest.fixture(virtual_microphone)
 
 
 class Container:
-    """A container of ``image``; it is removed at the end."""
+    """A container of ``image``, which its fixture removes; ``options`` are of buildah."""
 
-    def __init__(self, image: str) -> None:
-        self.name = buildah("from", image).strip()
+    def __init__(self, image: str, *options: str) -> None:
+        self.name = buildah("from", *options, image).strip()
 
     def command(self, *arguments: object, **environment: str) -> list[str]:
         """What runs a program in it; arguments before ``--`` are options of ``buildah run``."""
@@ -94,13 +94,15 @@ def container() -> Iterator[Container]:
 
 @pytest.fixture
 def app() -> Iterator[Container]:
-    made = Container(f"{IMAGE}-app")
+    made = Container(f"{IMAGE}-app", "--add-host=supervisor:127.0.0.9")
     yield made
     buildah("rm", made.name)
 
 
 def labels(lines: str) -> set[str]:
-    return {json.loads(line)["label"] for line in lines.splitlines() if line.startswith("{")}
+    """The keywords that were spotted; other lines and events are passed over."""
+    events = [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
+    return {event["label"] for event in events if event.get("type", "detection") == "detection"}
 
 
 def test_the_demo_runs_without_root(container: Container) -> None:
@@ -131,11 +133,9 @@ def test_a_broker_outside_gets_the_events(
     subscriber = Subscriber(broker, tmp_path)
     where = ("--mqtt-host", "127.0.0.1", "--mqtt-port", broker.port)
     container.run("kws-edge", "listen", "--demo", "--pace", "max", "--sinks", "--json", *where)
-    events = wait_for(lambda: subscriber.messages("kws-edge/event"), "the events")
     subscriber.stop()
-    assert labels("\n".join(events)) <= SPOTTED
-    assert len(events) >= 5
-    assert subscriber.messages("homeassistant/device/kws-edge/config") or broker.log
+    assert labels("\n".join(subscriber.messages("kws-edge/event"))) >= SPOTTED
+    assert subscriber.messages("kws-edge/status")[-1] == "offline"
 
 
 def test_sound_comes_by_the_socket_of_a_sound_server(
@@ -177,14 +177,12 @@ def test_the_app_reads_its_options_and_answers_the_ingress_alone(
     options = tmp_path / "data" / "options.json"
     options.write_text(json.dumps({"model": "small-int8", "keywords": ["yes"], "save_clips": True}))
     options.chmod(0o600)
-    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n127.0.0.9 supervisor\n")
     Supervisor.port = broker.port
     server = HTTPServer(("127.0.0.9", 80), Supervisor)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     subscriber = Subscriber(broker, tmp_path)
     socket = microphone.environment["PULSE_SERVER"].removeprefix("unix:")
-    mounts = {"data": "/data", "shared": "/config", "hosts": "/etc/hosts"}
-    share = [f"-v={tmp_path / here}:{there}" for here, there in mounts.items()]
+    share = [f"-v={tmp_path}/data:/data", f"-v={tmp_path}/shared:/config"]
     start = ("/opt/kws-edge/bin/python", "/usr/local/lib/kws-edge/start.py")
     variables = {"PULSE_SERVER": "unix:/run/pulse", "SUPERVISOR_TOKEN": "a-token"}
     with app.running(
