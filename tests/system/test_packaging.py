@@ -126,6 +126,4 @@ def test_the_folder_of_the_app_is_whole(tmp_path: Path) -> None:
     sources = [name for name in copied if not name.startswith("--")]
     assert sources == ["kws_edge-*.whl", "start.py"]
     assert all(list(folder.glob(name)) for name in sources)
-    assert {"config.yaml", "DOCS.md", "README.md", "translations"} <= {
-        p.name for p in folder.iterdir()
-    }
+    assert {"config.yaml", "DOCS.md", "translations"} <= {p.name for p in folder.iterdir()}
