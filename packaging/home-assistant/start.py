@@ -64,7 +64,12 @@ def find_broker() -> dict[str, Any] | None:
 
 
 def main() -> None:
-    options, broker = json.loads(OPTIONS.read_text()), find_broker()
+    try:
+        options = json.loads(OPTIONS.read_text())
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"kws-edge: {OPTIONS}: {error}; this image is for Home Assistant alone\n")
+        sys.exit(66)
+    broker = find_broker()
     user = pwd.getpwnam(USER)
     if broker and broker.get("username"):
         LOGIN.touch(mode=0o600)

@@ -4,6 +4,7 @@ import configparser
 import importlib.util
 import re
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -92,6 +93,15 @@ def test_the_options_become_a_valid_command_line(
 
 def test_without_a_broker_there_is_no_mqtt(config: dict[str, Any], start: ModuleType) -> None:
     assert not [f for f in start.arguments(config["options"], None) if f.startswith("--mqtt")]
+
+
+def test_outside_home_assistant_one_line_says_so() -> None:
+    result = subprocess.run(
+        [sys.executable, APP / "start.py"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 66
+    assert "/data/options.json" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_the_image_installs_extras_that_exist() -> None:
