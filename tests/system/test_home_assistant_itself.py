@@ -13,7 +13,8 @@ from sink_parts import detections, wait_for
 
 from kws_edge.events import EventFactory
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.mqtt import MqttConfig, MqttSink
+from kws_edge.sinks.mqtt import MqttSink
+from kws_edge.sinks.mqtt_client import MqttConfig
 
 pytestmark = [pytest.mark.slow, needs_mosquitto, needs_home_assistant]
 LABELS = ("yes", "grün", "_unknown_")
