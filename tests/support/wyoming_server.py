@@ -36,7 +36,7 @@ class Server:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         listening = self.wait_for("listening at ")
-        self.uri = listening.removeprefix("listening at ").replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        self.uri = listening.partition("listening at ")[2].replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
     def wait_for(self, text: str, count: int = 1) -> str:
         """The line with ``text`` in it, once there are ``count`` of them."""

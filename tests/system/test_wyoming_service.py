@@ -85,18 +85,30 @@ def test_a_socket_left_behind_is_replaced_a_live_one_refused(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--uri", "http://x"], 78, "--uri: found 'http://x', expected tcp://HOST:PORT or unix"),
-        (["--uri", "tcp://127.0.0.1"], 78, "--uri: found 'tcp://127.0.0.1', expected"),
-        (["--uri", "tcp://127.0.0.1:70000"], 78, "--uri: found"),
-        (["--uri", "unix://relative"], 78, "--uri: found"),
+        (
+            ["--uri", "http://x"],
+            78,
+            "--wyoming-uri: found 'http://x', expected tcp://HOST:PORT or unix",
+        ),
+        (["--uri", "tcp://127.0.0.1"], 78, "--wyoming-uri: found 'tcp://127.0.0.1', expected"),
+        (["--uri", "tcp://127.0.0.1:70000"], 78, "--wyoming-uri: found"),
+        (["--uri", "unix://relative"], 78, "--wyoming-uri: found"),
         (["--uri", "unix:///nowhere/s"], 69, "cannot listen at unix:///nowhere/s: No such file"),
         (["--uri", "unix:///etc/passwd"], 69, "there is a file that is no socket"),
         (["--uri", f"unix:///tmp/{'x' * 200}"], 69, "path too long"),
         (["--uri", "tcp://203.0.113.1:9"], 69, "cannot listen at tcp://203.0.113.1:9: "),
-        (["--zeroconf"], 78, "--zeroconf: nobody else can reach tcp://127.0.0.1:10400; to listen"),
-        (["--zeroconf", "x" * 64], 78, "--zeroconf: a name has at most 63 bytes"),
-        (["--threshold", "3"], 78, "--threshold: 3.0 is not within 0 to 1"),
-        (["--max-clients", "0"], 2, "0 is not in the range x>=1"),
+        (
+            ["--zeroconf"],
+            78,
+            "--wyoming-zeroconf: nobody else can reach tcp://127.0.0.1:10400; to listen",
+        ),
+        (
+            ["--zeroconf", "x" * 64, "--uri", "tcp://0.0.0.0:0"],
+            78,
+            "--wyoming-zeroconf: a name has at most 63 bytes",
+        ),
+        (["--threshold", "3"], 78, "--detector-threshold: 3.0 is not within 0 to 1"),
+        (["--max-clients", "0"], 78, "--wyoming-max-clients: 0 is not within 1 to 1000 clients"),
         (["--model", "nothing.tflite"], 66, "nothing.tflite"),
     ],
 )
