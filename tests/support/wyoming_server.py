@@ -23,11 +23,11 @@ DEADLINE = 60.0  # generous: the machine may be busy
 
 
 class Server:
-    """``kws-edge wyoming`` in a process of its own."""
+    """``kws-edge wyoming`` in a process of its own; without ``uri``, where its file says."""
 
     def __init__(self, *arguments: str, uri: str = "tcp://127.0.0.1:0", **options: object) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "--uri", uri, *arguments],
+            [*COMMAND, *(["--uri", uri] if uri else []), *arguments],
             stderr=subprocess.PIPE,
             text=True,
             **options,  # type: ignore[call-overload]

@@ -26,15 +26,17 @@ needs_analyze = pytest.mark.skipif(
 
 
 @needs_analyze
+@pytest.mark.parametrize("wyoming", [False, True])
 @pytest.mark.parametrize("user", [False, True])
 @pytest.mark.parametrize("folder", ["plain", "with spaces, 100 %h and $HOME"])
 def test_systemd_has_nothing_to_say_about_the_units(
-    user: bool, folder: str, program: Path, tmp_path: Path
+    wyoming: bool, user: bool, folder: str, program: Path, tmp_path: Path
 ) -> None:
+    service = Service(user, wyoming)
     (tmp_path / folder).mkdir()
     program = program.rename(tmp_path / folder / "kws-edge")  # verify looks for it
-    unit = tmp_path / "kws-edge.service"
-    unit.write_text(Service(user).unit(program))
+    unit = tmp_path / service.name
+    unit.write_text(service.unit(program))
     scope = ["--user"] if user else []
     runtime = {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     result = subprocess.run(
@@ -56,10 +58,20 @@ def test_a_path_that_systemd_refuses_is_refused_before(folder: str) -> None:
 
 
 @needs_analyze
-@pytest.mark.parametrize(("user", "exposure"), [(False, 15), (True, 40)])
-def test_the_units_are_hardened(user: bool, exposure: int, program: Path, tmp_path: Path) -> None:
-    unit = tmp_path / "kws-edge.service"
-    unit.write_text(Service(user).unit(program))
+@pytest.mark.parametrize(
+    ("service", "exposure"),
+    [
+        (Service(user=False), 15),
+        (Service(user=True), 40),
+        (Service(user=False, wyoming=True), 13),
+        (Service(user=True, wyoming=True), 40),
+    ],
+)
+def test_the_units_are_hardened(
+    service: Service, exposure: int, program: Path, tmp_path: Path
+) -> None:
+    unit = tmp_path / service.name
+    unit.write_text(service.unit(program))
     result = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", f"--threshold={exposure}", unit],
         capture_output=True,
@@ -155,6 +167,23 @@ def test_install_checks_what_the_service_will_read_before_it_writes(
     assert next(Service(user=True).install()).startswith("configuration: ")
 
 
+def test_install_of_the_wyoming_server_checks_what_that_needs(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "home" / "kws-edge" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("commands: [{run: [no-such-program]}]\nwyoming: {zeroconf: true}\n")
+    monkeypatch.setattr(Service, "_program", lambda _: program)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    service = Service(user=True, wyoming=True)
+    with pytest.raises(ConfigError, match="nobody else can reach tcp://127") as raised:
+        list(service.install())
+    assert "no-such-program" not in str(raised.value)  # it has no commands
+    assert not service.path.exists()
+    config.write_text("commands: [{run: [no-such-program]}]\nwyoming: {max_clients: 2}\n")
+    assert next(service.install()).startswith("configuration: ")
+
+
 def test_install_says_what_it_needs(run_command: Command, tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     status = run_command("service", "status", "--user", env=environment)
@@ -211,3 +240,13 @@ def test_the_system_service_runs_as_a_user_of_its_own(tmp_path: Path) -> None:
     assert (seen["reload"], seen["refusal in the log"]) == (0, True), logs
     assert seen["same process"]
     assert seen["uninstall"] == 0
+    assert seen["wyoming install"].startswith("0 "), seen
+    assert "configuration: /etc/kws-edge/config.yaml: ok" in seen["wyoming install"]
+    assert seen["wyoming state"] == "active", logs
+    assert seen["wyoming user"] not in (0, os.getuid())
+    assert seen["wyoming status"].startswith("0 active (running)")
+    assert "0 of 3 clients" in seen["wyoming status"]
+    assert seen["wyoming words"] == ["left"], logs
+    assert seen["wyoming reload"] == [0, True, "active"], logs
+    assert seen["wyoming seconds to stop"] < (1 if os.getloadavg()[0] < 6 else 20)
+    assert seen["wyoming result"] == "success"
