@@ -40,14 +40,16 @@ class WyomingServer:
     def __init__(self, make_session: Callable[[str], ClientSession], places: Places) -> None:
         self.make_session = make_session
         self.places = places
+        self._server: asyncio.Server | None = None
+        self._endpoint = Endpoint()
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
 
     async def start(self, endpoint: Endpoint, announced_as: str = "") -> None:
         """Listen and, with a name, announce that. Raises `AddressError`."""
         asyncio.get_running_loop().set_exception_handler(_log_fault)
-        self._endpoint = endpoint
         self._server = await endpoint.serve(self._connected, MAX_HEADER)
+        self._endpoint = endpoint
         places = bound(self._server)
         log.info("wyoming: listening at %s", ", ".join(map(str, places)))
         local = all(map(is_local, places))
@@ -62,7 +64,8 @@ class WyomingServer:
 
     async def close(self) -> None:
         """End all that `start` began, within about `STOP_SECONDS`."""
-        self._server.close()
+        if self._server:
+            self._server.close()
         if self._endpoint.path:
             remove_socket(self._endpoint.path)
         if tasks := set(self._tasks):

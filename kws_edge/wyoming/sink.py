@@ -1,6 +1,7 @@
 """Settings of the Wyoming server, and the sink that runs it beside the microphone."""
 
 import importlib.util
+import logging
 import socket
 import threading
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kws_edge.boundary import is_loopback
 from kws_edge.config.schema import find_bounds_faults, setting
-from kws_edge.errors import KwsEdgeError, ValidationErrors
+from kws_edge.errors import AddressError, KwsEdgeError, ValidationErrors
 from kws_edge.events import Event
 from kws_edge.extras import not_installed
 from kws_edge.model.file import find_model
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_NAME = 63  # bytes, of a service in DNS
 CLOSE_SECONDS = 0.7
+RETRY_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,23 +128,18 @@ class WyomingSink:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
-        """Raises `KwsEdgeError`: `AddressError` where the address is not free."""
+        """Raises `KwsEdgeError` where a model does not load; an address that cannot be had is
+        tried again."""
         import asyncio
 
         from kws_edge.wyoming.client import SessionMaker
 
-        settings = self._settings
-        server = make_server(SessionMaker(self._config, settings.languages), settings)
+        make_session = SessionMaker(self._config, self._settings.languages)
+        server = make_server(make_session, self._settings)
         loop = asyncio.new_event_loop()
-        try:
-            endpoint = Endpoint.from_uri(settings.uri)
-            loop.run_until_complete(server.start(endpoint, settings.announced_as))
-            run = (loop, server)
-            self._thread = threading.Thread(target=_run, args=run, name=self.name, daemon=True)
-            self._thread.start()
-        except BaseException:
-            loop.close()
-            raise
+        run = (loop, server, self._settings)
+        self._thread = threading.Thread(target=_run, args=run, name=self.name, daemon=True)
+        self._thread.start()
         self._loop = loop
 
     def handle(self, event: Event) -> None: ...
@@ -151,10 +150,30 @@ class WyomingSink:
             self._thread.join(CLOSE_SECONDS)
 
 
-def _run(loop: "asyncio.AbstractEventLoop", server: "WyomingServer") -> None:
+def _run(
+    loop: "asyncio.AbstractEventLoop", server: "WyomingServer", settings: WyomingConfig
+) -> None:
+    starting = loop.create_task(_start(server, settings))
     loop.run_forever()
+    starting.cancel()
     loop.run_until_complete(server.close())
     loop.close()
+
+
+async def _start(server: "WyomingServer", settings: WyomingConfig) -> None:
+    """The network may not be there yet at boot, and another server may end."""
+    import asyncio
+
+    said = ""
+    while True:
+        try:
+            await server.start(Endpoint.from_uri(settings.uri), settings.announced_as)
+            return
+        except AddressError as error:
+            if str(error) != said:
+                log.error("sink wyoming: %s; trying again", error)
+            said = str(error)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 def _plan(name: str, settings: WyomingConfig, context: SinkContext) -> SinkPlan | None:

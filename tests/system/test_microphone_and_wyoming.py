@@ -134,16 +134,20 @@ def test_both_get_their_detections_and_a_reload_keeps_them(
     assert json.loads(daemon.events[-1])["type"] == "stopped"
 
 
-def test_an_address_that_is_taken_costs_no_word(
-    config: Path, uri: str, run_command: Command
+def test_an_address_that_is_taken_costs_no_word_and_is_tried_again(
+    microphone: VirtualMicrophone, config: Path, uri: str
 ) -> None:
-    """And a name that nobody else could reach is refused at once."""
     with socket.create_server(("127.0.0.1", int(uri.rpartition(":")[2]))):
-        run = ("listen", "--demo", "--sinks", "--pace", "max", "--json", "--config")
-        result = run_command(*run, str(config))
-    assert result.returncode == 0
-    assert f"sink wyoming: cannot listen at {uri}: Address already in use" in result.stderr
-    assert result.stdout.count('"detection"') >= 6
+        daemon = Daemon(config, microphone.environment)
+        daemon.wait_for(f"sink wyoming: cannot listen at {uri}: Address already in use; trying")
+        microphone.play(demo_recording())
+        eventually(daemon.spotted, lambda: f"a word of the microphone: {daemon.events}")
+    daemon.wait_for(f"wyoming: listening at {uri}")
+    assert words_for_a_client(uri, ["left"]) == {"left"}
+    daemon.stop()
+
+
+def test_a_name_that_nobody_could_reach_is_refused(config: Path, run_command: Command) -> None:
     config.write_text("wyoming: {zeroconf: true}\n")
     refused = run_command("config", "check", "--config", str(config))
     assert refused.returncode == 78
