@@ -1,5 +1,6 @@
 """A real Home Assistant without a browser: an owner, the integration MQTT, automations."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -94,18 +95,21 @@ class HomeAssistant:
             run["pipeline"] = created["result"]["id"]
             run["input"] = {"sample_rate": 16000, "timeout": SECONDS, "no_vad": True}
             await socket.send_json({"id": 2, "type": "assist_pipeline/run", **run})
-            events: list[dict[str, Any]] = []
-            while not events or events[-1]["type"] not in ("run-end", "error"):
-                answer = await socket.receive_json(timeout=SECONDS)
-                if answer["type"] == "result":
-                    assert answer["success"], answer
-                    continue
-                events.append(answer["event"])
-                if len(events) == 1:  # an empty chunk is the end
-                    handler = bytes([events[0]["data"]["runner_data"]["stt_binary_handler_id"]])
-                    for start in range(0, len(pcm), 2048):
-                        await socket.send_bytes(handler + pcm[start : start + 2048])
-                    await socket.send_bytes(handler)
+            answer = await socket.receive_json()
+            assert answer["success"], answer
+            events = [(await socket.receive_json(timeout=SECONDS))["event"]]
+            handler = bytes([events[0]["data"]["runner_data"]["stt_binary_handler_id"]])
+
+            async def speak() -> None:
+                for start in range(0, len(pcm), 2048):
+                    await socket.send_bytes(handler + pcm[start : start + 2048])
+                    await asyncio.sleep(1024 / 16000)  # as from a microphone
+                await socket.send_bytes(handler)  # the end
+
+            speaking = asyncio.create_task(speak())
+            while events[-1]["type"] not in ("run-end", "error"):
+                events.append((await socket.receive_json(timeout=SECONDS))["event"])
+            await speaking
             return events
 
     def states(self) -> dict[str, dict[str, Any]]:

@@ -222,7 +222,7 @@ def test_the_system_service_runs_as_a_user_of_its_own(tmp_path: Path) -> None:
         with own_cgroup(), (tmp_path / "layout.log").open("w") as log:
             manager = subprocess.Popen(command, stdout=log, stderr=log)
             done = wait_for(
-                lambda: (tmp_path / "seen.json").exists() or manager.poll() is not None, 75
+                lambda: (tmp_path / "seen.json").exists() or manager.poll() is not None, 240
             )
             manager.kill()
             manager.wait()
