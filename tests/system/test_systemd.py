@@ -142,7 +142,7 @@ def test_started_reloaded_killed_hung_and_stopped(
     assert seen["restarted by the watchdog"], logs
     assert seen["restarts"] == "2"
     assert seen["stop"] == ""
-    assert seen["seconds to stop"] < 1
+    assert seen["seconds to stop"] < (1 if os.getloadavg()[0] < 6 else 5)
     assert seen["result"] == "success"
     assert seen["refused start"].startswith("FAILED")
     assert seen["refused state"] == "failed"
