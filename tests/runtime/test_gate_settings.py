@@ -56,7 +56,7 @@ def test_a_model_file_without_the_field_has_no_gate(model_path: Path, tmp_path: 
         (
             ["wyoming", "--gate-dbfs", "3"],
             78,
-            "--gate-dbfs: 3.0 is not within -200 to 0 dBFS",
+            "--detector-gate-dbfs: 3.0 is not within -200 to 0 dBFS",
         ),
         (
             ["wyoming", "--gate-dbfs", "nan"],
