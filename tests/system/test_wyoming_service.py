@@ -136,7 +136,7 @@ def test_without_the_library() -> None:
     )
     for module, version, arguments in (
         ("wyoming", "1.5.4", []),
-        ("zeroconf", "0.70", ["--zeroconf"]),
+        ("zeroconf", "0.70", ["--zeroconf", "--uri", "tcp://0.0.0.0:0"]),
     ):
         result = subprocess.run(
             [sys.executable, "-c", code, module, "wyoming", *arguments],
