@@ -46,6 +46,11 @@ class Classifier:
         streaming = self._streaming
         inputs = {streaming.input: manifest.input} | {s.input: s.spec for s in streaming.states}
         outputs = {streaming.output: manifest.output} | {s.output: s.spec for s in streaming.states}
+        lowest, highest = manifest.output.real(np.array([-128, 127], np.int8))
+        # no int8 stands for a value outside of 0 to 1
+        self._bounded = (
+            manifest.output.dtype == "int8" and lowest >= -ROUNDING and highest <= 1 + ROUNDING
+        )
         self._inputs = self._indices("input", self._interpreter.get_input_details(), inputs)
         self._outputs = self._indices("output", self._interpreter.get_output_details(), outputs)
 
@@ -107,6 +112,8 @@ class Classifier:
                 f" {list(spec.shape)}"
             )
         posteriors = spec.real(stored[0])
+        if self._bounded:
+            return posteriors
         if not (posteriors.min() >= -ROUNDING and posteriors.max() <= 1 + ROUNDING):  # nor nan
             listed = ", ".join(f"{value:g}" for value in posteriors[:8])
             raise ModelError(f"{self._path}: the network returned values outside 0 to 1: {listed}")
