@@ -31,6 +31,7 @@ class Classifier:
 
     def __init__(self, model: ModelFile, num_threads: int = 1) -> None:
         self.manifest: Manifest = model.manifest
+        self._shape = model.manifest.features.shape
         self._path = model.path
         check_first_load(model, num_threads)
         try:
@@ -40,9 +41,7 @@ class Classifier:
             raise ModelError(f"{model.path}: refused by the interpreter: {reason}") from error
         manifest = self.manifest
         # a windowed network is one that has a single chunk and no states
-        self._streaming = manifest.streaming or StreamingTensors(
-            manifest.features.shape[0], 0, 0, ()
-        )
+        self._streaming = manifest.streaming or StreamingTensors(self._shape[0], 0, 0, ())
         streaming = self._streaming
         inputs = {streaming.input: manifest.input} | {s.input: s.spec for s in streaming.states}
         outputs = {streaming.output: manifest.output} | {s.output: s.spec for s in streaming.states}
@@ -61,7 +60,7 @@ class Classifier:
 
     def __call__(self, features: FloatArray) -> FloatArray:
         """Posteriors ``[labels]`` (float32, 0 to 1) of ``features [frames, width]``."""
-        window = features.reshape(self.manifest.features.shape)
+        window = features.reshape(self._shape)
         return self.advance(window, self.silent_states())[0]
 
     def silent_states(self) -> States:
