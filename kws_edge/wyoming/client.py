@@ -18,6 +18,7 @@ from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
 from kws_edge.audio.files import from_pcm16, to_mono
+from kws_edge.audio.resampling import ResampleStream, resample_stream
 from kws_edge.boundary import printable
 from kws_edge.config.config import Config
 from kws_edge.daemon.control import LoadedModels
@@ -66,11 +67,9 @@ class PcmStream:
         self.format = format_
         self.frames = 0  # whole ones so far
         self._rest = b""  # the beginning of a frame whose end has not come yet
-        self._resampler = None
+        self._resampler: ResampleStream | None = None
         if format_.rate != sample_rate:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(format_.rate, sample_rate, 1)
+            self._resampler = resample_stream(format_.rate, sample_rate)
 
     @property
     def seconds(self) -> float:
@@ -96,8 +95,7 @@ class PcmStream:
     def _resampled(self, samples: FloatArray, last: bool = False) -> FloatArray:
         if self._resampler is None:
             return samples
-        result: FloatArray = self._resampler.resample_chunk(samples, last=last)
-        return result
+        return self._resampler.resample_chunk(samples, last=last)
 
 
 def decode(data: bytes, format_: PcmFormat) -> FloatArray:
