@@ -18,6 +18,7 @@ PACKAGES = {
     "ray": ("ray>=2.9",),
     "align": ("pocketsphinx>=5",),
     "embedding": ("pyopen-wakeword>=1.1",),
+    "microwakeword": ("pymicro-features>=2",),
     "training": (
         'tensorflow-cpu>=2.16; platform_machine=="x86_64" and sys_platform=="linux"',
         'tensorflow>=2.16; platform_machine!="x86_64" or sys_platform!="linux"',

@@ -23,12 +23,15 @@ class FrameTransform(Protocol):
     """One kind of front end: frames of samples to features.
 
     Derive from it and pass the class to `register_front_end`. Each row of features depends on
-    one frame alone, so that a stream of frames gives the features of a window.
+    one frame alone, so that a stream of frames gives the features of a window. One that adapts to
+    the sound before a frame forgets it in `reset`, and says in ``settling_samples`` after how much
+    sound, a multiple of the step, it has adapted.
     """
 
     name: ClassVar[str]  # what `FeatureConfig.kind` calls it
     settings: ClassVar[tuple[str, ...]] = ()  # the settings it reads besides the framing
     sample_dtype: ClassVar[npt.DTypeLike] = np.float32  # of what `prepare` returns
+    settling_samples: ClassVar[int] = 0
 
     def __init__(self, config: "FeatureConfig") -> None: ...
 
@@ -42,6 +45,10 @@ class FrameTransform(Protocol):
     def width(config: "FeatureConfig") -> int:
         """Features in a frame."""
         ...
+
+    def reset(self) -> None:
+        """The next frame is the first of a signal."""
+        return
 
     def prepare(self, samples: FloatArray, previous: float) -> npt.NDArray[Any]:
         """``samples [n]`` filtered before framing, ``[n]``; ``previous`` is the sample before

@@ -39,10 +39,21 @@ class FrontEnd:
     def __call__(self, signal: FloatArray) -> FloatArray:
         """Features of a whole signal ``[samples]``: ``[frames, width]``.
 
-        Raises `ValueError` where the signal is not mono or not of floats.
+        A front end that adapts to the sound before has first adapted to the signal itself, from
+        back to front: a window stands for one out of a stream, of which this is the likeliest
+        past. Raises `ValueError` where the signal is not mono or not of floats.
         """
         check_signal(signal)
-        return self.of_frames(frames_of(self.prepare(signal, 0.0), self.config))
+        self.reset()
+        step, settling = self.config.frame_step, self._transform.settling_samples
+        past = signal[: min(settling, len(signal) // step * step)][::-1]
+        samples = np.concatenate([past, signal]) if len(past) else signal
+        features = self.of_frames(frames_of(self.prepare(samples, 0.0), self.config))
+        return features[len(past) // step :]
+
+    def reset(self) -> None:
+        """The next samples begin a signal."""
+        self._transform.reset()
 
     def prepare(self, samples: FloatArray, previous: float) -> npt.NDArray[Any]:
         """``samples [n]`` as they go into frames, ``[n]`` of ``sample_dtype``; ``previous`` is
@@ -99,6 +110,7 @@ class FeatureStream:
     def reset(self, previous: float = 0.0) -> None:
         """Forget all samples, as after a gap in the audio; ``previous`` is the sample before
         the next one, where it is known."""
+        self._front_end.reset()
         self._held = 0  # samples waiting in _pending
         self._previous = previous  # last sample pushed, see FrontEnd.prepare
         self.frames_seen = 0

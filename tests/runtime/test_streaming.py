@@ -22,9 +22,9 @@ DEFAULT = FeatureConfig("log_mel")
 
 
 def kinds() -> list[str]:
-    """All of any framing (that of embedding_mel is fixed, and has tests of its own), but for
-    python_speech_features' own where that is not installed."""
-    found = [kind for kind in front_end_names() if kind != "embedding_mel"]
+    """All of any framing (that of embedding_mel and micro is fixed, and they have tests of their
+    own), but for python_speech_features' own where that is not installed."""
+    found = [kind for kind in front_end_names() if kind not in ("embedding_mel", "micro")]
     if importlib.util.find_spec("python_speech_features") is None:
         found.remove("psf_mfcc")
     return found

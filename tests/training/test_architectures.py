@@ -33,11 +33,16 @@ def front_ends_of(name: str) -> tuple[FeatureConfig, ...]:
     return (OF_EMBEDDING,) if name == "speech_embedding" else FRONT_ENDS
 
 
+def words_of(name: str) -> dict[str, list[str]]:
+    """Three for the one that has three outputs, else those that a configuration has by default."""
+    return {"words": ["high", "low", "middle"]} if name == "wake_word" else {}
+
+
 def config_of(name: str, width: int | None) -> TrainingConfig:
     document = {
         "name": "a",
         "features": dataclasses.asdict(front_ends_of(name)[-1]),
-        "data": {"sources": [{"folder": "clips"}]},
+        "data": {"sources": [{"folder": "clips"}], **words_of(name)},
         "network": {"architecture": name, "width": width},
     }
     return parse(TrainingConfig, document)
@@ -58,8 +63,14 @@ def test_width_sizes_the_network_and_has_a_default(name: str) -> None:
     features = front_ends_of(name)[-1]
     sizes = [network(config_of(name, width)).count_params() for width in (8, 12, 16)]
     assert sizes == sorted(set(sizes))
-    default = architecture(name)((*features.shape, 1), 8).count_params()
-    assert network(config_of(name, None)).count_params() == default
+    config = config_of(name, None)
+    default = architecture(name)((*features.shape, 1), len(config.labels)).count_params()
+    assert network(config).count_params() == default
+
+
+def test_more_words_than_one_are_refused_for_wake_word() -> None:
+    with pytest.raises(ConfigError, match=r"one word \(data.words\) .* 3 labels and not 8"):
+        architecture("wake_word")((98, 40, 1), 8)
 
 
 def test_a_window_too_short_for_the_kernels_is_told() -> None:

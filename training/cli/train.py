@@ -180,7 +180,22 @@ def _build_own(
     click.echo(model)
 
 
-@click.command("export")
+class ExportCommands(click.Group):
+    """``export RUN``, which most want, is ``export tflite RUN``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["tflite", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("export", cls=ExportCommands)
+def export_command() -> None:
+    """Convert a trained network: `export RUN` to model files for kws-edge (short for
+    `export tflite RUN`), or `export microwakeword RUN`."""
+
+
+@export_command.command("tflite")
 @click.argument("run", type=PATH)
 @click.option(
     "--quantization",
@@ -203,7 +218,7 @@ def _build_own(
     "--output", type=PATH, default=Path("tflite_models"), help="Folder for the model files."
 )
 @click.option("--check/--no-check", default=True, help="Compare with the trained network.")
-def export_command(
+def export_tflite(
     run: Path,
     quantization: tuple[str, ...],
     streaming: bool,
@@ -241,3 +256,51 @@ def export_command(
                 failed.append(result)
     if failed:
         raise ModelError(f"{len(failed)} checks failed: the models differ from the trained network")
+
+
+@export_command.command("microwakeword")
+@click.argument("run", type=PATH)
+@root_option
+@split_lists_option
+@click.option(
+    "--output", type=PATH, default=Path("tflite_models"), help="Folder for the two files."
+)
+@click.option("--wake-word", help="The words to display.  [default: the label]")
+@click.option("--author", default="kws-edge", help="Author, for the JSON file.")
+@click.option("--language", default="en", help="Language of the word, for the JSON file.")
+def export_microwakeword(
+    run: Path,
+    data: Path,
+    split_lists: Path | None,
+    output: Path,
+    wake_word: str | None,
+    author: str,
+    language: str,
+) -> None:
+    """Convert the network in RUN for microWakeWord: ESPHome, Linux Voice Assistant and others.
+
+    RUN is of one word, with the features `micro` and the architecture `wake_word`: see
+    training/configs/wake-word.yaml. Writes OUTPUT/NAME.tflite and NAME.json, whose
+    cutoff and sliding window are the threshold and the smoothing of RUN's detector. The int8 model
+    must give the trained network's probabilities, within a tolerance.
+    """
+    from training.data.material import clips_of_run
+    from training.export.microwakeword import check_run, export_word
+    from training.train.run import CALIBRATION, load_run
+
+    trained = load_run(run)
+    check_run(trained)
+    kept = (run / CALIBRATION).exists()  # then no clip is read
+    clips = () if kept else clips_of_run(trained.config, data, split_lists).training
+    description, model, difference = export_word(
+        trained,
+        clips,
+        output,
+        wake_word=wake_word or trained.config.labels[0],
+        author=author,
+        language=language,
+    )
+    click.echo(
+        f"{description}\n{model} ({model.stat().st_size / 1024:.1f} KB), within {difference:.3f} of"
+        " the trained network on 99 % of its input"
+    )

@@ -136,7 +136,7 @@ def windowed_graph(run: Run, clips: Sequence[Clip]) -> Graph:
         return {"posteriors": loaded.serve(features)}
 
     def examples() -> Iterator[dict[str, FloatArray]]:
-        for window in _windows(run, clips):
+        for window in calibration_windows(run, clips):
             yield {"features": window[np.newaxis, ..., np.newaxis]}
 
     return Graph(tf.function(call).get_concrete_function(spec), loaded, examples)
@@ -160,7 +160,7 @@ def streaming_graph(run: Run, clips: Sequence[Clip], chunk: int) -> Graph:
     function = tf.function(call).get_concrete_function(*specs)
 
     def examples() -> Iterator[dict[str, FloatArray]]:
-        for window in _windows(run, clips):
+        for window in calibration_windows(run, clips):
             states_now = dict(zip(states, first_states(model), strict=True))
             for start in range(len(window) % chunk, len(window), chunk):
                 part = window[np.newaxis, start : start + chunk, :, np.newaxis]
@@ -171,7 +171,7 @@ def streaming_graph(run: Run, clips: Sequence[Clip], chunk: int) -> Graph:
     return Graph(function, owner, examples)
 
 
-def _windows(run: Run, clips: Sequence[Clip]) -> Iterator[FloatArray]:
+def calibration_windows(run: Run, clips: Sequence[Clip]) -> Iterator[FloatArray]:
     """``[frames, width]`` each: windows that the run kept for this, or some of ``clips``."""
     if (run.folder / CALIBRATION).exists():
         yield from np.load(run.folder / CALIBRATION)
@@ -208,7 +208,7 @@ def convert(
         name = f"{config.name}-streaming"
         graph = streaming_graph(run, calibration, chunk)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.function], graph.owner)
-    _quantize(converter, quantization, graph.examples)
+    quantize(converter, quantization, graph.examples)
     converted: bytes = converter.convert()
     streaming = None if chunk is None else describe_streaming(converted, chunk)
     flatbuffer = compact(converted)
@@ -221,7 +221,7 @@ def convert(
     return partial.rename(path)
 
 
-def _quantize(converter: Any, quantization: str, representative: Any) -> None:
+def quantize(converter: Any, quantization: str, representative: Any) -> None:
     if quantization == "float32":
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -21,6 +21,7 @@ ARCHITECTURES: dict[str, "str | Architecture"] = {
     "bc_resnet": "training.networks.bc_resnet",
     "tc_resnet": "training.networks.tc_resnet",
     "ts_resnet": "training.networks.ts_resnet",
+    "wake_word": "training.networks.ts_resnet",
     "speech_embedding": "training.networks.speech_embedding",
 }
 

@@ -11,6 +11,7 @@ channel alone, then one across channels. Different here:
 
 import keras
 
+from kws_edge.errors import ConfigError
 from training.networks.layers import (
     Context,
     Tensor,
@@ -39,6 +40,42 @@ def ts_resnet(
     All blocks have ``width`` channels.
     """
     context = context or Windowed()
+    features, x = _pooled(context, input_shape, width)
+    return context.model(features, softmax(x, num_labels))
+
+
+PROBABILITY = "word"  # the layer of wake_word whose output is the word's probability, [n, 1]
+
+
+def wake_word(
+    input_shape: tuple[int, int, int],
+    num_labels: int,
+    width: int = 48,
+    context: Context | None = None,
+) -> keras.Model:
+    """The blocks of `ts_resnet` for one word: features to posteriors ``[n, 3]``.
+
+    The word's posterior is the logistic function of a number, as microWakeWord wants it, which a
+    softmax over three labels is not; the other two share the rest by their softmax. Raises
+    `ConfigError` for more words than one.
+    """
+    if num_labels != 3:
+        raise ConfigError(
+            "network.architecture: wake_word detects one word (data.words) against windows of"
+            f" everything else, 3 labels and not {num_labels}: train a network for each word"
+        )
+    context = context or Windowed()
+    features, x = _pooled(context, input_shape, width)
+    logits = keras.layers.Dense(num_labels)(x)
+    word = keras.layers.Activation("sigmoid", name=PROBABILITY)(logits[:, :1])
+    others = keras.layers.Softmax()(logits[:, 1:])
+    return context.model(features, keras.layers.Concatenate()([word, (1 - word) * others]))
+
+
+def _pooled(
+    context: Context, input_shape: tuple[int, int, int], width: int
+) -> tuple[Tensor, Tensor]:
+    """The input and the mean over time of what all blocks make of it, ``[n, 1.5 * width]``."""
     features = context.features(input_shape)
     first = time_stride(input_shape[0]) // 2
     x = keras.layers.Permute((1, 3, 2))(normalised(features))  # [n, frames, 1, bands]
@@ -47,7 +84,7 @@ def ts_resnet(
     for kernel in KERNELS:
         x = _block(context, x, width, kernel)
     x = _separable(context, x, round(1.5 * width), 3, 2)
-    return context.model(features, softmax(context.mean(x), num_labels))
+    return features, context.mean(x)
 
 
 def _block(context: Context, x: Tensor, width: int, kernel: int) -> Tensor:
