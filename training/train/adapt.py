@@ -86,6 +86,38 @@ def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> Train
     )
 
 
+WAKE_SCHEDULE = ScheduleConfig(
+    epochs=60, passes=8, warmup_epochs=1, averaging=0.995, label_smoothing=0.02
+)
+WAKE_WINDOW_MS = 1500.0  # a phrase of four syllables and some room around it
+NEAR_WEIGHT = 30.0  # of the texts that sound like a phrase, relative to another word of the data
+WAKE_SPEECH = Path("librispeech")  # below the data folder
+LIBRISPEECH = Attribution(
+    "LibriSpeech, train-clean-5", "CC BY 4.0", "https://www.openslr.org/31", "Vassil Panayotov"
+)
+VOICES = Attribution("Synthetic voices of Kokoro-82M, espeak-ng and flite", "as these are")
+
+
+def wake_config(start: Run, takes: Path, name: str) -> TrainingConfig:
+    """The configuration of ``start`` for the phrases in ``takes``, which synthetic voices said,
+    and no others; divided by voice. Sentences of Mini LibriSpeech are other speech as well."""
+    config = adapted_config(start, takes, name, only=True)
+    *public, own = config.data.sources
+    own = dataclasses.replace(own, split="official", repeat=1)
+    speech = tuple(dict.fromkeys((*config.data.speech, WAKE_SPEECH)))
+    windows = config.windows and dataclasses.replace(
+        config.windows, word_weights={**config.windows.word_weights, UNKNOWN: NEAR_WEIGHT}
+    )
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, sources=(*public, own), speech=speech),
+        features=dataclasses.replace(config.features, window_ms=WAKE_WINDOW_MS),
+        windows=windows,
+        schedule=WAKE_SCHEDULE,
+        attribution=(*start.config.attribution, LIBRISPEECH, VOICES),
+    )
+
+
 def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[str]]:
     """``config`` with those of its folders alone that are there, and what the others cost.
 
