@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,9 @@ def takes(tmp_path_factory: pytest.TempPathFactory, dictionary: Path) -> Path:
     return folder
 
 
-def say(folder: Path, dictionary: Path, *arguments: object, **variables: str):  # type: ignore[no-untyped-def]
+def say(folder: Path, dictionary: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
     chosen = ("--output", folder, "--dictionary", dictionary, "--no-neural")
-    return training("synthesize-words", *arguments, *chosen, **variables)
+    return training("synthesize-words", *arguments, *chosen)
 
 
 def manifest(folder: Path) -> list[dict[str, object]]:
@@ -76,7 +77,7 @@ def test_phrases_fit_into_the_window_and_are_cut_to_their_speech(takes: Path) ->
 
 def test_other_texts_sound_alike_and_do_not_hold_the_phrase(takes: Path) -> None:
     others = {str(line["text"]) for line in manifest(takes) if line["label"] == "_unknown_"}
-    assert {"robot", "hey", "hey robin", "hey rabbit"} <= others
+    assert {"robot", "hey", "hey robin"} <= others
     assert "hey robots" not in others
     assert near_words(["hey robot"], sorted(others), within=True).min() > 0
 
@@ -115,17 +116,23 @@ def test_what_is_no_phrase_is_a_usage_error(phrase: str, dictionary: Path, tmp_p
     assert not (tmp_path / "own").exists()
 
 
-def test_no_voice_says_what_to_install(dictionary: Path, tmp_path: Path) -> None:
-    result = say(tmp_path / "own", dictionary, "hey robot", PATH=str(tmp_path))
+def test_no_voice_says_what_to_install(
+    dictionary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = say(tmp_path / "own", dictionary, "hey robot")
     assert result.returncode == 66
     assert result.stderr.strip().startswith(
         "python -m training: no voice is installed: apt install espeak-ng flite"
     )
 
 
-def test_a_phrase_that_nobody_can_say(dictionary: Path, tmp_path: Path) -> None:
+def test_a_phrase_that_nobody_can_say(
+    dictionary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "espeak-ng").symlink_to(str(shutil.which("espeak-ng")))  # and no flite
-    result = say(tmp_path / "own", dictionary, "hey zorblax", PATH=str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = say(tmp_path / "own", dictionary, "hey zorblax")
     assert result.returncode == 65
     assert "neither the dictionary nor flite says how it sounds" in result.stderr
     assert not (tmp_path / "own").exists()
