@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from kws_edge.boundary import os_reason
 from kws_edge.cli.options import PATH
+from kws_edge.errors import KwsEdgeError
 from kws_edge.model.file import folder
 from training.cli.options import root_option
 from training.data.sources.synthetic import DICTIONARY
@@ -90,8 +92,12 @@ def command(
         takes, phrases, count, source, dictionary=dictionary, part=part, seed=seed
     )
     total = count * (len(phrases) + 1)
-    with click.progressbar(made, length=total, label="takes", file=sys.stderr) as takes_made:
-        number = sum(1 for _ in takes_made)
+    try:
+        with click.progressbar(made, length=total, label="takes", file=sys.stderr) as written:
+            number = sum(1 for _ in written)
+    except OSError as error:
+        where = error.filename or takes
+        raise KwsEdgeError(f"{where}: cannot be written: {os_reason(error)}") from error
     click.echo(f"{takes}: {number} new takes of {', '.join(map(label_of, phrases))}")
     if models:
         _build(takes, name, data, models / name, start)

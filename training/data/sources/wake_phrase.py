@@ -5,6 +5,7 @@ cannot know a phrase by the sound of a synthesizer. Each file is named after its
 it the speaker by whom a data set is split; ``manifest.jsonl`` has what each voice said, and how.
 """
 
+import io
 import json
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ import numpy as np
 from kws_edge.audio.files import write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import DataError
-from kws_edge.files import append_line
+from kws_edge.files import append_line, write_atomically
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.channel import change_speed
@@ -103,6 +104,8 @@ def other_texts(phrases: Sequence[str], dictionary: Path, seed: int) -> list[str
     """
     draw, known = random.Random(seed), read_dictionary()
     words = [word for word in plain_words(dictionary) if word in known]
+    if len(words) < 2:
+        raise DataError(f"{dictionary}: {len(words)} usable words, expected two at least")
     texts = [text for phrase in phrases for text in near_phrases(phrase, words, NEAR_TEXTS)]
     for _ in range(FAR_TEXTS * len(phrases)):
         texts.append(" ".join(draw.sample(words, draw.randint(1, 2))))
@@ -196,7 +199,9 @@ def _begin_worker(source: VoiceSource) -> None:
 
 def _write(output: Path, planned: Utterance) -> Utterance:
     said, samples = utter(_synthesizers[planned.engine], planned)
-    write_wav(output / said.file, samples, RATE)
+    file = io.BytesIO()
+    write_wav(file, samples, RATE)
+    write_atomically(output / said.file, file.getvalue())
     return said
 
 
