@@ -5,14 +5,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from word_clips import training
 
 from kws_edge.audio.files import read_audio
 from kws_edge.audio.speech_level import measure_speech
+from training.config import TrainingConfig
 from training.data.clips import scan
 from training.data.sources.near_words import near_phrases, near_words
 from training.data.splits import find_leaks, official_part, split_clips
+from training.networks.network import network
+from training.release.model_config import load_model_plan
+from training.release.own_model import PlanText, write_plan
+from training.train.adapt import present, wake_config
+from training.train.run import load_run
 
 RATE = 16000
 pytestmark = pytest.mark.skipif(
@@ -159,3 +166,39 @@ def test_a_folder_without_voices(dictionary: Path, tmp_path: Path) -> None:
     result = say(tmp_path / "own", dictionary, "hey robot", "--voices", tmp_path)
     assert result.returncode == 66
     assert f"{tmp_path}: no voices" in result.stderr
+
+
+BASE = Path(__file__).parents[2] / "models" / "small-int8" / "run"
+
+
+@pytest.fixture(scope="module")
+def config(takes: Path) -> TrainingConfig:
+    return wake_config(load_run(BASE), takes, "hey-robot")
+
+
+def test_a_phrase_is_divided_by_voice_among_other_speech(config: TrainingConfig) -> None:
+    own = config.data.sources[-1]
+    assert (own.split, config.data.words) == ("official", ("hey-robot",))
+    assert config.features.window_ms == 1500
+    assert Path("librispeech") in config.data.speech
+
+
+def test_the_plan_measures_voices_of_the_testing_part(
+    config: TrainingConfig, takes: Path, tmp_path: Path
+) -> None:
+    found, missing = present(config, tmp_path)
+    assert len(missing) == 9  # every folder of the base: the takes alone will do
+    write_plan(found, tmp_path, tmp_path / "hey-robot", PlanText("a phrase", "none"), takes)
+    streams = load_model_plan(tmp_path / "hey-robot").streams
+    parts = {name: [clips.part for clips in stream.clips] for name, stream in streams.items()}
+    assert parts == {"choose": ["validation"], "new-voices": ["testing"]}
+
+
+def test_a_longer_window_begins_with_the_weights_of_a_shorter_one(config: TrainingConfig) -> None:
+    base, model = load_run(BASE), network(config)
+    base.initialise(model, config.labels)
+    old, new = ([layer.get_weights() for layer in net.layers] for net in (base.network(), model))
+    assert model.input_shape[1] > base.network().input_shape[1]
+    for before, after in zip(old[:-1], new[:-1], strict=True):
+        for one, other in zip(before, after, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -12,6 +12,7 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.recorder.collection import check_name
 from training.config import (
     Attribution,
+    DataConfig,
     OptimizerConfig,
     ScheduleConfig,
     SourceConfig,
@@ -119,7 +120,8 @@ def wake_config(start: Run, takes: Path, name: str) -> TrainingConfig:
 
 
 def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[str]]:
-    """``config`` with those of its folders alone that are there, and what the others cost.
+    """``config`` with those of its folders alone that are there, and what the others cost. All of
+    Speech Commands, where it is there, stands for the folders with parts of it.
 
     Raises `MissingFileError` where no clip of a word that it keeps is there.
     """
@@ -127,6 +129,7 @@ def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[st
     def there(folder: Path) -> bool:
         return (data / folder).is_dir()
 
+    config = dataclasses.replace(config, data=_with_speech_commands(config.data, data))
     found = config.data
     kept = dataclasses.replace(
         found,
@@ -145,6 +148,20 @@ def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[st
             f" 'python -m training data fetch {data}', or teach your words alone (--only)"
         )
     return dataclasses.replace(config, data=kept), missing
+
+
+SPEECH_COMMANDS = Path("speech_commands")  # as `data fetch` calls it
+PARTS_OF_IT = (Path("mini_speech_commands"), Path("unknown"))
+ITS_NOISES = {Path("background_noise"): SPEECH_COMMANDS / "_background_noise_"}
+
+
+def _with_speech_commands(found: DataConfig, data: Path) -> DataConfig:
+    if not (data / SPEECH_COMMANDS).is_dir():
+        return found
+    others = tuple(one for one in found.sources if one.folder not in PARTS_OF_IT)
+    whole = (SourceConfig(SPEECH_COMMANDS),) if others != found.sources else ()
+    noise = tuple(ITS_NOISES.get(folder, folder) for folder in found.noise)
+    return dataclasses.replace(found, sources=(*whole, *others), noise=noise)
 
 
 def count_takes(recordings: Path, known: Sequence[str] = ()) -> dict[str, int]:
