@@ -85,6 +85,7 @@ def test_all_of_speech_commands_stands_for_its_parts(world: Path) -> None:
     assert kept.data.sources[0].folder == Path("speech_commands")
     assert kept.data.noise == (Path("speech_commands/_background_noise_"),)
     assert not missing
+    assert "_background_noise_" not in {clip.label for clip in scan(world / "data/speech_commands")}
 
 
 def test_a_second_adaptation_counts_the_recordings_once(world: Path) -> None:

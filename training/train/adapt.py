@@ -18,7 +18,7 @@ from training.config import (
     SourceConfig,
     TrainingConfig,
 )
-from training.data.clips import Clip, scan
+from training.data.clips import NOISES, Clip, scan
 from training.data.loading import Examples, features_of
 from training.data.material import find_recordings
 from training.data.windows import UNKNOWN
@@ -152,7 +152,7 @@ def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[st
 
 SPEECH_COMMANDS = Path("speech_commands")  # as `data fetch` calls it
 PARTS_OF_IT = (Path("mini_speech_commands"), Path("unknown"))
-ITS_NOISES = {Path("background_noise"): SPEECH_COMMANDS / "_background_noise_"}
+ITS_NOISES = {Path("background_noise"): SPEECH_COMMANDS / NOISES}
 
 
 def _with_speech_commands(found: DataConfig, data: Path) -> DataConfig:
