@@ -187,7 +187,7 @@ def test_the_plan_measures_voices_of_the_testing_part(
     config: TrainingConfig, takes: Path, tmp_path: Path
 ) -> None:
     found, missing = present(config, tmp_path)
-    assert len(missing) == 9  # every folder of the base: the takes alone will do
+    assert len(missing) == 8  # every folder of the base: the takes alone will do
     write_plan(found, tmp_path, tmp_path / "hey-robot", PlanText("a phrase", "none"), takes)
     streams = load_model_plan(tmp_path / "hey-robot").streams
     parts = {name: [clips.part for clips in stream.clips] for name, stream in streams.items()}
@@ -197,7 +197,10 @@ def test_the_plan_measures_voices_of_the_testing_part(
 def test_a_longer_window_begins_with_the_weights_of_a_shorter_one(config: TrainingConfig) -> None:
     base, model = load_run(BASE), network(config)
     base.initialise(model, config.labels)
-    old, new = ([layer.get_weights() for layer in net.layers] for net in (base.network(), model))
+    old, new = (
+        [layer.get_weights() for layer in net.layers if layer.get_weights()]
+        for net in (base.network(), model)
+    )
     assert model.input_shape[1] > base.network().input_shape[1]
     for before, after in zip(old[:-1], new[:-1], strict=True):
         for one, other in zip(before, after, strict=True):

@@ -36,7 +36,7 @@ NEURAL_SHARE = 0.5  # of the takes, where a neural voice is installed
 SPEEDS, PITCHES = (0.85, 1.35), (0.88, 1.14)
 LONGEST_S = 1.3  # of a phrase: the window of 1.5 s has room around it
 MARGIN_S = 0.1  # before and after what is said
-TRIES = 4
+FASTEST = 1.8  # more is no way to say a phrase
 NEAR_TEXTS, FAR_TEXTS = 150, 100  # for each phrase
 OFTEN = 8  # how often a part of a phrase comes, relative to another text
 
@@ -209,7 +209,7 @@ def utter(synthesizer: Synthesizer, planned: Utterance) -> tuple[Utterance, Floa
     """What is said, cut to its speech, ``[n]``; a phrase that is too long for the window is said
     again, faster. Raises `DataError` for silence, and for a phrase that stays too long."""
     said = planned
-    for _ in range(TRIES):
+    while said.speed <= FASTEST:
         raw = synthesizer.say(said.voice, said.text, said.speed / said.pitch)
         samples = change_speed(raw, said.pitch)
         if not samples.any():
