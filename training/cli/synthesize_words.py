@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -92,15 +93,20 @@ def command(
         takes, phrases, count, source, dictionary=dictionary, part=part, seed=seed
     )
     total = count * (len(phrases) + 1)
-    try:
-        with click.progressbar(made, length=total, label="takes", file=sys.stderr) as written:
-            number = sum(1 for _ in written)
-    except OSError as error:
-        where = error.filename or takes
-        raise KwsEdgeError(f"{where}: cannot be written: {os_reason(error)}") from error
+    number = _count(made, total, takes)
     click.echo(f"{takes}: {number} new takes of {', '.join(map(label_of, phrases))}")
     if models:
         _build(takes, name, data, models / name, start)
+
+
+def _count(made: Iterable[object], total: int, folder: Path) -> int:
+    """How many takes are written; shows how far they are. Raises `KwsEdgeError`."""
+    try:
+        with click.progressbar(made, length=total, label="takes", file=sys.stderr) as written:
+            return sum(1 for _ in written)
+    except OSError as error:
+        where = error.filename or folder
+        raise KwsEdgeError(f"{where}: cannot be written: {os_reason(error)}") from error
 
 
 LIMITS = """\

@@ -21,6 +21,7 @@ from kws_edge.audio.files import write_wav
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.errors import DataError
 from kws_edge.files import append_line, write_atomically
+from kws_edge.recorder.take import OTHER_WORD
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.channel import change_speed
@@ -28,7 +29,6 @@ from training.data.sources.near_words import near_phrases, near_words, read_dict
 from training.data.sources.synthetic import FLITE, FLITE_SHARE, plain_words
 from training.data.sources.voices import Programs, Synthesizer, VoiceSource
 from training.data.splits import Part, official_part
-from training.data.windows import UNKNOWN
 from training.processes import end_with_parent
 
 MANIFEST = "manifest.jsonl"
@@ -150,7 +150,7 @@ def synthesize_words(
     is missing.
     """
     texts = [(label_of(phrase), phrase) for phrase in phrases]
-    texts += [(UNKNOWN, text) for text in other_texts(phrases, dictionary, seed)]
+    texts += [(OTHER_WORD, text) for text in other_texts(phrases, dictionary, seed)]
     planned = list(plan(texts, count, VoicePool.of(source.load(), part), seed))
     for label in dict.fromkeys(label for label, _ in texts):
         (output / label).mkdir(parents=True, exist_ok=True)
@@ -216,7 +216,7 @@ def utter(synthesizer: Synthesizer, planned: Utterance) -> tuple[Utterance, Floa
             raise DataError(f"{said.text}: {said.voice} says nothing")
         start, end = measure_speech(samples, RATE).bounds
         length_s = (end - start) / RATE
-        if length_s <= LONGEST_S or said.label == UNKNOWN:
+        if length_s <= LONGEST_S or said.label == OTHER_WORD:
             margin = round(MARGIN_S * RATE)
             cut = samples[max(0, start - margin) : end + margin]
             return said, cut / max(1.0, float(np.abs(cut).max()))
