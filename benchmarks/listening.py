@@ -35,6 +35,7 @@ with wave.open(sys.argv[1]) as file:
         for feature in features.process_streaming(data):
             detector.process_streaming(feature)
 """
+PEER_NAME = "pymicro-wakeword (1 word)"
 GOALS = {"speech": 2.0, "RSS MB": 40.0, "start s": 0.4}
 ROOM_DBFS, WORD_SECONDS = -66.0, 30
 
@@ -66,8 +67,15 @@ class Streams:
 @click.option("--peer-python", default=sys.executable, help="A Python with pymicro-wakeword.")
 @click.option("--hop-ms", default=100.0, show_default=True, help="Between two decisions.")
 @click.option("--gate-dbfs", default=-55.0, show_default=True)
+@click.option("--model", "models", multiple=True, help="A bundled model; all by default.")
 def main(
-    data: Path, minutes: float, rounds: int, peer_python: str, hop_ms: float, gate_dbfs: float
+    data: Path,
+    minutes: float,
+    rounds: int,
+    peer_python: str,
+    hop_ms: float,
+    gate_dbfs: float,
+    models: tuple[str, ...],
 ) -> None:
     """Medians over interleaved rounds."""
     with tempfile.TemporaryDirectory() as folder:
@@ -87,11 +95,11 @@ def main(
                 gate,
                 "--input",
             ]
-            for name in bundled_models()
+            for name in models or bundled_models()
             for note, gate in (("", "off"), (", gate", str(gate_dbfs)))
         }
         if _has_peer(peer_python):
-            programs["pymicro-wakeword (1 word)"] = [peer_python, "-c", PEER]
+            programs[PEER_NAME] = [peer_python, "-c", PEER]
         else:
             print("pymicro-wakeword is not installed: no peer")
         costs: dict[str, list[Cost]] = {name: [] for name in programs}
@@ -112,6 +120,20 @@ def main(
         )
         print(f"{name:<32}" + "".join(f"{value:>10.2f}" for value in values))
     print("goals: " + ", ".join(f"{name} {goal:g}" for name, goal in GOALS.items()))
+    if PEER_NAME in costs:
+        print_ratios(costs)
+
+
+def print_ratios(costs: dict[str, list[Cost]]) -> None:
+    """CPU relative to the peer in the same round: median, lowest and highest."""
+    print(f"CPU relative to {PEER_NAME} on the same audio in the same round")
+    for name, found in costs.items():
+        line = f"{name:<32}"
+        for field in ("speech_ms", "quiet_ms"):
+            pairs = zip(found, costs[PEER_NAME], strict=True)
+            ratios = [getattr(one, field) / getattr(peer, field) for one, peer in pairs]
+            line += f"  {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(line)
 
 
 def make_streams(data: Path, minutes: float, folder: Path) -> Streams:

@@ -8,7 +8,7 @@ from kws_edge.errors import ConfigError
 # What each extra of setup.cfg installs. kws-edge itself is on no package registry, so messages
 # name these packages instead of the extra.
 PACKAGES = {
-    "litert": ("ai-edge-litert>=2.1",),
+    "litert": ('ai-edge-litert>=2.1; platform_machine not in "armv6l armv7l"',),
     "mqtt": ("paho-mqtt>=2.0",),
     "metrics": ("prometheus-client>=0.19",),
     "page": ("aiohttp>=3.9", "ruamel.yaml>=0.18"),

@@ -35,6 +35,7 @@ class Signals:
         self._hangup_reloads: bool | None = None
         self._interrupts = False
         self._on_stop: list[OnStop] = []
+        self._on_reload: Callable[[], object] = lambda: None
         self._before: dict[signal.Signals, Any] = {}
 
     def install(self) -> "Signals":
@@ -59,10 +60,11 @@ class Signals:
         if self.stopped_by:
             action(self.stopped_by)
 
-    def on_hangup(self, reload: bool) -> None:
-        """Whether SIGHUP asks for a reload. Else it ends, as the close of a terminal should;
-        a process that ignored SIGHUP at its start (nohup) still does."""
-        self._hangup_reloads = reload
+    def on_hangup(self, reload: bool, on_reload: Callable[[], object] = lambda: None) -> None:
+        """Whether SIGHUP asks for a reload, and then calls ``on_reload`` within its handler. Else
+        it ends, as the close of a terminal should; a process that ignored SIGHUP at its start
+        (nohup) still does."""
+        self._hangup_reloads, self._on_reload = reload, on_reload
         if self._hung_up:
             self._hang_up()
 
@@ -87,6 +89,7 @@ class Signals:
         self._hung_up = True
         if self._hangup_reloads:
             self.reload_requested = True
+            self._on_reload()
         elif (
             HANGUP and self._hangup_reloads is False and self._before.get(HANGUP) != signal.SIG_IGN
         ):

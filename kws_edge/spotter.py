@@ -201,7 +201,8 @@ class KeywordSpotter:
     def take_near_misses(self) -> list[NearMiss]:
         """Words nearly spotted since the last call; see `Detector`. A vetoed detection is one
         when nothing can confirm it any more."""
-        self._settle_vetoes(self._buffer.end)
+        if self._vetoed:
+            self._settle_vetoes(self._buffer.end)
         missed, self._missed = self._missed, []
         return [*missed, *self._detector.take_near_misses()]
 
@@ -286,11 +287,14 @@ class KeywordSpotter:
             for passed in range(max(first, self._idle_since), sample, self._hop):
                 posteriors, seconds = self._posteriors(passed)
                 self._detector.backfill(passed, posteriors)
-                self._report(Decision(passed, posteriors, seconds))
+                if self.on_decision:
+                    self.on_decision(Decision(passed, posteriors, seconds))
             self._idle_since = None
         posteriors, seconds = self._posteriors(sample)
         detection = self._detector.push(sample, posteriors)
-        self._report(Decision(sample, posteriors, seconds, scores=self._detector.scores))
+        if self.on_decision:
+            scores = self._detector.scores
+            self.on_decision(Decision(sample, posteriors, seconds, scores=scores))
         return self._verified(detection) if detection else None
 
     def _verified(self, detection: Detection) -> Detection | None:
@@ -329,10 +333,6 @@ class KeywordSpotter:
         if self.on_decision:
             nothing = np.zeros(len(self._classifier.manifest.labels), np.float32)
             self.on_decision(Decision(sample, nothing, 0.0, idle=True))
-
-    def _report(self, decision: Decision) -> None:
-        if self.on_decision:
-            self.on_decision(decision)
 
     def _posteriors(self, sample: int) -> tuple[FloatArray, float]:
         """Of the window that ends at ``sample``, and the seconds that the network took."""

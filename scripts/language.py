@@ -42,7 +42,7 @@ RENAMED = (
     Rule(r"\bPresence\b|\bhopeful\b", "HotplugProbe.should_retry"),
     Rule(r"\btriggers/|\b[Ss]aved trigger", "clips"),
     Rule(r"\b[Ss]hipped\b", "bundled"),
-    Rule(r"\bslim\b|\bslimmed\b", "compact"),
+    Rule(r"(?<!-)\bslim\b|\bslimmed\b", "compact"),  # but Debian's image is called so
     Rule(r"\brestore\(|train\.restore\b|train import restore\b", "load_run", CODE),
     Rule(r"\bTrained\b(?! on\b)|train\.trained\b", "TrainingResult", CODE),
     Rule(r"\bLesson\b", "TrainingTask"),

@@ -22,7 +22,9 @@ class SampleBuffer:
         self._first = 0  # nothing before this sample was ever in this buffer
         self._end = 0
         self._ended = False
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0  # readers in `wait_for`
 
     @property
     def end(self) -> int:
@@ -36,12 +38,12 @@ class SampleBuffer:
 
     def push(self, samples: FloatArray) -> None:
         """Append ``samples [n]`` (float32 in [-1, 1)), any n; never waits for a reader's work."""
-        with self._changed:
+        with self._lock:
             self._put(samples[-len(self._samples) :], len(samples))
 
     def skip(self, samples: int) -> None:
         """``samples`` were lost."""
-        with self._changed:
+        with self._lock:
             self._put(np.zeros(min(samples, len(self._samples)), np.float32), samples)
 
     def end_of_stream(self) -> None:
@@ -53,20 +55,24 @@ class SampleBuffer:
     def wait_for(self, sample: int, timeout: float) -> bool:
         """Wait until the stream has come to ``sample``; False after ``timeout`` seconds or
         at its end."""
-        with self._changed:
+        with self._lock:
+            self._waiting += 1
             self._changed.wait_for(lambda: self._ended or self._end >= sample, timeout)
+            self._waiting -= 1
             return self._end >= sample
 
     def read(self, start: int, end: int) -> tuple[int, FloatArray]:
         """A copy of the samples from ``start`` to before ``end``, as far as they are here: the
         place of the first one in the stream, and ``[n]`` with n >= 0."""
-        with self._changed:
+        with self._lock:
             start = max(start, self.start)
             end = max(start, min(end, self._end))
             size = len(self._samples)
-            first, head = start % size, min(end - start, size - start % size)
-            parts = self._samples[first : first + head], self._samples[: end - start - head]
-            return start, np.concatenate(parts)
+            first = start % size
+            if first + end - start <= size:
+                return start, self._samples[first : first + end - start].copy()
+            rest = self._samples[: first + end - start - size]
+            return start, np.concatenate([self._samples[first:], rest])
 
     def resized(self, capacity: int) -> "SampleBuffer":
         """The same stream, as much of it as there is room for, in another buffer."""
@@ -80,8 +86,12 @@ class SampleBuffer:
         """``last [n]``: the end of ``count`` new samples, as much of it as there is room for."""
         size = len(self._samples)
         first = (self._end + count - len(last)) % size
-        head = min(len(last), size - first)
-        self._samples[first : first + head] = last[:head]
-        self._samples[: len(last) - head] = last[head:]
+        if first + len(last) <= size:
+            self._samples[first : first + len(last)] = last
+        else:
+            head = size - first
+            self._samples[first:] = last[:head]
+            self._samples[: len(last) - head] = last[head:]
         self._end += count
-        self._changed.notify_all()
+        if self._waiting:
+            self._changed.notify_all()

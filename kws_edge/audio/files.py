@@ -1,4 +1,4 @@
-"""Audio files and samples: reading, writing, resampling, and the bounds of rates and samples.
+"""Audio files and samples: reading, writing, and the bounds of rates and samples.
 
 Inside the program audio is float32 in [-1, 1), mono: an int16 sample divided by 32768.
 `AudioReader` is the only reader of sound files.
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from kws_edge.audio.resampling import ResampleStream, resample_stream
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.types import FloatArray
 
@@ -128,18 +129,15 @@ class Resampler:
     """Blocks of a stream at another rate, by libsoxr in high quality."""
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
-        self._stream: Any = None
+        self._stream: ResampleStream | None = None
         if source_rate != target_rate:
-            import soxr
-
-            self._stream = soxr.ResampleStream(source_rate, target_rate, 1)
+            self._stream = resample_stream(source_rate, target_rate)
 
     def __call__(self, block: FloatArray, last: bool) -> FloatArray:
         """What is ready after ``block [n]``; all the rest where it is the ``last``."""
         if self._stream is None:
             return block
-        ready: FloatArray = self._stream.resample_chunk(block, last=last)
-        return ready
+        return self._stream.resample_chunk(block, last=last)
 
 
 def _open_seekable(path: Path) -> BinaryIO:
@@ -246,14 +244,6 @@ def to_mono(samples: FloatArray) -> FloatArray:
     if samples.shape[1] == 1:
         return np.ascontiguousarray(samples[:, 0])
     return samples.mean(axis=1, dtype=np.float32)
-
-
-def resample(samples: FloatArray, source_rate: int, target_rate: int) -> FloatArray:
-    """``samples [n]`` at another rate, by libsoxr in high quality."""
-    import soxr
-
-    result: FloatArray = soxr.resample(samples, source_rate, target_rate).astype(np.float32)
-    return result
 
 
 def one_window(samples: FloatArray, length: int) -> FloatArray:

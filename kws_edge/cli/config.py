@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kws_edge.model.manifest import Manifest
 from kws_edge.sinks import sink_kinds
 from kws_edge.sinks.base import SinkContext
 from kws_edge.spotter_group import group_faults
+from kws_edge.wyoming.sink import settings_of as wyoming_settings
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 
@@ -36,8 +37,13 @@ def command() -> None:
 
 
 @command.command()
-@config_options
-def check(config: Path | None, **given: Any) -> int:
+@click.option(
+    "--wyoming",
+    is_flag=True,
+    help="What 'kws-edge wyoming' needs: no microphone, and none of the other sinks.",
+)
+@config_options()
+def check(wyoming: bool, config: Path | None, **given: Any) -> int:
     """Report every fault, one a line on stderr, without starting anything; exit code 78.
 
     Reads the file, variables and flags, loads the model, and looks for the keywords, extras,
@@ -45,7 +51,10 @@ def check(config: Path | None, **given: Any) -> int:
     """
 
     loaded, faults = load_leniently(config, given_flags(given))
-    report = check_everything(loaded, faults)
+    if wyoming:
+        sinks = {"wyoming": wyoming_settings(loaded.config)}
+        loaded = replace(loaded, config=replace(loaded.config, sinks=sinks, sequences=()))
+    report = check_everything(loaded, faults, microphone=not wyoming)
     for warning in report.warnings:
         click.echo(f"kws-edge: warning: {printable(warning)}", err=True)
     for fault in report.faults:
@@ -57,7 +66,7 @@ def check(config: Path | None, **given: Any) -> int:
 
 
 @command.command()
-@config_options
+@config_options()
 def show(config: Path | None, **given: Any) -> None:
     """Print the configuration in force as YAML, each setting with its origin.
 
@@ -119,7 +128,7 @@ class CheckReport:
     warnings: tuple[str, ...]
 
 
-def check_everything(loaded: Loaded, faults: list[str]) -> CheckReport:
+def check_everything(loaded: Loaded, faults: list[str], microphone: bool = True) -> CheckReport:
     """All faults of a configuration on this device at once, without starting anything.
 
     ``faults``: those that reading it found (`load_leniently`). Then come model and interpreter,
@@ -145,9 +154,8 @@ def check_everything(loaded: Loaded, faults: list[str]) -> CheckReport:
         found += config.word_faults([word for one in manifests for word in one.keywords])
     found += _sink_faults(config, manifests if complete else [])
     all_faults = [*faults, *(where + fault for fault in found)]
-    return CheckReport(
-        tuple(dict.fromkeys(all_faults)), (*loaded.warnings, *_microphone_warnings(config))
-    )
+    warnings = [*loaded.warnings, *(_microphone_warnings(config) if microphone else ())]
+    return CheckReport(tuple(dict.fromkeys(all_faults)), tuple(warnings))
 
 
 def _detector_faults(config: Config, index: int, manifest: Manifest) -> list[str]:

@@ -86,7 +86,7 @@ LOG_LINE = "kws-edge: %(message)s"
 )
 @click.option("--plain", is_flag=True, help="Lines, not a live view, on a terminal too.")
 @json_option
-@config_options
+@config_options()
 def command(
     context: click.Context,
     /,
@@ -129,7 +129,7 @@ def command(
 
 @click.command()
 @click.option("--demo", is_flag=True, help="The bundled recording, instead of a microphone.")
-@config_options
+@config_options()
 def ui(config: Path | None, demo: bool, **given: Any) -> None:
     """Listen to the microphone and serve a page for the browser.
 

@@ -1,7 +1,7 @@
 """Options that several commands share, and a flag for every setting of the configuration."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from kws_edge.boundary import printable
 from kws_edge.cli.completion import complete_models, completer_of
 
 if TYPE_CHECKING:  # commands about model files read no configuration, and need no YAML
-    from kws_edge.config.settings import Loaded
+    from kws_edge.config.settings import Loaded, Setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,38 +30,49 @@ SHORT = {
 }
 
 
-def config_options(command: F) -> F:
-    """Give a command ``--config`` and a flag for each setting; see `loaded_config`."""
-    from kws_edge.config.reference import option_help
+def config_options(
+    keys: Collection[str] | None = None, short: Mapping[str, Sequence[str]] = SHORT
+) -> Callable[[F], F]:
+    """Give a command ``--config`` and a flag for each setting, or for those below ``keys`` of the
+    document alone; see `loaded_config`. ``short`` has further names of flags."""
     from kws_edge.config.settings import settings
 
-    for setting in reversed(settings()):
-        names = [setting.parameter, setting.flag, *SHORT.get(setting.path, ())]
-        several = setting.path == "model"
-        text = option_help(setting) + " Give it again for another that listens too." * several
-        option = click.option(
-            *dict.fromkeys(names),
-            metavar="VALUE",
-            help=text,
-            multiple=several,
-            shell_complete=completer_of(setting),
+    kept = [one for one in settings() if keys is None or one.path.split(".")[0] in keys]
+
+    def decorate(command: F) -> F:
+        for setting in reversed(kept):
+            command = _setting_option(setting, short.get(setting.path, ()))(command)
+        file = click.option(
+            "--config",
+            type=PATH,
+            envvar="KWS_EDGE_CONFIG",
+            show_envvar=True,
+            help="Configuration file (YAML), instead of the user's or the system's.",
         )
-        command = option(command)
-    file = click.option(
-        "--config",
-        type=PATH,
-        envvar="KWS_EDGE_CONFIG",
-        show_envvar=True,
-        help="Configuration file (YAML), instead of the user's or the system's.",
+        keyword = click.option(
+            "--keyword",
+            "active",
+            multiple=True,
+            metavar="WORD",
+            help="Spot this keyword and others so named alone. May be repeated; as --keywords.",
+        )
+        return file(keyword(command))
+
+    return decorate
+
+
+def _setting_option(setting: "Setting", short: Sequence[str]) -> Callable[[F], F]:
+    from kws_edge.config.reference import option_help
+
+    several = setting.path == "model"
+    text = option_help(setting) + " Give it again for another that listens too." * several
+    return click.option(
+        *dict.fromkeys([setting.parameter, setting.flag, *short]),
+        metavar="VALUE",
+        help=text,
+        multiple=several,
+        shell_complete=completer_of(setting),
     )
-    keyword = click.option(
-        "--keyword",
-        "active",
-        multiple=True,
-        metavar="WORD",
-        help="Spot this keyword and others so named alone. May be repeated; as --keywords.",
-    )
-    return file(keyword(command))
 
 
 def given_flags(given: dict[str, Any]) -> dict[str, str]:

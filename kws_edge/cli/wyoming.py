@@ -1,176 +1,146 @@
 """``wyoming``: a wake-word server for Home Assistant and others."""
 
 import asyncio
-import importlib.util
+import json
 import logging
-import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
 
-from kws_edge.cli.completion import complete_models, complete_presets
-from kws_edge.cli.options import model_option, threads_option
-from kws_edge.config.config import DetectorOverrides
-from kws_edge.detection.detector import DetectorConfig
-from kws_edge.errors import ConfigError, ValidationErrors
-from kws_edge.extras import not_installed
-from kws_edge.model.classifier import Classifier
-from kws_edge.model.file import find_model
+from kws_edge.cli.options import SHORT, config_options, loaded_config
+from kws_edge.config.config import Config
+from kws_edge.daemon.control import one_line
+from kws_edge.daemon.systemd import is_main_process, sd_notify, watchdog_interval
 from kws_edge.model.interpreter import interpreter_name
-from kws_edge.model.manifest import Manifest
-from kws_edge.process import log_to_stderr
-from kws_edge.spotter import KeywordSpotter
-from kws_edge.verifier import THRESHOLD, Verification
+from kws_edge.process import log_to_stderr, process_signals
 from kws_edge.wyoming.endpoint import Endpoint
+from kws_edge.wyoming.sink import make_server, settings_of
 
-MAX_NAME = 63  # bytes, of a service in DNS
+log = logging.getLogger(__name__)
 
-
-def _number_or_off(
-    _context: click.Context, _: click.Parameter, value: str | None
-) -> float | str | None:
-    try:
-        return value if value in (None, "off") else float(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither a number nor off") from None
+# The settings that it reads of a configuration: it has no microphone, and no sinks.
+KEYS = ("model", "models", "threads", "detector", "verifier", "keywords", "wyoming")
+SHORT_NAMES = SHORT | {
+    "wyoming.uri": ["--uri"],
+    "wyoming.max_clients": ["--max-clients"],
+    "wyoming.max_per_address": ["--max-per-address"],
+}
+STATUS_SECONDS = 10.0
 
 
 @click.command()
-@click.option(
-    "--uri",
-    default="tcp://127.0.0.1:10400",
-    help="Where to listen: tcp://HOST:PORT or unix:///PATH. All of the network:"
-    " tcp://0.0.0.0:10400.",
-)
 @click.option(
     "--zeroconf",
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="Announce the server in the local network, as NAME.",
-)
-@model_option
-@click.option(
-    "--preset",
-    shell_complete=complete_presets,
-    help="Detector settings that the model has under this name.",
-)
-@click.option("--threshold", type=float, help="Score that counts as spotted, 0 to 1.")
-@click.option("--smoothing-ms", type=float, help="Time over which posteriors are averaged.")
-@click.option("--refractory-ms", type=float, help="Pause after a detection.")
-@click.option("--hop-ms", type=float, help="Time between two decisions.")
-@click.option(
-    "--gate-dbfs",
-    callback=_number_or_off,
-    metavar="LEVEL",
-    help="Rest while the room is below this level; off: never.",
+    help="As --wyoming-zeroconf, without a value: true.",
 )
 @click.option(
-    "--repeat-ms",
-    callback=_number_or_off,
-    metavar="MS",
-    help="Report a keyword that stays above its threshold again after this time; off: never.",
+    "--language", multiple=True, help="One of --wyoming-languages. May be repeated.  [default: en]"
 )
-@click.option(
-    "--verifier",
-    shell_complete=complete_models,
-    help="A second model that confirms each detection, or a bundled one.",
-)
-@click.option(
-    "--verifier-threshold",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=THRESHOLD,
-    help="The verifier's score from which a detection counts.",
-)
-@click.option(
-    "--language",
-    "languages",
-    multiple=True,
-    default=["en"],
-    help="Language of the keywords in the server's description. May be repeated.",
-)
-@click.option(
-    "--max-clients",
-    type=click.IntRange(min=1),
-    default=16,
-    help="More are refused, unless one was idle for 30 s: it loses its place.",
-)
-@click.option(
-    "--max-per-address",
-    type=click.IntRange(min=1),
-    help="Clients of one address of another machine.  [default: three quarters of --max-clients]",
-)
-@threads_option
 @click.option("--verbose", "-v", is_flag=True, help="Log every client that comes and goes.")
+@config_options(KEYS, SHORT_NAMES)
 def command(
-    uri: str,
     zeroconf: str | None,
-    model: str,
-    verifier: str | None,
-    verifier_threshold: float,
-    languages: tuple[str, ...],
-    max_clients: int,
-    max_per_address: int | None,
-    threads: int,
+    language: tuple[str, ...],
     verbose: bool,
-    **overrides: str | float | None,
+    config: Path | None,
+    **given: Any,
 ) -> None:
     """Spot keywords for clients of the Wyoming protocol.
 
     Home Assistant and its satellites use it for their wake words. One line on stderr for
-    each detection and each fault; SIGTERM or Ctrl-C ends.
+    each detection and each fault; SIGTERM or Ctrl-C ends. The microphone and this server in one
+    process: 'kws-edge listen' with wyoming: in the configuration.
     """
-    _need("wyoming", "wyoming")
-    from kws_edge.wyoming.client import ClientSession
-    from kws_edge.wyoming.places import Places
-    from kws_edge.wyoming.protocol import wake_info
-    from kws_edge.wyoming.server import WyomingServer
+    if zeroconf is not None:
+        given["wyoming_zeroconf"] = json.dumps(zeroconf or True)  # YAML reads it
+    if language:
+        given["wyoming_languages"] = json.dumps(language)
 
-    endpoint = Endpoint.from_uri(uri)
-    name = None if zeroconf is None else _announced_as(zeroconf)
-    log = log_to_stderr("%(message)s", logging.DEBUG if verbose else logging.INFO)
+    def read() -> Config:
+        return loaded_config(config, given).config
+
+    loaded = read()
+    settings_of(loaded).check_extras()
+    stderr = log_to_stderr("%(message)s", logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("asyncio").setLevel("ERROR")
-    classifier = Classifier.load(find_model(model), threads)
-    verification = (
-        Verification.load(verifier, verifier_threshold, threads) if verifier is not None else None
-    )
-    config = _configured(classifier, overrides, verification)
-    info = wake_info(classifier.manifest, languages)
-    log.write(_banner(classifier.manifest))
-    server = WyomingServer(
-        lambda client: ClientSession(classifier, config, info, client, verification),
-        Places(max_clients, max_per_address),
-    )
-    asyncio.run(server.run(endpoint, name))
+    server = ServerProcess(loaded, read)
+    stderr.write(server.banner)
+    asyncio.run(server.run())
 
 
-def _configured(
-    classifier: Classifier,
-    overrides: dict[str, str | float | None],
-    verification: Verification | None,
-) -> DetectorConfig:
-    """Raises `ConfigError` now, rather than when the first client comes."""
-    try:
-        manifest = classifier.manifest
-        given = DetectorOverrides(**overrides)  # type: ignore[arg-type]
-        config = given.applied_to(manifest.detector, manifest.presets)
-        return KeywordSpotter(classifier, config, verification=verification).config
-    except ValidationErrors as error:
-        raise ConfigError(f"--{str(error).replace('_', '-')}") from error
+class ServerProcess:
+    """The server as a process: signals, reload, the service manager."""
 
+    def __init__(self, config: Config, read: Callable[[], Config]) -> None:
+        """``read`` reads the configuration again. Raises `KwsEdgeError`, as the models load."""
+        from kws_edge.wyoming.client import SessionMaker
 
-def _banner(manifest: Manifest) -> str:
-    words = ", ".join(manifest.keywords)
-    return f"wake-word server for {words} ({manifest.name}, {interpreter_name()})"
+        self._settings, self._read, self._make = settings_of(config), read, SessionMaker
+        make_session = SessionMaker(config, self._settings.languages)
+        self._server = make_server(make_session, self._settings)
+        names = ", ".join(one.name for one in make_session.models.manifests)
+        words = ", ".join(make_session.models.active_keywords)
+        self.banner = f"wake-word server for {words} ({names}, {interpreter_name()})"
 
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads where a service manager started this.
 
-def _announced_as(name: str) -> str:
-    _need("zeroconf", "zeroconf")
-    name = name or f"kws-edge on {socket.gethostname()}"
-    if len(name.encode()) > MAX_NAME or not name.isprintable():
-        raise ConfigError(f"--zeroconf: a name has at most {MAX_NAME} bytes, all printable")
-    return name
+        Raises `AddressError`.
+        """
+        loop, stop, hangup = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
+        def soon(action: Callable[[], None]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(action)
 
-def _need(package: str, extra: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise not_installed(package, extra)
+        signals = process_signals()
+        with signals:
+            signals.on_hangup(is_main_process(), lambda: soon(hangup.set))
+            signals.when_stopped(lambda _: soon(stop.set))
+            await self._server.start(
+                Endpoint.from_uri(self._settings.uri), self._settings.announced_as
+            )
+            helpers = [asyncio.create_task(one) for one in (self._notify(), self._reload(hangup))]
+            await stop.wait()
+            sd_notify("STOPPING=1")
+            for helper in helpers:
+                helper.cancel()
+            await self._server.close()
+
+    async def _notify(self) -> None:
+        """Without clients, the progress to report is that this loop goes round."""
+        watchdog = watchdog_interval()
+        state = "READY=1"
+        while True:
+            sd_notify(f"{state}\n{self._status()}")
+            await asyncio.sleep(min(watchdog / 3 if watchdog else STATUS_SECONDS, STATUS_SECONDS))
+            state = "WATCHDOG=1"
+
+    def _status(self) -> str:
+        places = self._server.places
+        return f"STATUS={places.taken} of {places.most} clients"
+
+    async def _reload(self, hangup: asyncio.Event) -> None:
+        """Models and thresholds for the clients that come from now on; those that are connected
+        keep theirs."""
+        while await hangup.wait():
+            hangup.clear()
+            sd_notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            try:
+                config = await asyncio.to_thread(self._read)
+                settings = settings_of(config)
+                make_session = await asyncio.to_thread(self._make, config, settings.languages)
+            except Exception as error:  # whatever is wrong with it, the old one stays
+                log.error("the configuration stays as it was: %s", one_line(error))
+            else:
+                self._server.make_session = make_session
+                log.info("configuration reloaded; for clients that connect from now on")
+                if settings != self._settings:
+                    log.warning("changes of wyoming take a restart")
+            sd_notify(f"READY=1\n{self._status()}")

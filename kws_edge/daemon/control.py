@@ -25,24 +25,48 @@ MAX_FAULT = 1000  # characters of a fault in the log
 MAX_CHANGES = 16  # that wait: each takes milliseconds between two blocks
 
 
+class LoadedModels:
+    """The models of a configuration, each loaded once, with their detectors and second stages.
+
+    `spotter` makes one for each stream. They share interpreters, so that one thread processes
+    all of their streams.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Raises `KwsEdgeError`: `ConfigError` where a model does not fit the configuration."""
+        self._config, self._near_miss = config, sink_needs(config).near_miss
+        self._classifiers = [load_model(name, config.threads) for name in config.model_names]
+        self.manifests = [one.manifest for one in self._classifiers]
+        indices = range(len(self._classifiers))
+        self._verifications = [load_verification(config, index) for index in indices]
+        self._detectors = [config.detector_of(index, self.manifests[index]) for index in indices]
+        spotter = self.spotter()
+        config.check_words(spotter.keywords)
+        self.active_keywords = spotter.active_keywords
+
+    def spotter(self) -> AnySpotter:
+        """Another spotter, which spots the active keywords."""
+        members = [self._member(index) for index in range(len(self._classifiers))]
+        spotter = SpotterGroup(members) if len(members) > 1 else members[0]
+        spotter.set_active_keywords(self._config.keywords or spotter.keywords)
+        return spotter
+
+    def _member(self, index: int) -> KeywordSpotter:
+        try:
+            return KeywordSpotter(
+                self._classifiers[index],
+                self._detectors[index],
+                near_miss=self._near_miss,
+                verification=self._verifications[index],
+            )
+        except ValidationErrors as error:
+            where = self._config.where(index, "detector")
+            raise ConfigError(f"{where}.{error}") from error
+
+
 def make_spotter(config: Config) -> AnySpotter:
-    """The spotter of a configuration. Raises `ConfigError` where a model does not fit it."""
-    members = [_member(config, index) for index in range(len(config.model_names))]
-    spotter = SpotterGroup(members) if len(members) > 1 else members[0]
-    config.check_words(spotter.keywords)
-    spotter.set_active_keywords(config.keywords or spotter.keywords)
-    return spotter
-
-
-def _member(config: Config, index: int) -> KeywordSpotter:
-    classifier = load_model(config.model_names[index], config.threads)
-    verification = load_verification(config, index)
-    detector = config.detector_of(index, classifier.manifest)
-    near_miss = sink_needs(config).near_miss
-    try:
-        return KeywordSpotter(classifier, detector, near_miss=near_miss, verification=verification)
-    except ValidationErrors as error:
-        raise ConfigError(f"{config.where(index, 'detector')}.{error}") from error
+    """The spotter of a configuration. Raises as `LoadedModels`."""
+    return LoadedModels(config).spotter()
 
 
 def load_verification(config: Config, index: int) -> Verification | None:

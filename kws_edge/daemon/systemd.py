@@ -19,7 +19,6 @@ from kws_edge.errors import ConfigError, KwsEdgeError
 from kws_edge.files import write_atomically
 from kws_edge.model.file import folder
 
-UNIT = "kws-edge.service"
 NO_BUS = (
     "; this login has no session of its own (as after su or sudo): log in as the user, or"
     " run 'loginctl enable-linger USER' as root and set XDG_RUNTIME_DIR=/run/user/UID"
@@ -30,21 +29,27 @@ HOMES = (Path("/home"), Path("/root"), Path("/run/user"))  # what ProtectHome hi
 
 @dataclass(frozen=True)
 class Service:
-    """The service of the system, or of this user."""
+    """The service of the system, or of this user: the microphone's, or the Wyoming server."""
 
     user: bool
+    wyoming: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of its unit."""
+        return "kws-edge-wyoming.service" if self.wyoming else "kws-edge.service"
 
     @property
     def path(self) -> Path:
         """Where its unit file goes."""
         if not self.user:
-            return Path("/etc/systemd/system") / UNIT
+            return Path("/etc/systemd/system") / self.name
         home = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
-        return Path(home) / "systemd" / "user" / UNIT
+        return Path(home) / "systemd" / "user" / self.name
 
     def unit(self, program: Path) -> str:
         """The unit file for the ``kws-edge`` at ``program``."""
-        template = folder("systemd") / ("user" if self.user else ".") / UNIT
+        template = folder("systemd") / ("user" if self.user else ".") / self.name
         return template.read_text().replace(PLACEHOLDER, _quoted(program))
 
     def install(self, start: bool = True) -> Iterator[str]:
@@ -75,8 +80,8 @@ class Service:
                 write_atomically(self.path, before)
             raise
         if start:
-            yield f"systemctl enable --now {UNIT}, which waits until the model is loaded"
-            self._systemctl("enable", "--now", UNIT)
+            yield f"systemctl enable --now {self.name}, which waits until the model is loaded"
+            self._systemctl("enable", "--now", self.name)
             yield self.status()[0]
 
     def _checked_configuration(self, program: Path) -> str:
@@ -87,7 +92,7 @@ class Service:
             environment.pop("XDG_CONFIG_HOME", None)
             environment["HOME"] = "/nonexistent"
         result = subprocess.run(
-            [program, "config", "check"],
+            [program, "config", "check", *["--wyoming"] * self.wyoming],
             capture_output=True,
             text=True,
             check=False,
@@ -103,7 +108,7 @@ class Service:
         """Stop and disable it and remove the unit; configuration and recordings stay."""
         if not self.path.exists():
             raise KwsEdgeError(f"{self.path}: is not installed")
-        done = [self._systemctl("disable", "--now", UNIT)]
+        done = [self._systemctl("disable", "--now", self.name)]
         try:
             self.path.unlink()
         except OSError as error:
@@ -116,7 +121,7 @@ class Service:
             return f"{self.path}: is not installed", False
         names = ["ActiveState", "SubState", "StatusText", "NRestarts", "MainPID", "Result"]
         names.append("ExecMainStatus")
-        result = self._run("show", UNIT, f"--property={','.join(names)}")
+        result = self._run("show", self.name, f"--property={','.join(names)}")
         if result.returncode:
             raise KwsEdgeError(f"systemctl: {' '.join(result.stderr.split())}")
         found = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
@@ -127,7 +132,7 @@ class Service:
         if found.get("Result") not in (None, "success"):
             text += (
                 f"; last end: {found['Result']}, exit code {found.get('ExecMainStatus')};"
-                f" journalctl {'--user ' if self.user else ''}-u {UNIT} has its log"
+                f" journalctl {'--user ' if self.user else ''}-u {self.name} has its log"
             )
         return text, found.get("ActiveState") == "active"
 

@@ -31,6 +31,7 @@ class Classifier:
 
     def __init__(self, model: ModelFile, num_threads: int = 1) -> None:
         self.manifest: Manifest = model.manifest
+        self._shape = model.manifest.features.shape
         self._path = model.path
         check_first_load(model, num_threads)
         try:
@@ -40,12 +41,15 @@ class Classifier:
             raise ModelError(f"{model.path}: refused by the interpreter: {reason}") from error
         manifest = self.manifest
         # a windowed network is one that has a single chunk and no states
-        self._streaming = manifest.streaming or StreamingTensors(
-            manifest.features.shape[0], 0, 0, ()
-        )
+        self._streaming = manifest.streaming or StreamingTensors(self._shape[0], 0, 0, ())
         streaming = self._streaming
         inputs = {streaming.input: manifest.input} | {s.input: s.spec for s in streaming.states}
         outputs = {streaming.output: manifest.output} | {s.output: s.spec for s in streaming.states}
+        lowest, highest = manifest.output.real(np.array([-128, 127], np.int8))
+        # no int8 stands for a value outside of 0 to 1
+        self._bounded = (
+            manifest.output.dtype == "int8" and lowest >= -ROUNDING and highest <= 1 + ROUNDING
+        )
         self._inputs = self._indices("input", self._interpreter.get_input_details(), inputs)
         self._outputs = self._indices("output", self._interpreter.get_output_details(), outputs)
 
@@ -56,7 +60,7 @@ class Classifier:
 
     def __call__(self, features: FloatArray) -> FloatArray:
         """Posteriors ``[labels]`` (float32, 0 to 1) of ``features [frames, width]``."""
-        window = features.reshape(self.manifest.features.shape)
+        window = features.reshape(self._shape)
         return self.advance(window, self.silent_states())[0]
 
     def silent_states(self) -> States:
@@ -107,6 +111,8 @@ class Classifier:
                 f" {list(spec.shape)}"
             )
         posteriors = spec.real(stored[0])
+        if self._bounded:
+            return posteriors
         if not (posteriors.min() >= -ROUNDING and posteriors.max() <= 1 + ROUNDING):  # nor nan
             listed = ", ".join(f"{value:g}" for value in posteriors[:8])
             raise ModelError(f"{self._path}: the network returned values outside 0 to 1: {listed}")

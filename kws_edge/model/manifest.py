@@ -54,8 +54,12 @@ class TensorSpec:
         """``values`` as the tensor holds them, rounded and clipped where it is quantised."""
         if self.dtype == "float32":
             return values
-        stored = np.rint(values / np.float32(self.scale)) + np.float32(self.zero_point)
-        return np.clip(stored, -128, 127).astype(np.int8)
+        stored = values / np.float32(self.scale)
+        np.rint(stored, out=stored)
+        stored += np.float32(self.zero_point)
+        np.minimum(stored, 127, out=stored)  # np.clip takes three times as long
+        np.maximum(stored, -128, out=stored)
+        return stored.astype(np.int8)
 
     def real(self, stored: npt.NDArray[Any]) -> FloatArray:
         """The values that ``stored`` stands for: float32."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from kws_edge.audio.files import resample
+from kws_edge.audio.resampling import resample
 from kws_edge.errors import AudioDeviceError, DataError
 from kws_edge.recorder.collection import Collection, Entry
 from kws_edge.recorder.screen import Screen

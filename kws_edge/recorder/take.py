@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from kws_edge.audio.files import resample
 from kws_edge.audio.level import clipped_share, level_dbfs, to_dbfs
+from kws_edge.audio.resampling import resample
 from kws_edge.audio.speech_level import Sound, SpeechLevels, measure_speech
 from kws_edge.errors import AudioDeviceError
 from kws_edge.sources.base import AudioSource, Block

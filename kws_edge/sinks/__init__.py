@@ -20,6 +20,7 @@ SINKS = {
     "metrics": "kws_edge.sinks.prometheus",
     "clips": "kws_edge.sinks.wav_clips",
     "page": "kws_edge.sinks.page",
+    "wyoming": "kws_edge.wyoming.sink",
 }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # reading a configuration needs neither
     from pathlib import Path
 
     from kws_edge.audio.buffer import SampleBuffer
+    from kws_edge.config.config import Config
     from kws_edge.detection.detector import DetectorConfig
     from kws_edge.metrics import Metrics, Relay
 
@@ -140,7 +141,7 @@ class SinkContext:
     names that detections of several words have. ``ring`` holds the
     recent audio that `SinkNeeds.audio_seconds` asked for; ``relay`` passes on blocks and decisions;
     ``detector`` has the settings that can be changed, ``models`` exchanges the model; ``settings``
-    are those of all sinks, by key.
+    are those of all sinks, by key; ``config`` is the whole configuration.
     None: not available, or not wanted.
     """
 
@@ -155,6 +156,7 @@ class SinkContext:
     models: "ModelControl | None" = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     sequences: Sequence[str] = ()
+    config: "Config | None" = None
 
     def check_keywords(self, where: str, keywords: Sequence[str]) -> None:
         """Raises `ConfigError` naming every word that no detection has as its label."""

@@ -54,7 +54,7 @@ def plan_sinks(config: Config, context: SinkContext) -> list[SinkPlan]:
     """
     plans, faults = [], []
     names = tuple(one.name for one in config.sequences)
-    context = dataclasses.replace(context, settings=config.sinks, sequences=names)
+    context = dataclasses.replace(context, settings=config.sinks, sequences=names, config=config)
     if context.stdout:
         out = context.stdout
         sink = StdoutSink(out.descriptor, out.human, out.on_closed)

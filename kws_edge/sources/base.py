@@ -15,6 +15,7 @@ from kws_edge.audio.files import AudioReader
 from kws_edge.types import FloatArray
 
 BLOCK_SECONDS = 0.02
+FILE_BLOCK_SECONDS = 0.25  # nobody waits for it, and each block costs a call through all parts
 TICK_SECONDS = 0.25  # a live source that has no audio gives an empty block each
 
 
@@ -53,27 +54,35 @@ class AudioFile:
         that are NaN or far beyond full scale."""
         total = 0
         with self._reader as reader:
-            for samples in reader.blocks(self._rate, BLOCK_SECONDS):
+            for samples in reader.blocks(self._rate, FILE_BLOCK_SECONDS):
                 total += len(samples)
                 yield Block(samples)
         self.seconds = total / self._rate
 
 
 class Paced:
-    """Another source at the pace of real time, or at most ``speed`` times as fast."""
+    """Another source at the pace of real time, or at most ``speed`` times as fast, in blocks as
+    short as those of a microphone."""
 
     def __init__(self, source: AudioSource, sample_rate: int, speed: float = 1.0) -> None:
         self._source = source
         self._rate = sample_rate * speed
+        self._longest = max(1, round(BLOCK_SECONDS * sample_rate))
 
     def blocks(self) -> Iterator[Block]:
         started, given = time.monotonic(), 0
-        for block in self._source.blocks():
+        for block in self._parts():
             given += len(block.samples)
             ahead = started + given / self._rate - time.monotonic()
             if ahead > 0:
                 time.sleep(ahead)
             yield block
+
+    def _parts(self) -> Iterator[Block]:
+        for block in self._source.blocks():
+            yield Block(block.samples[: self._longest], block.lost, block.reason)
+            for start in range(self._longest, len(block.samples), self._longest):
+                yield Block(block.samples[start : start + self._longest])
 
 
 class Samples:

@@ -6,9 +6,10 @@ are still missing after two seconds of steady delivery will not come.
 """
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 from kws_edge.audio.files import from_pcm16, to_mono
+from kws_edge.audio.resampling import ResampleStream, resample_stream
 from kws_edge.sources.base import Block
 from kws_edge.sources.capture import CaptureFormat, Instant, MicrophoneConfig, Packet
 from kws_edge.types import FloatArray
@@ -100,23 +101,20 @@ class Converter:
         """``samples [n]`` at the target rate; what the filter still holds comes later."""
         if self._resampler is None:
             return samples
-        resampled: FloatArray = self._resampler.resample_chunk(samples)
-        return resampled
+        return self._resampler.resample_chunk(samples)
 
     def flush(self) -> FloatArray:
         """What the filter holds, as before a gap; the next samples start a new stream."""
         if self._resampler is None:
             return from_pcm16(b"")
-        rest: FloatArray = self._resampler.resample_chunk(from_pcm16(b""), last=True)
+        rest = self._resampler.resample_chunk(from_pcm16(b""), last=True)
         self._resampler = self._new_resampler()
         return rest
 
-    def _new_resampler(self) -> Any:
+    def _new_resampler(self) -> ResampleStream | None:
         if self._rates[0] == self._rates[1]:
             return None
-        import soxr
-
-        return soxr.ResampleStream(*self._rates, 1)
+        return resample_stream(*self._rates)
 
 
 class SilenceWatch:

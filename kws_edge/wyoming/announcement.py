@@ -9,6 +9,7 @@ import ifaddr
 from zeroconf import Error
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from kws_edge.boundary import os_reason
 from kws_edge.wyoming.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ async def announce(name: str, endpoint: Endpoint) -> None:
     registered: AsyncZeroconf | None = None
     try:
         while True:
-            addresses = _addresses(endpoint.host)
+            addresses = _addresses(endpoint.host, name)
             if addresses != shown:
                 await _withdraw(registered)
                 shown, registered = [], None
@@ -65,13 +66,19 @@ async def _withdraw(zeroconf: AsyncZeroconf | None) -> None:
         await zeroconf.async_close()
 
 
-def _addresses(host: str) -> list[str]:
-    """Those of this machine that a server bound to ``host`` can be reached at."""
+def _addresses(host: str, name: str) -> list[str]:
+    """Those of this machine that a server bound to ``host`` can be reached at; none where the
+    system does not list them."""
     if host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return [host]
+    try:
+        adapters = list(ifaddr.get_adapters())
+    except OSError as error:  # a service without netlink sockets
+        log.warning("cannot announce %r: %s; trying again", name, os_reason(error))
+        return []
     found = [
         ip.ip if isinstance(ip.ip, str) else ip.ip[0]
-        for adapter in ifaddr.get_adapters()
+        for adapter in adapters
         for ip in adapter.ips
         if ip.is_IPv4 or host == "::"
     ]

@@ -5,8 +5,8 @@ format than the one before, starts a stream with an engine of its own.
 """
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,16 @@ from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
 from kws_edge.audio.files import from_pcm16, to_mono
+from kws_edge.audio.resampling import ResampleStream, resample_stream
 from kws_edge.boundary import printable
+from kws_edge.config.config import Config
+from kws_edge.daemon.control import LoadedModels
 from kws_edge.detection import detector
-from kws_edge.detection.detector import DetectorConfig
 from kws_edge.engine import Engine
 from kws_edge.errors import ValidationErrors
-from kws_edge.model.classifier import Classifier
 from kws_edge.sources.base import Block
-from kws_edge.spotter import KeywordSpotter
 from kws_edge.types import FloatArray
-from kws_edge.verifier import Verification
-from kws_edge.wyoming.protocol import ClientError
+from kws_edge.wyoming.protocol import ClientError, wake_info
 
 SLICE_SECONDS = 0.1
 MAX_CHUNK_SECONDS = 600  # the bound of the work that one event can ask for
@@ -68,11 +67,9 @@ class PcmStream:
         self.format = format_
         self.frames = 0  # whole ones so far
         self._rest = b""  # the beginning of a frame whose end has not come yet
-        self._resampler = None
+        self._resampler: ResampleStream | None = None
         if format_.rate != sample_rate:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(format_.rate, sample_rate, 1)
+            self._resampler = resample_stream(format_.rate, sample_rate)
 
     @property
     def seconds(self) -> float:
@@ -98,8 +95,7 @@ class PcmStream:
     def _resampled(self, samples: FloatArray, last: bool = False) -> FloatArray:
         if self._resampler is None:
             return samples
-        result: FloatArray = self._resampler.resample_chunk(samples, last=last)
-        return result
+        return self._resampler.resample_chunk(samples, last=last)
 
 
 def decode(data: bytes, format_: PcmFormat) -> FloatArray:
@@ -124,21 +120,12 @@ log = logging.getLogger(__name__)
 
 
 class ClientSession:
-    """State of one client. ``classifier`` and ``verification`` may be shared among sessions of
-    one thread."""
+    """State of one client. Sessions of one thread may share ``models``; ``info`` is the answer to
+    ``describe``."""
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        config: DetectorConfig,
-        info: Info,
-        client: str,
-        verification: Verification | None = None,
-    ) -> None:
-        self._classifier, self._config, self._info = classifier, config, info
-        self._verification = verification
-        self._client = client
-        self._keywords = classifier.manifest.keywords
+    def __init__(self, models: LoadedModels, info: Info, client: str) -> None:
+        self._models, self._info, self._client = models, info, client
+        self._keywords = models.active_keywords
         self._chosen = self._keywords
         self._stream: _Stream | None = None
 
@@ -163,7 +150,7 @@ class ClientSession:
             log.debug("%s: event %.40r is not for this server", self._client, event.type)
 
     def _start(self, format_: PcmFormat, milliseconds: int | None) -> "_Stream":
-        spotter = KeywordSpotter(self._classifier, self._config, verification=self._verification)
+        spotter = self._models.spotter()
         spotter.set_active_keywords(self._chosen)
         return _Stream(format_, Engine(spotter), milliseconds or 0)
 
@@ -211,6 +198,20 @@ class ClientSession:
             text = f"{asked:.100}: no such keyword ({', '.join(self._keywords)})"
             log.warning("%s asks for %s", self._client, text)
             yield Error(text=text, code="unknown-keyword").event()
+
+
+class SessionMaker:
+    """Sessions of clients over the models of a configuration, all of them for one thread."""
+
+    def __init__(self, config: Config, languages: Sequence[str]) -> None:
+        """``languages`` of the keywords, by default English. Raises as `LoadedModels`."""
+        self.models = LoadedModels(replace(config, sinks={}))  # no sink gets its near misses
+        manifests, keywords = self.models.manifests, self.models.active_keywords
+        self._info = wake_info(manifests, keywords, languages or ("en",))
+
+    def __call__(self, client: str) -> ClientSession:
+        """The session of a client, by its name in the log."""
+        return ClientSession(self.models, self._info, client)
 
 
 class _Stream:

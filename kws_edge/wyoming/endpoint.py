@@ -1,17 +1,20 @@
 """An address to serve at, ``tcp://HOST:PORT`` or ``unix:///PATH``, and its sockets."""
 
-import asyncio
 import socket
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kws_edge.boundary import is_loopback, os_reason
-from kws_edge.errors import AddressError, ConfigError
+from kws_edge.errors import AddressError, ValidationErrors
 
-Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
+if TYPE_CHECKING:  # reading a configuration needs no asyncio, which takes long to import
+    import asyncio
+    from collections.abc import Callable
+
+    Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Endpoint:
 
     @classmethod
     def from_uri(cls, uri: str) -> "Endpoint":
-        """Raises `ConfigError`."""
+        """Raises `ValidationErrors`."""
         try:
             parts = urlsplit(uri)
             if parts.scheme == "tcp" and parts.hostname and parts.port is not None:
@@ -34,14 +37,16 @@ class Endpoint:
                 return cls(path=Path(parts.path))
         except ValueError:  # a port beyond 65535, half an IPv6 address
             pass
-        raise ConfigError(f"--uri: found {uri!r}, expected tcp://HOST:PORT or unix:///PATH")
+        raise ValidationErrors([f"uri: found {uri!r}, expected tcp://HOST:PORT or unix:///PATH"])
 
-    async def serve(self, connected: Connected, limit: int) -> asyncio.Server:
+    async def serve(self, connected: "Connected", limit: int) -> "asyncio.Server":
         """Listen; ``limit`` is the longest line that a client may send.
 
         Raises `AddressError` for an address that cannot be had. A socket that a killed
         process left is replaced, one that somebody listens at is not.
         """
+        import asyncio
+
         try:
             if self.path:
                 listening = _bind(self.path)
@@ -57,7 +62,7 @@ class Endpoint:
         return f"tcp://{host}:{self.port}"
 
 
-def bound(server: asyncio.Server) -> list[Endpoint]:
+def bound(server: "asyncio.Server") -> list[Endpoint]:
     """Where a server really listens."""
     names = [(s.family, s.getsockname()) for s in server.sockets]
     return [

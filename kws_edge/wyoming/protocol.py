@@ -102,17 +102,26 @@ def _length(header: dict[str, Any], name: str, limit: int) -> int:
     return value
 
 
-def wake_info(manifest: Manifest, languages: Sequence[str]) -> Info:
-    """The answer to ``describe``: Home Assistant shows the descriptions."""
+def wake_info(
+    models: Sequence[Manifest], keywords: Sequence[str], languages: Sequence[str]
+) -> Info:
+    """The answer to ``describe``: Home Assistant shows the descriptions. A keyword of several
+    models is described by the first."""
+    offered = {
+        word: _wake_word(word, manifest, languages)
+        for manifest in reversed(models)
+        for word in manifest.keywords
+    }
     return Info(
         wake=[
             WakeProgram(
                 name="kws-edge",
-                description=f"Spoken keywords on this device ({manifest.name})",
+                description="Spoken keywords on this device"
+                f" ({', '.join(manifest.name for manifest in models)})",
                 attribution=Attribution(name="kws-edge", url=""),
                 installed=True,
                 version=__version__,
-                models=[_wake_word(keyword, manifest, languages) for keyword in manifest.keywords],
+                models=[offered[word] for word in keywords],
             )
         ]
     )

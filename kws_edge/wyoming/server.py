@@ -12,16 +12,13 @@ import math
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from wyoming.error import Error
 from wyoming.event import Event, async_write_event
 
 from kws_edge.boundary import is_loopback
-from kws_edge.daemon.systemd import sd_notify, watchdog_interval
-from kws_edge.errors import ConfigError
-from kws_edge.process import Signals, process_signals
 from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.endpoint import Endpoint, bound, is_local, remove_socket
 from kws_edge.wyoming.places import Client, Places
@@ -37,50 +34,51 @@ KEEPALIVE = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KE
 
 
 class WyomingServer:
-    """``make_session`` gives each client, known by its name in the log, its session."""
+    """``make_session`` gives each client, known by its name in the log, its session; it may be
+    exchanged for those who come later."""
 
     def __init__(self, make_session: Callable[[str], ClientSession], places: Places) -> None:
-        self._make_session = make_session
-        self._places = places
+        self.make_session = make_session
+        self.places = places
+        self._server: asyncio.Server | None = None
+        self._endpoint = Endpoint()
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
 
-    async def run(self, endpoint: Endpoint, announced_as: str | None = None) -> None:
-        """Serve until SIGTERM or SIGINT.
+    async def start(self, endpoint: Endpoint, announced_as: str = "") -> None:
+        """Listen and, with a name, announce that. Raises `AddressError`."""
+        asyncio.get_running_loop().set_exception_handler(_log_fault)
+        self._server = await endpoint.serve(self._connected, MAX_HEADER)
+        self._endpoint = endpoint
+        places = bound(self._server)
+        log.info("wyoming: listening at %s", ", ".join(map(str, places)))
+        local = all(map(is_local, places))
+        if not local:
+            log.warning("anybody in the network can connect: the protocol knows no password")
+        elif announced_as:
+            log.warning("cannot announce %r: nobody else can reach %s", announced_as, places[0])
+        if announced_as and not local:
+            from kws_edge.wyoming.announcement import announce
 
-        Raises `AddressError`, and `ConfigError` for what nobody could reach announced.
-        """
-        signals = process_signals()
-        with signals:
-            signals.on_hangup(reload=False)
-            await self._serve_until(signals, endpoint, announced_as)
+            self._keep(announce(announced_as, places[0]))
 
-    async def _serve_until(
-        self, signals: Signals, endpoint: Endpoint, announced_as: str | None
-    ) -> None:
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        loop.set_exception_handler(_log_fault)
-        signals.when_stopped(lambda _: loop.is_closed() or loop.call_soon_threadsafe(stop.set))
-        server = await endpoint.serve(self._connected, MAX_HEADER)
-        helpers = [asyncio.create_task(self._notify_manager())]
-        try:
-            places = bound(server)
-            if announced_as is not None:
-                helpers.append(_announcing(announced_as, places))
-            log.info("listening at %s", ", ".join(map(str, places)))
-            if not all(map(is_local, places)):
-                log.warning("anybody in the network can connect: the protocol knows no password")
-            await stop.wait()
-            sd_notify("STOPPING=1")
-        finally:
-            server.close()
-            if endpoint.path:
-                remove_socket(endpoint.path)
-            await _end([*helpers, *self._tasks])
+    async def close(self) -> None:
+        """End all that `start` began, within about `STOP_SECONDS`."""
+        if self._server:
+            self._server.close()
+        if self._endpoint.path:
+            remove_socket(self._endpoint.path)
+        if tasks := set(self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # a task of its own: that of asyncio's streams takes being cancelled for a fault
-        task = asyncio.create_task(self._attend(reader, writer))
+        self._keep(self._attend(reader, writer))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -89,7 +87,7 @@ class WyomingServer:
         name = f"client {next(self._numbers)}" + (f" ({address} port {port})" if address else "")
         client = Client(name, "" if is_loopback(address) else address, reader)
         try:
-            if refusal := await self._places.enter(client):
+            if refusal := await self.places.enter(client):
                 log.warning("%s: refused: %s", name, refusal)
                 await _send(Error(text=refusal, code="too-many-clients").event(), writer)
             else:
@@ -103,11 +101,11 @@ class WyomingServer:
         except Exception as error:  # a fault here must not end what the others do
             log.exception("%s: %s: %s; sent away", name, type(error).__name__, error)
         finally:
-            self._places.leave(client)
+            self.places.leave(client)
             writer.close()
 
     async def _serve(self, client: Client, writer: asyncio.StreamWriter) -> None:
-        session, reader = self._make_session(client.name), EventReader(client.stream)
+        session, reader = self.make_session(client.name), EventReader(client.stream)
         until = math.inf
         while event := await reader.read():
             # None: the others' turn, in a long chunk and after each event
@@ -119,26 +117,6 @@ class WyomingServer:
                     until = time.monotonic() + FINISH_SECONDS
                 if time.monotonic() > until:
                     raise ConnectionError("left; the rest of its audio is not worked off")
-
-    async def _notify_manager(self) -> None:
-        """Without clients, the progress to report is that this loop goes round."""
-        watchdog = watchdog_interval()
-        state = "READY=1"
-        while True:
-            sd_notify(f"{state}\nSTATUS={self._places.taken} of {self._places.most} clients")
-            await asyncio.sleep(min(watchdog / 3 if watchdog else 10.0, 10.0))
-            state = "WATCHDOG=1"
-
-
-def _announcing(name: str, places: list[Endpoint]) -> "asyncio.Task[None]":
-    if all(map(is_local, places)):
-        raise ConfigError(
-            f"--zeroconf: nobody else can reach {places[0]}; to listen to the network:"
-            " --uri tcp://0.0.0.0:10400"
-        )
-    from kws_edge.wyoming.announcement import announce
-
-    return asyncio.create_task(announce(name, places[0]))
 
 
 async def _send(event: Event, writer: asyncio.StreamWriter) -> None:
@@ -157,12 +135,6 @@ async def _send(event: Event, writer: asyncio.StreamWriter) -> None:
         timer.cancel()
     if expired:
         raise ClientError(f"read nothing for {WRITE_SECONDS:g} s")
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=STOP_SECONDS)
 
 
 def _log_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

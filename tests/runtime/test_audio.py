@@ -16,11 +16,11 @@ from kws_edge.audio.files import (
     from_pcm16,
     one_window,
     read_audio,
-    resample,
     to_pcm16,
     write_wav,
 )
 from kws_edge.audio.level import level_dbfs
+from kws_edge.audio.resampling import resample
 from kws_edge.errors import DataError, MissingFileError
 
 

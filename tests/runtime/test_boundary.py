@@ -99,7 +99,7 @@ def test_foreign_text_does_not_end_stdout() -> None:
     "document",
     [
         {"page": {"host": "a\nb"}},
-        {"wyoming": {"host": "\x1b[2J"}},
+        {"wyoming": {"uri": "\x1b[2J", "zeroconf": "a\nb"}},
         {"model": "a\u202eb", "detector": {"thresholds": {"\ud800": 2}}},
     ],
 )

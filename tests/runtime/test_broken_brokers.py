@@ -14,7 +14,8 @@ from sink_parts import detections, wait_for
 
 from kws_edge.sinks import mqtt
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.mqtt import MqttConfig, MqttSink
+from kws_edge.sinks.mqtt import MqttSink
+from kws_edge.sinks.mqtt_client import MqttConfig
 
 ACCEPTED = b"\x20\x02\x00\x00"  # CONNACK
 Script = Callable[[socket.socket], None]

@@ -56,14 +56,14 @@ def test_a_model_file_without_the_field_has_no_gate(model_path: Path, tmp_path: 
         (
             ["wyoming", "--gate-dbfs", "3"],
             78,
-            "--gate-dbfs: 3.0 is not within -200 to 0 dBFS",
+            "--detector-gate-dbfs: 3.0 is not within -200 to 0 dBFS",
         ),
         (
             ["wyoming", "--gate-dbfs", "nan"],
             78,
-            "--gate-dbfs: nan is not within -200 to 0 dBFS",
+            "--detector-gate-dbfs: found str 'nan', expected a finite number",
         ),
-        (["wyoming", "--gate-dbfs", "of"], 2, "'of' is neither a number nor off"),
+        (["wyoming", "--gate-dbfs", "of"], 78, "expected a finite number or 'off'"),
     ],
 )
 def test_faults(arguments: list[str], code: int, message: str, run_command: Command) -> None:

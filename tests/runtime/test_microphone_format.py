@@ -8,8 +8,9 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kws_edge.audio.files import read_audio, resample, to_pcm16
+from kws_edge.audio.files import read_audio, to_pcm16
 from kws_edge.audio.level import level_dbfs
+from kws_edge.audio.resampling import resample
 from kws_edge.errors import AudioDeviceError
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import demo_recording

@@ -77,6 +77,8 @@ class Models:
 class Page:
     """A page that is served, its clips, and a client."""
 
+    client = "127.0.0.1"  # the address from which it asks
+
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder, self.recordings = folder / "clips", folder / "recordings"
         self.relay, self.metrics = Relay(), Metrics("toy", LABELS)
@@ -112,7 +114,9 @@ class Page:
         self, method: str, path: str, body: object = None, **headers: str
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, document or bytes, and headers; ``_`` in a header's name stands for ``-``."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        client = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=30, source_address=(self.client, 0)
+        )
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if data is not None:
@@ -250,6 +254,57 @@ def test_the_file_is_written_by_post_alone(page: Page) -> None:
     assert (status, answer["error"]) == (422, "config.yaml: was changed since it was read")
     assert page.ask("GET", "/api/settings/file")[0] == 405
     assert page.ask("POST", "/api/settings/file", {}, Origin="http://evil.example")[0] == 403
+
+
+@pytest.fixture
+def behind_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """A page whose proxy is the test; a proxy on loopback is otherwise refused."""
+    monkeypatch.setattr("kws_edge.sinks.page._check_proxy", lambda address: None)
+    served = Page(tmp_path, host="0.0.0.0", proxy=Page.client)  # noqa: S104
+    yield served
+    assert served.worker.close(5)
+
+
+def test_only_the_proxy_is_answered(behind_proxy: Page) -> None:
+    assert behind_proxy.ask("GET", "/api/state")[0] == 200
+    behind_proxy.client = "127.0.0.2"
+    for path in ("/", "/page.js", "/api/state", "/api/stream"):
+        assert behind_proxy.ask("GET", path, X_Forwarded_For="127.0.0.1")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("homeassistant.local:8123", "http://homeassistant.local:8123"),
+        ("home.example", "https://home.example"),
+        ("172.30.32.1", "https://forwarded.example"),  # another proxy before Home Assistant
+    ],
+)
+def test_a_browser_reaches_it_by_the_names_of_the_proxy(
+    behind_proxy: Page, host: str, origin: str
+) -> None:
+    named = {"Host": host, "Origin": origin, "X_Forwarded_Host": "forwarded.example"}
+    status, _, headers = behind_proxy.ask("GET", "/", Host=host, Sec_Fetch_Site="same-origin")
+    assert status == 200
+    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+    assert behind_proxy.ask("POST", "/api/teach/cancel", {}, **named)[0] == 422
+    for foreign in ("https://evil.example", "null", f"https://{host}.evil.example"):
+        assert behind_proxy.ask("POST", "/api/teach/cancel", {}, **named | {"Origin": foreign})[
+            0
+        ] == (403)
+    assert behind_proxy.ask("GET", "/api/state", Host=host, Sec_Fetch_Site="cross-site")[0] == 403
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1", "localhost", "supervisor", ""])
+def test_a_proxy_is_an_address_beyond_loopback(proxy: str) -> None:
+    with pytest.raises(ValidationErrors, match="is no address beyond loopback"):
+        PageConfig(proxy=proxy)
+
+
+def test_the_page_works_below_any_path(page: Page) -> None:
+    for path in FILES:
+        text = page.ask("GET", path)[1].decode()
+        assert not re.findall(r"""["'`(]/(?!/|\^)[a-z]""", text), f"{path}: not relative"
 
 
 FILES = ("/", "/page.css", "/page.js", "/watch.js", "/clips.js", "/record.js", "/settings.js")

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wyoming.event import Event, async_write_event
 
-from kws_edge.model.classifier import Classifier
-from kws_edge.wyoming.client import ClientSession
-from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader, wake_info
+from kws_edge.config.config import Config
+from kws_edge.wyoming.client import SessionMaker
+from kws_edge.wyoming.protocol import MAX_HEADER, ClientError, EventReader
 
 Json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -26,8 +26,8 @@ HEADERS = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def classifier(model_path: Path) -> Classifier:
-    return Classifier.load(model_path)
+def make_session(model_path: Path) -> SessionMaker:
+    return SessionMaker(Config(model=str(model_path)), ())
 
 
 def read_all(data: bytes) -> list[Event]:
@@ -107,9 +107,8 @@ def test_anything_else_is_a_fault_of_the_client(header: dict[str, object], rest:
     )
 )
 @settings(max_examples=100, deadline=None)
-def test_a_session_takes_any_event(events: list[Event], classifier: Classifier) -> None:
-    config = classifier.manifest.detector
-    session = ClientSession(classifier, config, wake_info(classifier.manifest, ["en"]), "client")
+def test_a_session_takes_any_event(events: list[Event], make_session: SessionMaker) -> None:
+    session = make_session("client")
     known = {"not-detected", "pong", "error", "detection"}
     with contextlib.suppress(ClientError):
         for event in events:

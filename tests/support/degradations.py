@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kws_edge.audio.files import resample
+from kws_edge.audio.resampling import resample
 from kws_edge.audio.speech_level import STEP_SECONDS, measure_speech
 from kws_edge.types import FloatArray
 from training.data.augmentation.noise import LOUDEST, add_noise, gain, speech_level

@@ -1,5 +1,6 @@
 """A real Home Assistant without a browser: an owner, the integration MQTT, automations."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from conftest import ROOT
 from mosquitto import free_port
@@ -20,7 +22,7 @@ needs_home_assistant = pytest.mark.skipif(
     not PYTHON.exists(),
     reason="needs Home Assistant, which scripts/test system installs with Python 3.13",
 )
-SECONDS = 240.0  # its first start installs what its integrations need
+SECONDS = 600.0  # its first start installs what its integrations need
 
 
 class HomeAssistant:
@@ -65,16 +67,50 @@ class HomeAssistant:
 
     def connect(self, broker_port: int) -> None:
         """Add the integration MQTT, as a user does on its page."""
-        flow = self.post("config/config_entries/flow", {"handler": "mqtt"})
-        done = self.post(
-            f"config/config_entries/flow/{flow['flow_id']}",
-            {"broker": "127.0.0.1", "port": broker_port},
-        )
+        done = self.add_integration("mqtt", {"broker": "127.0.0.1", "port": broker_port})
         assert done["type"] == "create_entry", done
+
+    def add_integration(self, name: str, answers: dict[str, Any]) -> dict[str, Any]:
+        """What its page says after it was filled in."""
+        flow = self.post("config/config_entries/flow", {"handler": name})
+        page = f"config/config_entries/flow/{flow['flow_id']}"
+        done: dict[str, Any] = self.post(page, answers)
+        return done
 
     def add_automation(self, name: str, trigger: dict[str, Any], action: dict[str, Any]) -> None:
         document = {"alias": name, "triggers": [trigger], "actions": [action], "mode": "queued"}
         self.post(f"config/automation/config/{name}", document)
+
+    async def run_pipeline(self, pipeline: dict[str, Any], pcm: bytes) -> list[dict[str, Any]]:
+        """Make an assistant and let it work through audio, from wake word to text; its events."""
+        url = f"ws://127.0.0.1:{self.port}/api/websocket"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": self._token})
+            assert (await socket.receive_json())["type"] == "auth_ok"
+            await socket.send_json({"id": 1, "type": "assist_pipeline/pipeline/create", **pipeline})
+            created = await socket.receive_json()
+            assert created["success"], created
+            run = {"start_stage": "wake_word", "end_stage": "stt", "timeout": SECONDS}
+            run["pipeline"] = created["result"]["id"]
+            run["input"] = {"sample_rate": 16000, "timeout": SECONDS, "no_vad": True}
+            await socket.send_json({"id": 2, "type": "assist_pipeline/run", **run})
+            answer = await socket.receive_json()
+            assert answer["success"], answer
+            events = [(await socket.receive_json(timeout=SECONDS))["event"]]
+            handler = bytes([events[0]["data"]["runner_data"]["stt_binary_handler_id"]])
+
+            async def speak() -> None:
+                for start in range(0, len(pcm), 2048):
+                    await socket.send_bytes(handler + pcm[start : start + 2048])
+                    await asyncio.sleep(1024 / 16000)  # as from a microphone
+                await socket.send_bytes(handler)  # the end
+
+            speaking = asyncio.create_task(speak())
+            while events[-1]["type"] not in ("run-end", "error"):
+                events.append((await socket.receive_json(timeout=SECONDS))["event"])
+            await speaking
+            return events
 
     def states(self) -> dict[str, dict[str, Any]]:
         """By entity."""

@@ -8,6 +8,7 @@ kernel settings. kws-edge lies in /opt, as it would on a real one, and sound com
 Writes what was seen as one JSON object into the folder that the settings name.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-UNIT = "kws-edge.service"
+UNIT, WYOMING = "kws-edge.service", "kws-edge-wyoming.service"
 SETTINGS: dict[str, Any] = {}  # the test's, read at the start
 PLACE = Path("/run/kws-edge-test")  # of what this system shares with the one around it
 OUTPUT, SOUND = PLACE / "output", PLACE / "pulse.sock"
@@ -40,6 +41,14 @@ SERVICE = """[Service]
 Environment=PULSE_SERVER=unix:{sound} ALSA_CONFIG_PATH={place}/asound.conf
 StandardOutput=append:{output}/events
 StandardError=append:{output}/service.log
+"""
+WYOMING_SERVICE = """[Service]
+StandardError=append:{output}/wyoming.log
+"""
+WYOMING_CONFIG = """
+wyoming:
+  uri: unix:///run/kws-edge-wyoming/wake.sock
+  max_clients: 3
 """
 
 
@@ -108,9 +117,10 @@ def lay_out() -> None:
     (UNITS / "scenario.service").write_text(SCENARIO.format(python=python, **files))
     for name in ("sysinit", "basic", "shutdown", "multi-user"):
         (UNITS / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
-    (UNITS / f"{UNIT}.d").mkdir()
     text = SERVICE.format(sound=SOUND, place=PLACE, output=OUTPUT)
-    (UNITS / f"{UNIT}.d" / "test.conf").write_text(text)
+    for unit, lines in ((UNIT, text), (WYOMING, WYOMING_SERVICE.format(output=OUTPUT))):
+        (UNITS / f"{unit}.d").mkdir()
+        (UNITS / f"{unit}.d" / "test.conf").write_text(lines)
 
 
 def install() -> Path:
@@ -133,8 +143,8 @@ def become_systemd() -> None:
     os.execve("/lib/systemd/systemd", ["systemd", "--system", *arguments], environment)  # noqa: S606
 
 
-def property_of(name: str) -> str:
-    return call("systemctl", "show", UNIT, f"--property={name}", "--value").stdout.strip()
+def property_of(name: str, unit: str = UNIT) -> str:
+    return call("systemctl", "show", unit, f"--property={name}", "--value").stdout.strip()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 40) -> bool:
@@ -175,6 +185,34 @@ def scenario() -> dict[str, object]:
     seen["refusal in the log"] = wait_for(lambda: refusal in log.read_text(), 10)
     seen["same process"] = process.name == property_of("MainPID")
     seen["uninstall"] = call(kws_edge, "service", "uninstall").returncode
+    return seen | {f"wyoming {key}": value for key, value in wyoming(kws_edge).items()}
+
+
+def wyoming(kws_edge: Path) -> dict[str, object]:
+    """The Wyoming server as a service of its own, and a client."""
+    from wyoming_server import demo_pcm, detections_in
+
+    CONFIG.write_text("model: mfcc-int8\n" + WYOMING_CONFIG)
+    done = call(kws_edge, "service", "install", "--wyoming")
+    seen: dict[str, object] = {"install": f"{done.returncode} {done.stdout}{done.stderr}"}
+    seen["state"] = property_of("ActiveState", WYOMING)
+    if seen["state"] != "active":
+        return seen
+    seen["user"] = Path("/proc", property_of("MainPID", WYOMING)).stat().st_uid
+    status = call(kws_edge, "service", "status", "--wyoming")
+    seen["status"] = f"{status.returncode} {status.stdout}"
+    uri = "unix:///run/kws-edge-wyoming/wake.sock"
+    found = asyncio.run(detections_in(uri, demo_pcm(), ["left"]))
+    seen["words"] = sorted({str(one.name) for one in found})
+    CONFIG.write_text("detector: {threshold: 7}\n" + WYOMING_CONFIG)
+    reload = call("systemctl", "reload", WYOMING).returncode
+    log, refusal = OUTPUT / "wyoming.log", "the configuration stays as it was"
+    refused = wait_for(lambda: refusal in log.read_text(), 10)
+    seen["reload"] = [reload, refused, property_of("ActiveState", WYOMING)]
+    before = time.monotonic()
+    call("systemctl", "stop", WYOMING)
+    seen["seconds to stop"] = time.monotonic() - before
+    seen["result"] = property_of("Result", WYOMING)
     return seen
 
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-UNIT = "kws-edge.service"
 FOLDER, SOURCE = Path(sys.argv[1]), Path(sys.argv[2])
+UNIT = SOURCE.name
 SEEN: dict[str, object] = {}
 
 
@@ -137,7 +137,8 @@ def refused() -> None:
     time.sleep(2)  # ten times RestartSec
     SEEN["refused state"] = property_of("ActiveState")
     SEEN["refused restarts"] = property_of("NRestarts")
-    status = call(str(FOLDER / "kws-edge"), "service", "status", "--user")
+    which = ["--wyoming"] if "wyoming" in UNIT else []
+    status = call(str(FOLDER / "kws-edge"), "service", "status", "--user", *which)
     SEEN["refused status"] = f"{status.returncode} {status.stdout}{status.stderr}"
 
 

@@ -23,11 +23,11 @@ DEADLINE = 60.0  # generous: the machine may be busy
 
 
 class Server:
-    """``kws-edge wyoming`` in a process of its own."""
+    """``kws-edge wyoming`` in a process of its own; without ``uri``, where its file says."""
 
     def __init__(self, *arguments: str, uri: str = "tcp://127.0.0.1:0", **options: object) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "--uri", uri, *arguments],
+            [*COMMAND, *(["--uri", uri] if uri else []), *arguments],
             stderr=subprocess.PIPE,
             text=True,
             **options,  # type: ignore[call-overload]
@@ -36,7 +36,7 @@ class Server:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         listening = self.wait_for("listening at ")
-        self.uri = listening.removeprefix("listening at ").replace("0.0.0.0", "127.0.0.1")  # noqa: S104
+        self.uri = listening.partition("listening at ")[2].replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
     def wait_for(self, text: str, count: int = 1) -> str:
         """The line with ``text`` in it, once there are ``count`` of them."""

@@ -1,19 +1,32 @@
 """A real Home Assistant and a real broker: what it shows, and what fires at a restart."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from home_assistant import HomeAssistant, needs_home_assistant
-from mosquitto import Broker, Subscriber, listening, needs_mosquitto, retained, running_broker
+from mosquitto import (
+    Broker,
+    Subscriber,
+    free_port,
+    listening,
+    needs_mosquitto,
+    retained,
+    running_broker,
+)
 from sink_parts import detections, wait_for
+from speech_to_text import SENTENCE, FakeSpeechToText
+from wyoming_server import Server, demo_pcm
 
 from kws_edge.events import EventFactory
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.mqtt import MqttConfig, MqttSink
+from kws_edge.sinks.mqtt import MqttSink
+from kws_edge.sinks.mqtt_client import MqttConfig
 
 pytestmark = [pytest.mark.slow, needs_mosquitto, needs_home_assistant]
 LABELS = ("yes", "grün", "_unknown_")
@@ -170,3 +183,48 @@ def test_it_mutes_and_chooses_by_its_own_services(
         wait_for(lambda: state(ENTITY) != "unavailable", "the rest of the device")
     assert not [line for line in home.log.splitlines() if "ERROR" in line and "mqtt" in line]
     subscriber.stop()
+
+
+def test_a_keyword_wakes_an_assistant_and_the_rest_becomes_text(home: HomeAssistant) -> None:
+    """Wyoming as its pages add it: a wake word in the demo, then a fake speech-to-text; and once
+    more after a restart of the wake-word server."""
+    pcm = demo_pcm()
+    with FakeSpeechToText().running() as fake:
+        with Server(uri=f"tcp://127.0.0.1:{free_port()}") as server:
+            port = int(server.uri.rpartition(":")[2])
+            for each in (port, fake.port):
+                address = {"host": "127.0.0.1", "port": each}
+                wait_for(partial(added, home, address), "the entry", 60)
+            wanted = ("wake_word.kws_edge", "stt.fake")
+            wait_for(lambda: all(one in home.states() for one in wanted), "the entities", 60)
+            assistant = {
+                "name": "Ann",
+                "language": "en",
+                "conversation_engine": "conversation.home_assistant",
+                "conversation_language": "en",
+                "stt_engine": "stt.fake",
+                "stt_language": "en",
+                "tts_engine": None,
+                "tts_language": None,
+                "tts_voice": None,
+                "wake_word_entity": "wake_word.kws_edge",
+                "wake_word_id": "left",
+            }
+            check_run(asyncio.run(home.run_pipeline(assistant, pcm)))
+        after_the_word = fake.audio_bytes
+        assert 0 < after_the_word < len(pcm)
+        with Server(uri=f"tcp://127.0.0.1:{port}"):
+            check_run(asyncio.run(home.run_pipeline(assistant | {"name": "Bob"}, pcm)))
+        assert fake.audio_bytes > after_the_word
+
+
+def added(home: HomeAssistant, address: dict[str, Any]) -> bool:
+    """Whether it got an answer there within its second or two."""
+    return bool(home.add_integration("wyoming", address)["type"] == "create_entry")
+
+
+def check_run(events: list[dict[str, Any]]) -> None:
+    found = {event["type"]: event["data"] for event in events}
+    assert "error" not in found, found["error"]
+    assert found["wake_word-end"]["wake_word_output"]["wake_word_id"] == "left"
+    assert found["stt-end"]["stt_output"]["text"] == SENTENCE

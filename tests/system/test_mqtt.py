@@ -24,7 +24,8 @@ from test_events import VALIDATOR
 
 from kws_edge.events import EventFactory
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.mqtt import MqttConfig, MqttSink
+from kws_edge.sinks.mqtt import MqttSink
+from kws_edge.sinks.mqtt_client import MqttConfig
 
 pytestmark = needs_mosquitto
 LABELS = ("yes", "no", "_unknown_", "_silence_")
@@ -158,7 +159,7 @@ def test_the_newest_events_are_kept_and_the_rest_counted(
 def test_the_last_will_of_a_killed_process(broker: Broker, subscriber: Subscriber) -> None:
     script = (
         "import sys, time\n"
-        "from kws_edge.sinks.mqtt import MqttConfig\n"
+        "from kws_edge.sinks.mqtt_client import MqttConfig\n"
         "from kws_edge.sinks.mqtt import MqttSink\n"
         "from kws_edge.sinks.base import SinkWorker\n"
         "config = MqttConfig('127.0.0.1', int(sys.argv[1]))\n"

@@ -13,7 +13,8 @@ from test_mqtt import LABELS, logged, publisher
 
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.sinks.base import SinkWorker
-from kws_edge.sinks.mqtt import MqttConfig, MqttSink
+from kws_edge.sinks.mqtt import MqttSink
+from kws_edge.sinks.mqtt_client import MqttConfig
 
 pytestmark = needs_mosquitto
 

@@ -17,7 +17,7 @@ from kws_edge.events import EventFactory
 from kws_edge.metrics import Metrics
 from kws_edge.sinks.build import SinkContext, Sinks, Stdout, build_sinks, close_sinks, recent_audio
 from kws_edge.sinks.command import CommandConfig
-from kws_edge.sinks.mqtt import MqttConfig
+from kws_edge.sinks.mqtt_client import MqttConfig
 from kws_edge.sinks.prometheus import MetricsConfig
 from kws_edge.sinks.wav_clips import WavClipsConfig
 

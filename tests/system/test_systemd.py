@@ -26,15 +26,17 @@ needs_analyze = pytest.mark.skipif(
 
 
 @needs_analyze
+@pytest.mark.parametrize("wyoming", [False, True])
 @pytest.mark.parametrize("user", [False, True])
 @pytest.mark.parametrize("folder", ["plain", "with spaces, 100 %h and $HOME"])
 def test_systemd_has_nothing_to_say_about_the_units(
-    user: bool, folder: str, program: Path, tmp_path: Path
+    wyoming: bool, user: bool, folder: str, program: Path, tmp_path: Path
 ) -> None:
+    service = Service(user, wyoming)
     (tmp_path / folder).mkdir()
     program = program.rename(tmp_path / folder / "kws-edge")  # verify looks for it
-    unit = tmp_path / "kws-edge.service"
-    unit.write_text(Service(user).unit(program))
+    unit = tmp_path / service.name
+    unit.write_text(service.unit(program))
     scope = ["--user"] if user else []
     runtime = {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     result = subprocess.run(
@@ -56,10 +58,20 @@ def test_a_path_that_systemd_refuses_is_refused_before(folder: str) -> None:
 
 
 @needs_analyze
-@pytest.mark.parametrize(("user", "exposure"), [(False, 15), (True, 40)])
-def test_the_units_are_hardened(user: bool, exposure: int, program: Path, tmp_path: Path) -> None:
-    unit = tmp_path / "kws-edge.service"
-    unit.write_text(Service(user).unit(program))
+@pytest.mark.parametrize(
+    ("service", "exposure"),
+    [
+        (Service(user=False), 15),
+        (Service(user=True), 40),
+        (Service(user=False, wyoming=True), 13),
+        (Service(user=True, wyoming=True), 40),
+    ],
+)
+def test_the_units_are_hardened(
+    service: Service, exposure: int, program: Path, tmp_path: Path
+) -> None:
+    unit = tmp_path / service.name
+    unit.write_text(service.unit(program))
     result = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", f"--threshold={exposure}", unit],
         capture_output=True,
@@ -81,10 +93,14 @@ def needs_a_manager_of_its_own() -> None:
 
 
 @pytest.mark.slow
-def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wyoming", [False, True])
+def test_started_reloaded_killed_hung_and_stopped(
+    wyoming: bool, program: Path, tmp_path: Path
+) -> None:
     needs_a_manager_of_its_own()
-    unit = tmp_path / "unit"
-    unit.write_text(Service(user=True).unit(program))
+    service = Service(user=True, wyoming=wyoming)
+    unit = tmp_path / service.name
+    unit.write_text(service.unit(program))
     with VirtualMicrophone() as microphone:
         names = ("XDG_CONFIG_HOME", "PULSE_SERVER", "PULSE_COOKIE", "ALSA_CONFIG_PATH")
         variables = {name: microphone.environment[name] for name in names}
@@ -119,14 +135,14 @@ def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path)
     seen = json.loads(result.stdout)
     assert seen["start"] == "", logs
     assert seen["state"] == "active"
-    assert "microphone open, processed" in seen["status"]
+    assert ("0 of 16 clients" if wyoming else "microphone open, processed") in seen["status"]
     assert seen["reload"] == ""
     assert seen["same process after reload"]
     assert seen["restarted after a kill"]
     assert seen["restarted by the watchdog"], logs
     assert seen["restarts"] == "2"
     assert seen["stop"] == ""
-    assert seen["seconds to stop"] < 1
+    assert seen["seconds to stop"] < (1 if os.getloadavg()[0] < 6 else 5)
     assert seen["result"] == "success"
     assert seen["refused start"].startswith("FAILED")
     assert seen["refused state"] == "failed"
@@ -134,8 +150,9 @@ def test_started_reloaded_killed_hung_and_stopped(program: Path, tmp_path: Path)
     assert seen["refused status"].startswith("1 failed")
     assert "detector.threshold: 7.0 is not within 0 to 1" in seen["refused status"]
     assert "last end: exit-code, exit code 78" in seen["refused status"]
-    last = (tmp_path / "Output.log").read_text().splitlines()[-1]
-    assert json.loads(last)["type"] == "stopped"  # the queues were flushed
+    lines = (tmp_path / "Output.log").read_text().splitlines()
+    # the queues were flushed
+    assert not lines if wyoming else json.loads(lines[-1])["type"] == "stopped"
 
 
 def test_install_checks_what_the_service_will_read_before_it_writes(
@@ -153,6 +170,23 @@ def test_install_checks_what_the_service_will_read_before_it_writes(
     assert not Service(user=True).path.exists()
     config.write_text("")
     assert next(Service(user=True).install()).startswith("configuration: ")
+
+
+def test_install_of_the_wyoming_server_checks_what_that_needs(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "home" / "kws-edge" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("commands: [{run: [no-such-program]}]\nwyoming: {zeroconf: true}\n")
+    monkeypatch.setattr(Service, "_program", lambda _: program)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    service = Service(user=True, wyoming=True)
+    with pytest.raises(ConfigError, match="nobody else can reach tcp://127") as raised:
+        list(service.install())
+    assert "no-such-program" not in str(raised.value)  # it has no commands
+    assert not service.path.exists()
+    config.write_text("commands: [{run: [no-such-program]}]\nwyoming: {max_clients: 2}\n")
+    assert next(service.install()).startswith("configuration: ")
 
 
 def test_install_says_what_it_needs(run_command: Command, tmp_path: Path) -> None:
@@ -193,7 +227,7 @@ def test_the_system_service_runs_as_a_user_of_its_own(tmp_path: Path) -> None:
         with own_cgroup(), (tmp_path / "layout.log").open("w") as log:
             manager = subprocess.Popen(command, stdout=log, stderr=log)
             done = wait_for(
-                lambda: (tmp_path / "seen.json").exists() or manager.poll() is not None, 75
+                lambda: (tmp_path / "seen.json").exists() or manager.poll() is not None, 240
             )
             manager.kill()
             manager.wait()
@@ -210,4 +244,15 @@ def test_the_system_service_runs_as_a_user_of_its_own(tmp_path: Path) -> None:
     assert seen["words"], logs
     assert (seen["reload"], seen["refusal in the log"]) == (0, True), logs
     assert seen["same process"]
+    assert "cpuinfo" not in logs  # without it LiteRT is many times slower
     assert seen["uninstall"] == 0
+    assert seen["wyoming install"].startswith("0 "), seen
+    assert "configuration: /etc/kws-edge/config.yaml: ok" in seen["wyoming install"]
+    assert seen["wyoming state"] == "active", logs
+    assert seen["wyoming user"] not in (0, os.getuid())
+    assert seen["wyoming status"].startswith("0 active (running)")
+    assert "0 of 3 clients" in seen["wyoming status"]
+    assert seen["wyoming words"] == ["left"], logs
+    assert seen["wyoming reload"] == [0, True, "active"], logs
+    assert seen["wyoming seconds to stop"] < (1 if os.getloadavg()[0] < 6 else 20)
+    assert seen["wyoming result"] == "success"

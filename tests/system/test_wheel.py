@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT, source, ignore=ignore)  # a build leaves files behind
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)],
+        env={**os.environ, "GITHUB_SERVER_URL": "https://git.example", "GITHUB_REPOSITORY": "a/b"},
         check=True,
         capture_output=True,
     )
@@ -92,6 +94,11 @@ def test_what_its_metadata_says(wheel: Path) -> None:
     versions = {c for c in metadata.get_all("Classifier") or [] if " 3." in c}
     pythons = {version for version, *_ in ENVIRONMENTS}
     assert versions == {f"Programming Language :: Python :: {version}" for version in pythons}
+    assert "Source, https://git.example/a/b" in (metadata.get_all("Project-URL") or [])
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    links = re.findall(r"\]\(([^)]*)\)", text.decode())
+    assert links
+    assert all(link.startswith(("https://", "#")) for link in links), "none leads into a checkout"
     requirements = metadata.get_all("Requires-Dist") or []
     # our own packages are on no registry: nothing may require them
     assert [r for r in requirements if r.lower().startswith(("kws-edge", "kws_edge"))] == []

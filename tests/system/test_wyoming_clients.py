@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import signal
 import socket
 import struct
 import subprocess
@@ -33,8 +32,8 @@ from wyoming_server import (
     eventually,
 )
 
-from kws_edge.model.classifier import Classifier
-from kws_edge.model.file import find_model
+from kws_edge.config.config import Config
+from kws_edge.daemon.control import LoadedModels
 from kws_edge.wyoming.client import ClientSession
 from kws_edge.wyoming.endpoint import Endpoint
 from kws_edge.wyoming.places import Places
@@ -210,9 +209,8 @@ def test_an_idle_client_gives_its_place_to_a_newcomer() -> None:
     said: list[str] = []
 
     async def talk() -> None:
-        stopped = asyncio.create_task(server.run(Endpoint("127.0.0.1", port)))
+        await server.start(Endpoint("127.0.0.1", port))
         uri = f"tcp://127.0.0.1:{port}"
-        await asyncio.sleep(0.2)
         async with connected(uri) as idle, connected(uri) as busy:
             for client in (idle, busy):
                 assert (await answer(client, Ping().event())).type == "pong"
@@ -224,14 +222,13 @@ def test_an_idle_client_gives_its_place_to_a_newcomer() -> None:
                 assert (await answer(newcomer, Ping().event())).type == "pong"
                 assert await idle.read_event() is None
                 assert (await answer(busy, Ping().event())).type == "pong"
-        os.kill(os.getpid(), signal.SIGTERM)
-        await stopped
+        await server.close()
 
     def session(client: str) -> ClientSession:
         said.append(client)
-        return ClientSession(classifier, classifier.manifest.detector, Info(), client)
+        return ClientSession(models, Info(), client)
 
-    classifier = Classifier.load(find_model("mfcc-int8"))
+    models = LoadedModels(Config(model="mfcc-int8"))
     port = free_port()
     server = WyomingServer(session, Places(2, idle_seconds=2.0))
     asyncio.run(talk())

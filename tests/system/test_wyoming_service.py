@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Command
+from wyoming.info import Describe, Info
 from wyoming_server import (
     COMMAND,
     DEADLINE,
     Server,
+    answer,
     chunks,
     connected,
     demo_pcm,
@@ -85,18 +87,30 @@ def test_a_socket_left_behind_is_replaced_a_live_one_refused(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--uri", "http://x"], 78, "--uri: found 'http://x', expected tcp://HOST:PORT or unix"),
-        (["--uri", "tcp://127.0.0.1"], 78, "--uri: found 'tcp://127.0.0.1', expected"),
-        (["--uri", "tcp://127.0.0.1:70000"], 78, "--uri: found"),
-        (["--uri", "unix://relative"], 78, "--uri: found"),
+        (
+            ["--uri", "http://x"],
+            78,
+            "--wyoming-uri: found 'http://x', expected tcp://HOST:PORT or unix",
+        ),
+        (["--uri", "tcp://127.0.0.1"], 78, "--wyoming-uri: found 'tcp://127.0.0.1', expected"),
+        (["--uri", "tcp://127.0.0.1:70000"], 78, "--wyoming-uri: found"),
+        (["--uri", "unix://relative"], 78, "--wyoming-uri: found"),
         (["--uri", "unix:///nowhere/s"], 69, "cannot listen at unix:///nowhere/s: No such file"),
         (["--uri", "unix:///etc/passwd"], 69, "there is a file that is no socket"),
         (["--uri", f"unix:///tmp/{'x' * 200}"], 69, "path too long"),
         (["--uri", "tcp://203.0.113.1:9"], 69, "cannot listen at tcp://203.0.113.1:9: "),
-        (["--zeroconf"], 78, "--zeroconf: nobody else can reach tcp://127.0.0.1:10400; to listen"),
-        (["--zeroconf", "x" * 64], 78, "--zeroconf: a name has at most 63 bytes"),
-        (["--threshold", "3"], 78, "--threshold: 3.0 is not within 0 to 1"),
-        (["--max-clients", "0"], 2, "0 is not in the range x>=1"),
+        (
+            ["--zeroconf"],
+            78,
+            "--wyoming-zeroconf: nobody else can reach tcp://127.0.0.1:10400; to listen",
+        ),
+        (
+            ["--zeroconf", "x" * 64, "--uri", "tcp://0.0.0.0:0"],
+            78,
+            "--wyoming-zeroconf: a name has at most 63 bytes",
+        ),
+        (["--threshold", "3"], 78, "--detector-threshold: 3.0 is not within 0 to 1"),
+        (["--max-clients", "0"], 78, "--wyoming-max-clients: 0 is not within 1 to 1000 clients"),
         (["--model", "nothing.tflite"], 66, "nothing.tflite"),
     ],
 )
@@ -122,7 +136,7 @@ def test_without_the_library() -> None:
     )
     for module, version, arguments in (
         ("wyoming", "1.5.4", []),
-        ("zeroconf", "0.70", ["--zeroconf"]),
+        ("zeroconf", "0.70", ["--zeroconf", "--uri", "tcp://0.0.0.0:0"]),
     ):
         result = subprocess.run(
             [sys.executable, "-c", code, module, "wyoming", *arguments],
@@ -160,6 +174,57 @@ def test_it_tells_its_service_manager(tmp_path: Path) -> None:
             while messages[-1].startswith(b"WATCHDOG"):
                 messages.append(manager.recv(4096))
             assert messages[-1] == b"STOPPING=1"
+
+
+def test_the_configuration_holds_for_it_and_a_reload_for_those_who_come_later(
+    demo: bytes, tmp_path: Path
+) -> None:
+    """Model, thresholds, active keywords and `wyoming:` of a file that names a microphone and
+    sinks too; SIGHUP under a service manager reads it again."""
+    config, path = tmp_path / "config.yaml", tmp_path / "wake.sock"
+    common = f"""
+wyoming: {{uri: 'unix://{path}', max_clients: 2, languages: [de]}}
+microphone: {{device: none such}}
+commands: [{{run: [no-such-program]}}]
+"""
+
+    def words(uri: str, names: list[str] | None = None) -> set[str]:
+        return {str(one.name) for one in asyncio.run(detections_in(uri, demo, names))}
+
+    def offered(uri: str) -> list[tuple[str, list[str]]]:
+        async def ask() -> Info:
+            async with connected(uri) as client:
+                return Info.from_event(await answer(client, Describe().event()))
+
+        return [(one.name, one.languages) for one in asyncio.run(ask()).wake[0].models]
+
+    config.write_text(f"keywords: [left, yes]\ndetector: {{thresholds: {{yes: 0.9999}}}}{common}")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(DEADLINE)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        environment.pop("SYSTEMD_EXEC_PID", None)
+        with Server("--config", str(config), uri="", env=environment) as server:
+            assert server.uri == f"unix://{path}"
+            assert manager.recv(4096) == b"READY=1\nSTATUS=0 of 2 clients"
+            assert offered(server.uri) == [("left", ["de"]), ("yes", ["de"])]
+            assert words(server.uri) == {"left"}
+
+            config.write_text(f"detector: {{threshold: 7}}{common}")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("the configuration stays as it was: ")
+            assert words(server.uri) == {"left"}
+            for kind in (b"RELOADING=1\nMONOTONIC_USEC=", b"READY=1\nSTATUS="):
+                while (message := manager.recv(4096)).startswith(b"WATCHDOG"):
+                    pass
+                assert message.startswith(kind)
+
+            config.write_text(f"keywords: [yes]{common}")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("configuration reloaded")
+            assert offered(server.uri) == [("yes", ["de"])]
+            assert words(server.uri) == {"yes"}
+            assert server.process.poll() is None
 
 
 def test_it_is_announced_and_taken_back() -> None:

@@ -131,13 +131,16 @@ def test_a_manifest_has_no_threshold_for_them(unknown_model: Path) -> None:
 
 def test_the_wake_word_server_offers_the_words(unknown_model: Path) -> None:
     pytest.importorskip("wyoming")
-    from kws_edge.cli.wyoming import _banner
+    from kws_edge.cli.wyoming import ServerProcess
+    from kws_edge.config.config import Config
+    from kws_edge.daemon.control import LoadedModels
     from kws_edge.wyoming.protocol import wake_info
 
-    manifest = read_model(unknown_model).manifest
-    offered = [model.name for model in wake_info(manifest, ["en"]).wake[0].models]
-    assert offered == list(LABELS[:8])
-    assert f"server for {WORDS} (" in _banner(manifest)
+    config = Config(model=str(unknown_model))
+    models = LoadedModels(config)
+    info = wake_info(models.manifests, models.active_keywords, ["en"])
+    assert [model.name for model in info.wake[0].models] == list(LABELS[:8])
+    assert f"server for {WORDS} (" in ServerProcess(config, lambda: config).banner
 
 
 def test_the_recordings_check_takes_words_only(

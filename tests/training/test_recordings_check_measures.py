@@ -5,8 +5,8 @@ import pytest
 from conftest import noise
 from degradations import clipped, cut, distant, narrow, noisy, offset, quieter
 
-from kws_edge.audio.files import resample
 from kws_edge.audio.level import LOWEST_DBFS
+from kws_edge.audio.resampling import resample
 from kws_edge.audio.speech_level import measure_speech
 from kws_edge.types import FloatArray
 from training.evaluation.recordings.measures import NAMES, as_numbers, measure

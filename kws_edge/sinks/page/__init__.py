@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,12 @@ class PageConfig:
         f" {SHORTEST_TOKEN} characters, readable by its owner alone.",
         unset="none: every user of this machine sees the page",
     )
+    proxy: str | None = setting(
+        None,
+        doc="Address of a reverse proxy that decides who sees the page, such as Home Assistant's"
+        " ingress, 172.30.32.2. Only the proxy is answered, and token_file is not required.",
+        unset="none",
+    )
     names: tuple[str, ...] = setting(
         (),
         doc="Further host names by which browsers reach this machine; its own name, NAME.local and"
@@ -71,8 +78,20 @@ class PageConfig:
         check_bounds(self)
         if not self.host.strip():
             raise ValidationErrors(["host: is empty"])
-        if not is_loopback(self.host) and self.token_file is None:
+        if self.proxy is not None:
+            _check_proxy(self.proxy)
+        elif not is_loopback(self.host) and self.token_file is None:
             raise ValidationErrors([f"token_file: is missing, and {self.host} is beyond loopback"])
+
+
+def _check_proxy(address: str) -> None:
+    """Raises `ValidationErrors`. From a loopback address every program of the machine connects."""
+    try:
+        valid = not ip_address(address).is_loopback
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValidationErrors([f"proxy: {address!r} is no address beyond loopback"])
 
 
 class PageSink:

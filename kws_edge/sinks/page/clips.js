@@ -38,7 +38,7 @@ export class Clips {
     if (!this.folders) return;
     let clips;
     try {
-      clips = await this.ask("/api/clips");
+      clips = await this.ask("api/clips");
     } catch (error) {
       this.result(error.message, true);
       return;
@@ -77,7 +77,7 @@ export class Clips {
     const score = Number(clip.score).toFixed(2);
     when.textContent = `${new Date(clip.utc).toLocaleString([], { hour12: false })}, score ${score}`;
     what.append(name, when);
-    const path = `/api/clips/${encodeURIComponent(clip.file)}`;
+    const path = `api/clips/${encodeURIComponent(clip.file)}`;
     const play = button("Play", "play", `Play ${nearly}${clip.label} of ${when.textContent}`);
     play.addEventListener("click", () => this.play(play, path));
     item.append(play, what);

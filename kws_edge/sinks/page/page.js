@@ -1,9 +1,9 @@
 // The frame of the page: which part is shown, the connection, the token.
-import { Watch } from "/watch.js";
-import { Clips } from "/clips.js";
-import { Record } from "/record.js";
-import { Settings } from "/settings.js";
-import { Teach } from "/teach.js";
+import { Watch } from "./watch.js";
+import { Clips } from "./clips.js";
+import { Record } from "./record.js";
+import { Settings } from "./settings.js";
+import { Teach } from "./teach.js";
 
 const byId = (id) => document.getElementById(id);
 const AGAIN_MS = 1000; // between tries to connect
@@ -62,7 +62,7 @@ function connect() {
   }
   if (document.hidden) return;
   const scores = part() === "watch" ? "?scores=1" : "";
-  socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/stream${scores}`);
+  socket = new WebSocket(new URL(`api/stream${scores}`, location.href.replace(/^http/, "ws")));
   socket.onmessage = ({ data }) => {
     connection("connected");
     const message = JSON.parse(data);
@@ -80,7 +80,7 @@ function connect() {
     connection("no connection to kws-edge", true);
     watch.pause();
     again = setTimeout(connect, AGAIN_MS);
-    await ask("/api/state").catch(() => {}); // only a token may be missing
+    await ask("api/state").catch(() => {}); // only a token may be missing
   };
 }
 
@@ -97,7 +97,7 @@ byId("login").addEventListener("submit", async (event) => {
   byId("login-fault").textContent = "";
   const token = byId("token").value.trim();
   try {
-    await ask("/api/login", { method: "POST", body: JSON.stringify({ token }) });
+    await ask("api/login", { method: "POST", body: JSON.stringify({ token }) });
   } catch (error) {
     byId("login-fault").textContent = error.message;
     return;
@@ -108,6 +108,6 @@ byId("login").addEventListener("submit", async (event) => {
 });
 window.addEventListener("hashchange", show);
 document.addEventListener("visibilitychange", connect);
-ask("/api/state").then(show, (error) => {
+ask("api/state").then(show, (error) => {
   if (byId("login").hidden) connection(error.message, true);
 });

@@ -37,7 +37,7 @@ export class Record {
     });
   }
 
-  /** What `/api/state` has below "record": each second, and after each request. */
+  /** What `api/state` has below "record": each second, and after each request. */
   state(record) {
     const before = this.session;
     const now = record.session;
@@ -58,7 +58,7 @@ export class Record {
     clearTimeout(this.timer);
     const recording = this.session && this.session.phase !== "answer";
     if (!recording || document.hidden || byId("record").hidden) return;
-    this.timer = setTimeout(() => this.ask("/api/record").then((r) => this.state(r), () => {}), REDRAW_MS);
+    this.timer = setTimeout(() => this.ask("api/record").then((r) => this.state(r), () => {}), REDRAW_MS);
   }
 
   form({ recordings, labels }) {
@@ -78,11 +78,11 @@ export class Record {
     const own = byId("record-own").value.split(/[\s,]+/).filter(Boolean);
     const count = Number(byId("record-count").value);
     const seconds = Number(byId("record-seconds").value);
-    await this.send("/api/record", { labels: [...chosen, ...own], speaker, count, seconds });
+    await this.send("api/record", { labels: [...chosen, ...own], speaker, count, seconds });
   }
 
   answer(answer) {
-    if (this.session) this.send("/api/record/answer", { answer, take: this.session.take });
+    if (this.session) this.send("api/record/answer", { answer, take: this.session.take });
   }
 
   async send(path, body) {
@@ -136,7 +136,7 @@ export class Record {
 
   play() {
     if (byId("take-play").disabled) return;
-    this.sound.src = `/api/record/take?${this.session.take}`;
+    this.sound.src = `api/record/take?${this.session.take}`;
     this.sound.play().catch(() => this.result("this browser cannot play it", true));
   }
 

@@ -2,7 +2,8 @@
 
 It runs in a thread of its own. Every request passes `_guard`: the name by which it was reached
 must be this machine's, another site's page may ask for nothing, and with a token nothing but the
-page's files is served to a browser without it.
+page's files is served to a browser without it. With a proxy, which has names of its own, only the
+proxy is answered.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " img-src data:; media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'",
+    " frame-ancestors {frames}",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -93,6 +94,9 @@ class PageServer:
         self._watchers: dict[asyncio.Queue[str], bool] = {}  # whether each wants scores
         self._names = {name.lower() for name in (*config.names, config.host)} | _own_names()
         self._pages = _pages()
+        # a proxy may show the page in a frame of its own site, as Home Assistant does
+        frames = "'none'" if config.proxy is None else "'self'"
+        self._headers = {name: value.replace("{frames}", frames) for name, value in HEADERS.items()}
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_log_fault)
         try:
@@ -106,7 +110,9 @@ class PageServer:
         self.port: int = self._server.sockets[0].getsockname()[1]
         host = f"[{config.host}]" if ":" in config.host else config.host
         log.info("page: http://%s:%d/", host, self.port)
-        if not is_loopback(config.host):
+        if config.proxy is not None:
+            log.info("page: answers %s alone", config.proxy)
+        elif not is_loopback(config.host):
             log.warning("page: the token and the audio of clips cross the network unencrypted")
 
     def publish(self, event: Event) -> None:
@@ -220,19 +226,18 @@ class PageServer:
             log.exception("page: a fault in the program")
             response = fault(500, "a fault in the program; its log says more")
         if not response.prepared:
-            response.headers.update(HEADERS)
+            response.headers.update(self._headers)
         return response
 
     def _refused(self, request: web.Request) -> web.Response | None:
-        """Why a request gets no answer: a foreign name (DNS rebinding), another site's page
-        (forged requests), or no token."""
-        host = request.headers.get("Host", "")
-        if not self._is_own(host):
-            return fault(421, "this machine is not known by that name; see page.names")
-        origin = request.headers.get("Origin", f"http://{host}")
-        site = request.headers.get("Sec-Fetch-Site", "none")
-        navigates = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
-        if origin != f"http://{host}" or (site not in ("none", "same-origin") and not navigates):
+        """Why a request gets no answer: it comes past the proxy, by a foreign name (DNS
+        rebinding), from another site's page (forged requests), or without a token."""
+        if self._config.proxy is None:
+            if not self._is_own(request.headers.get("Host", "")):
+                return fault(421, "this machine is not known by that name; see page.names")
+        elif request.remote is None or ip_address(request.remote) != ip_address(self._config.proxy):
+            return fault(403, "only page.proxy is answered")
+        if self._is_from_another_site(request):
             return fault(403, "another site may not use this page")
         if request.method == "POST" and request.content_type != "application/json":
             return fault(415, "send application/json")
@@ -244,6 +249,18 @@ class PageServer:
             ):
                 return fault(401, "give the token of page.token_file")
         return None
+
+    def _is_from_another_site(self, request: web.Request) -> bool:
+        host = request.headers.get("Host", "")
+        sites = {f"http://{host}"}
+        if self._config.proxy is not None:  # whose browsers may use TLS and another name
+            names = host, request.headers.get("X-Forwarded-Host", host)
+            sites = {f"{scheme}://{name}" for scheme in ("http", "https") for name in names}
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        navigates = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
+        if site not in ("none", "same-origin") and not navigates:
+            return True
+        return request.headers.get("Origin", f"http://{host}") not in sites
 
     def _is_own(self, host: str) -> bool:
         """Whether the header ``Host`` names this machine: an address cannot be rebound."""

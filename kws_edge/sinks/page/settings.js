@@ -60,7 +60,7 @@ export class Settings {
     let now = this.now;
     this.asking += 1;
     try {
-      now = await this.ask("/api/settings", { method: "POST", body: JSON.stringify(change) });
+      now = await this.ask("api/settings", { method: "POST", body: JSON.stringify(change) });
       result(change.reset ? "as configured again" : "in force");
     } catch (error) {
       result(error.message, true);
@@ -72,7 +72,7 @@ export class Settings {
 
   async write() {
     try {
-      const { path, notes } = await this.ask("/api/settings/file", { method: "POST", body: "{}" });
+      const { path, notes } = await this.ask("api/settings/file", { method: "POST", body: "{}" });
       result([`written to ${path}`, ...notes].join("; "));
     } catch (error) {
       result(error.message, true);

@@ -20,10 +20,10 @@ export class Teach {
     this.known = ""; // of the job, from the stream
     byId("teach-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.send("/api/teach", { only: byId("only").checked }, byId("teach-state"));
+      this.send("api/teach", { only: byId("only").checked }, byId("teach-state"));
     });
     byId("teach-cancel").addEventListener("click", () => {
-      this.send("/api/teach/cancel", {}, byId("teach-state"));
+      this.send("api/teach/cancel", {}, byId("teach-state"));
     });
     byId("switch").addEventListener("click", () => this.change(this.model));
     byId("switch-back").addEventListener("click", () => this.change(null));
@@ -40,7 +40,7 @@ export class Teach {
     clearTimeout(this.timer);
     let job;
     try {
-      job = await this.ask("/api/teach");
+      job = await this.ask("api/teach");
     } catch (error) {
       say(byId("teach-state"), error.message, true);
       this.known = ""; // look again with the next word from the stream
@@ -117,7 +117,7 @@ export class Teach {
 
   async change(model) {
     say(byId("switch-result"), "loading the model");
-    if (await this.send("/api/teach/switch", { model }, byId("switch-result"))) {
+    if (await this.send("api/teach/switch", { model }, byId("switch-result"))) {
       say(byId("switch-result"), "in force");
     }
     (byId("switch").hidden ? byId("switch-back") : byId("switch")).focus();

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import soundfile
 
-from kws_edge.audio.files import resample
+from kws_edge.audio.resampling import resample
 from kws_edge.types import FloatArray
 from training.data.augmentation import RATE
 from training.data.augmentation.fft import irfft, rfft

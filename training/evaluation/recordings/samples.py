@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kws_edge.audio.files import AudioReader, one_window, read_audio, resample
+from kws_edge.audio.files import AudioReader, one_window, read_audio
+from kws_edge.audio.resampling import resample
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.features.front_end import FrontEnd
 from kws_edge.model.classifier import Classifier
