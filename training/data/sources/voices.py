@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kws_edge.audio.files import read_audio, resample
+from kws_edge.audio.files import Resampler, read_audio
 from kws_edge.errors import DataError, MissingFileError
 from kws_edge.extras import import_extra, install_hint
 from kws_edge.types import FloatArray
@@ -94,7 +94,7 @@ class Kokoro:
             "speed": np.array([speed], np.float32),
         }
         (audio,) = self._session.run(None, inputs)
-        return resample(np.asarray(audio, np.float32).ravel(), KOKORO_RATE, RATE)
+        return Resampler(KOKORO_RATE, RATE)(np.asarray(audio, np.float32).ravel(), last=True)
 
 
 def _read_styles(path: Path) -> FloatArray:
@@ -137,7 +137,7 @@ class Piper:
         settings = piper.SynthesisConfig(length_scale=1 / speed)
         chunks = list(self._loaded[voice].synthesize(text, settings))
         audio = np.concatenate([chunk.audio_float_array for chunk in chunks])
-        return resample(audio.astype(np.float32), chunks[0].sample_rate, RATE)
+        return Resampler(chunks[0].sample_rate, RATE)(audio.astype(np.float32), last=True)
 
 
 class Programs:
