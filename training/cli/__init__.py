@@ -12,6 +12,7 @@ class TrainingCommands(LazyGroup):
         "data": "training.cli.data",
         "train": "training.cli.train:train_command",
         "adapt": "training.cli.train:adapt",
+        "synthesize-words": "training.cli.synthesize_words",
         "export": "training.cli.train:export_command",
         "mine": "training.cli.mine",
         "evaluate": "training.cli.evaluate",

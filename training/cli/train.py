@@ -164,13 +164,16 @@ def _build_own(
     before: str,
 ) -> None:
     """The chain to a model file in ``folder``, and what it spots beside the model ``before``."""
+    from training.data.clips import scan
     from training.release import own_model
     from training.release.model_config import load_model_plan
     from training.release.steps import build
     from training.release.workspace import Workspace
 
     report = partial(click.echo, err=True)
-    own_model.write_plan(config, recordings.resolve(), data, folder)
+    takes = ", ".join(sorted({clip.label for clip in scan(recordings)}))
+    text = own_model.PlanText(f"Adapted from {config.init_from} with takes of {takes}.")
+    own_model.write_plan(config, data, folder, text)
     plan = load_model_plan(folder)
     build(Workspace(plan, data, work, backend), report)
     report("compare: runs")

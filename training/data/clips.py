@@ -18,6 +18,9 @@ SPEAKER = re.compile(
 NAMED = re.compile(r"^(?P<label>[^\W_]+)_(?P<speaker>[0-9a-f]{8})_nohash_\d+$")
 
 
+NOISES = "_background_noise_"  # a folder of Speech Commands: minutes of noise are no clips
+
+
 @dataclass(frozen=True)
 class Clip:
     """One recording: ``path``, its ``label`` (the name of its folder, or the start of its own)
@@ -45,7 +48,7 @@ class Recording:
 
 
 def scan(folder: Path, labels: Sequence[str] | None = None) -> list[Clip]:
-    """The clips of ``folder/<label>/``, sorted; all labels, or those asked for.
+    """The clips of ``folder/<label>/``, sorted; all labels but `NOISES`, or those asked for.
 
     In a folder that holds clips of several words (``msc-train/yes_004ae714_nohash_0.wav``), be
     it ``folder`` or one in it, the label is the start of each name. Raises `MissingFileError`
@@ -72,7 +75,8 @@ def scan(folder: Path, labels: Sequence[str] | None = None) -> list[Clip]:
 
 
 def _find_clips(folder: Path, labels: Sequence[str] | None) -> list[Clip]:
-    found = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+    folders = (path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    found = sorted(path.name for path in folders if path.name != NOISES)
     if labels is not None and set(labels) <= set(found):
         return [clip for label in labels for clip in _clips_in(folder / label, keep_name=True)]
     clips = [clip for clip in _clips_in(folder) if clip.label != folder.name]

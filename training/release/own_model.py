@@ -1,4 +1,5 @@
-"""``adapt --build``: the plan of a model from someone's own takes, and what it changed.
+"""``adapt --build`` and ``synthesize-words --build``: the plan of a model from takes, and what it
+changed.
 
 The plan is a ``model.yaml``; `training.release.steps.build` runs it.
 """
@@ -26,6 +27,7 @@ from training.stats import wilson_interval
 
 COMPARISON = "comparison.json"
 STREAM = "choose"  # the detector's settings by it
+NEW_VOICES = "new-voices"  # synthetic ones that were neither trained on nor chosen by
 STREAM_CLIPS = 300  # of other people, from each folder
 STREAM_SPEECH = 40  # excerpts of 6 s, from each folder
 TARGETS = {  # those of the default model
@@ -40,35 +42,60 @@ day before you rely on it.
 """
 
 
-def write_plan(config: TrainingConfig, recordings: Path, data: Path, folder: Path) -> None:
-    """``model.yaml`` in ``folder`` for ``config``, which `adapted_config` made."""
-    takes = ", ".join(sorted({clip.label for clip in scan(recordings)}))
+@dataclass(frozen=True)
+class PlanText:
+    """What the card says: ``description``, and ``limits`` of the model."""
+
+    description: str
+    limits: str = LIMITS
+
+
+def write_plan(
+    config: TrainingConfig, data: Path, folder: Path, text: PlanText, voices: Path | None = None
+) -> None:
+    """``model.yaml`` in ``folder`` for ``config``. Its figures count the testing part of the
+    takes in ``voices``, of synthetic voices, if there is one."""
+    streams = [_stream(STREAM, config, _not_trained_on(config, data))]
+    figures: dict[str, object] = {}
+    if voices and split_clips(scan(voices), "official").testing:
+        clips: dict[str, object] = {"folder": str(voices), "part": "testing"}
+        streams.append({**_stream(NEW_VOICES, config, [clips]), "seed": 1})
+        about = "synthetic voices that it never had, among other speech"
+        named = {"name": NEW_VOICES, "streams": [NEW_VOICES], "description": about}
+        figures = {"evaluation": {"streams": [named]}}
     document = {
-        "description": f"Adapted from {config.init_from} with takes of {takes}.",
-        "limits": LIMITS,
+        **asdict(text),
         "training": as_document(config),
         "export": {"quantization": "int8"},
-        "streams": [_stream(config, recordings, data)],
+        "streams": streams,
         "tuning": {"positives": [STREAM], "negatives": [STREAM], "targets": TARGETS},
+        **figures,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(document, sort_keys=False)
-    write_atomically(folder / MODEL_YAML, text.encode())
+    dumped = yaml.safe_dump(document, sort_keys=False)
+    write_atomically(folder / MODEL_YAML, dumped.encode())
 
 
-def _stream(config: TrainingConfig, recordings: Path, data: Path) -> dict[str, object]:
-    """Takes and clips that are not trained on, among running speech of other voices."""
+def _not_trained_on(config: TrainingConfig, data: Path) -> list[dict[str, object]]:
+    """Takes that were held back, and other people's clips of the validation part."""
     clips: list[dict[str, object]] = []
-    held_back = by_takes([clip for clip in scan(recordings) if clip.label != SILENCE]).validation
-    if held_back:
-        labels = sorted({clip.label for clip in held_back})
-        clips.append({"folder": str(recordings), "part": "held-back", "labels": labels})
-    for source in _public(config):
-        found = len(split_clips(scan(data / source.folder), "official").validation)
-        if found:
-            count = min(found, STREAM_CLIPS)
-            part = {"folder": str(source.folder), "part": "validation", "count": count}
-            clips.append(part)
+    for source in config.data.sources:
+        if source.split == "takes":
+            found = [clip for clip in scan(data / source.folder) if clip.label != SILENCE]
+            labels = sorted({clip.label for clip in by_takes(found).validation})
+            part: dict[str, object] = {"part": "held-back", "labels": labels}
+        else:
+            labels = [clip.label for clip in _people(source, data)]
+            part = {"part": "validation", "count": min(len(labels), STREAM_CLIPS)}
+        if labels:
+            clips.append({"folder": str(source.folder), **part})
+    return clips
+
+
+def _stream(
+    name: str, config: TrainingConfig, clips: Sequence[dict[str, object]]
+) -> dict[str, object]:
+    """``clips`` among running speech of voices of the validation part, with noise behind."""
     speech = [
         {"folder": str(folder), "count": STREAM_SPEECH, "seconds": 6, "part": "validation"}
         for folder in config.data.speech
@@ -76,8 +103,8 @@ def _stream(config: TrainingConfig, recordings: Path, data: Path) -> dict[str, o
     noise = [str(folder) for folder in config.data.noise[:1]]
     behind = {"folder": noise[0], "snr_db": [5, 10, 15, 20, 30], "quiet": 0.3} if noise else None
     return {
-        "name": STREAM,
-        "clips": clips,
+        "name": name,
+        "clips": list(clips),
         "speech": speech,
         "margin_ms": 120,
         "gap_seconds": [0.2, 2.5],
@@ -88,9 +115,11 @@ def _stream(config: TrainingConfig, recordings: Path, data: Path) -> dict[str, o
     }
 
 
-def _public(config: TrainingConfig) -> list[SourceConfig]:
-    """The folders of other people's clips that are divided by speaker."""
-    return [source for source in config.data.sources if source.split == "official"]
+def _people(source: SourceConfig, data: Path) -> Sequence[Clip]:
+    """Clips of voices that are not trained on, where ``source`` is divided by speaker."""
+    if source.split != "official":
+        return ()
+    return split_clips(scan(data / source.folder), "official").validation
 
 
 @dataclass(frozen=True)
@@ -136,11 +165,7 @@ def _groups(
 ) -> Iterator[tuple[str, Sequence[Clip]]]:
     own = by_takes(scan(recordings))
     known = set(config.data.words)
-    people = [
-        clip
-        for source in _public(config)
-        for clip in split_clips(scan(data / source.folder), "official").validation
-    ]
+    people = [clip for source in config.data.sources for clip in _people(source, data)]
     groups: list[tuple[str, Iterable[Clip]]] = [
         ("own takes, held back", (clip for clip in own.validation if clip.label in known)),
         ("own other sounds, held back", _sounds(own.validation)),

@@ -12,12 +12,13 @@ from kws_edge.errors import ConfigError, MissingFileError
 from kws_edge.recorder.collection import check_name
 from training.config import (
     Attribution,
+    DataConfig,
     OptimizerConfig,
     ScheduleConfig,
     SourceConfig,
     TrainingConfig,
 )
-from training.data.clips import Clip, scan
+from training.data.clips import NOISES, Clip, scan
 from training.data.loading import Examples, features_of
 from training.data.material import find_recordings
 from training.data.windows import UNKNOWN
@@ -86,8 +87,41 @@ def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> Train
     )
 
 
+WAKE_SCHEDULE = ScheduleConfig(
+    epochs=60, passes=8, warmup_epochs=1, averaging=0.995, label_smoothing=0.02
+)
+WAKE_WINDOW_MS = 1500.0  # a phrase of four syllables and some room around it
+NEAR_WEIGHT = 30.0  # of the texts that sound like a phrase, relative to another word of the data
+WAKE_SPEECH = Path("librispeech")  # below the data folder
+LIBRISPEECH = Attribution(
+    "LibriSpeech, train-clean-5", "CC BY 4.0", "https://www.openslr.org/31", "Vassil Panayotov"
+)
+VOICES = Attribution("Synthetic voices of Kokoro-82M, espeak-ng and flite", "as these are")
+
+
+def wake_config(start: Run, takes: Path, name: str) -> TrainingConfig:
+    """The configuration of ``start`` for the phrases in ``takes``, which synthetic voices said,
+    and no others; divided by voice. Sentences of Mini LibriSpeech are other speech as well."""
+    config = adapted_config(start, takes, name, only=True)
+    *public, own = config.data.sources
+    own = dataclasses.replace(own, split="official", repeat=1)
+    speech = tuple(dict.fromkeys((*config.data.speech, WAKE_SPEECH)))
+    windows = config.windows and dataclasses.replace(
+        config.windows, word_weights={**config.windows.word_weights, UNKNOWN: NEAR_WEIGHT}
+    )
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, sources=(*public, own), speech=speech),
+        features=dataclasses.replace(config.features, window_ms=WAKE_WINDOW_MS),
+        windows=windows,
+        schedule=WAKE_SCHEDULE,
+        attribution=(*start.config.attribution, LIBRISPEECH, VOICES),
+    )
+
+
 def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[str]]:
-    """``config`` with those of its folders alone that are there, and what the others cost.
+    """``config`` with those of its folders alone that are there, and what the others cost. All of
+    Speech Commands, where it is there, stands for the folders with parts of it.
 
     Raises `MissingFileError` where no clip of a word that it keeps is there.
     """
@@ -95,6 +129,7 @@ def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[st
     def there(folder: Path) -> bool:
         return (data / folder).is_dir()
 
+    config = dataclasses.replace(config, data=_with_speech_commands(config.data, data))
     found = config.data
     kept = dataclasses.replace(
         found,
@@ -113,6 +148,20 @@ def present(config: TrainingConfig, data: Path) -> tuple[TrainingConfig, list[st
             f" 'python -m training data fetch {data}', or teach your words alone (--only)"
         )
     return dataclasses.replace(config, data=kept), missing
+
+
+SPEECH_COMMANDS = Path("speech_commands")  # as `data fetch` calls it
+PARTS_OF_IT = (Path("mini_speech_commands"), Path("unknown"))
+ITS_NOISES = {Path("background_noise"): SPEECH_COMMANDS / NOISES}
+
+
+def _with_speech_commands(found: DataConfig, data: Path) -> DataConfig:
+    if not (data / SPEECH_COMMANDS).is_dir():
+        return found
+    others = tuple(one for one in found.sources if one.folder not in PARTS_OF_IT)
+    whole = (SourceConfig(SPEECH_COMMANDS),) if others != found.sources else ()
+    noise = tuple(ITS_NOISES.get(folder, folder) for folder in found.noise)
+    return dataclasses.replace(found, sources=(*whole, *others), noise=noise)
 
 
 def count_takes(recordings: Path, known: Sequence[str] = ()) -> dict[str, int]:

@@ -108,14 +108,18 @@ class Run:
         """Give ``model``, of the same architecture with other ``labels``, this run's weights.
 
         In the layer of the labels, each known label keeps its weights, and a new word starts
-        with those of unknown words: it was one so far.
+        with those of unknown words: it was one so far. A window of another length has the same
+        weights, but in architectures with a layer for each of its frames: raises `ConfigError`.
         """
         if UNKNOWN not in self.config.labels and set(labels) - set(self.config.labels):
             raise ConfigError(f"{self.folder}: has no {UNKNOWN} that new words could start from")
         pairs = zip(self.network().layers, model.layers, strict=True)
         *layers, last = [(mine, its) for mine, its in pairs if its.get_weights()]
-        for mine, its in layers:
-            its.set_weights(mine.get_weights())
+        try:
+            for mine, its in layers:
+                its.set_weights(mine.get_weights())
+        except ValueError as error:
+            raise ConfigError(f"{self.folder}: its weights fit its own window alone") from error
         known = self.config.labels
         places = [known.index(label if label in known else UNKNOWN) for label in labels]
         weights = [old[..., places] for old in last[0].get_weights()]  # [inputs, labels], [labels]

@@ -152,8 +152,9 @@ def _initialiser(config: TrainingConfig) -> Initialise:
         chosen = config.network
         return lambda model: begin_pretrained(chosen.architecture, model, chosen.frozen)
     run = load_run(config.init_from)
-    for what in ("features", "network"):
-        if getattr(run.config, what) != getattr(config, what):
+    features = dataclasses.replace(run.config.features, window_ms=config.features.window_ms)
+    for what, found in (("features", features), ("network", run.config.network)):
+        if getattr(config, what) != found:
             raise ConfigError(f"init_from: {run.folder} has other {what} than {config.name}")
     return lambda model: run.initialise(model, config.labels)
 

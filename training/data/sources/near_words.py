@@ -1,4 +1,4 @@
-"""How words sound, and how near a word comes to a keyword.
+"""How words and phrases sound, and how near one comes to a keyword.
 
 The phonemes are those of the CMU Pronouncing Dictionary, which comes with pocketsphinx, without
 stress; flite says how words outside it sound.
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,19 @@ def sound_of_unknown(words: Sequence[str]) -> dict[str, Phones]:
 
 
 def pronounce(words: Iterable[str]) -> dict[str, tuple[Phones, ...]]:
-    """The ways to say each of ``words``; those that nobody knows are left out."""
-    dictionary, wanted = read_dictionary(), sorted(set(words))
+    """The ways to say each of ``words``, which may be phrases; those that nobody knows are left
+    out."""
+    texts, dictionary = sorted(set(words)), read_dictionary()
+    wanted = sorted({word for text in texts for word in text.split()})
     found = {word: dictionary[word] for word in wanted if word in dictionary}
     unknown = sound_of_unknown([word for word in wanted if word not in found])
-    return found | {word: (phones,) for word, phones in unknown.items()}
+    found |= {word: (phones,) for word, phones in unknown.items()}
+    known = [text for text in texts if text.split() and all(word in found for word in text.split())]
+    return {text: _ways(*(found[word] for word in text.split())) for text in known}
+
+
+def _ways(*words: Sequence[Phones]) -> tuple[Phones, ...]:
+    return tuple(tuple(chain(*chosen)) for chosen in product(*words))
 
 
 def near_words(
@@ -93,3 +102,30 @@ def _distance(said: Phones, sought: Phones, within: bool) -> int:
             change = diagonal + (phone != other)
             diagonal, row[at] = row[at], min(change, row[at] + 1, row[at - 1] + 1)
     return min(row) if within else row[-1]
+
+
+def near_phrases(phrase: str, words: Sequence[str], count: int) -> list[str]:
+    """About ``count`` texts that sound like ``phrase``, which has words between spaces, and do not
+    hold it: its shorter runs of words, and for each of its words the nearest of ``words`` instead.
+
+    Texts in which fewer than a third of its phonemes differ are left out: a person who says them
+    may mean the phrase. Raises as `near_words`.
+    """
+    said, least = phrase.split(), max(1, min(map(len, _sounds(phrase))) // 3)
+    lengths = range(1, len(said))
+    texts = [" ".join(said[at : at + n]) for n in lengths for at in range(len(said) - n + 1)]
+    for place, word in enumerate(said):
+        order = np.argsort(near_words([word], words)[:, 0], kind="stable")
+        nearest = [words[at] for at in order[: 2 * count]]
+        instead = [" ".join([*said[:place], other, *said[place + 1 :]]) for other in nearest]
+        held = near_words([phrase], instead, within=True)[:, 0]
+        fine = [text for text, far in zip(instead, held, strict=True) if far >= least]
+        texts += fine[: count // len(said)]
+    return texts
+
+
+def _sounds(phrase: str) -> tuple[Phones, ...]:
+    sounds = pronounce([phrase])
+    if phrase not in sounds:
+        raise DataError(f"{phrase}: neither the dictionary nor flite says how it sounds")
+    return sounds[phrase]

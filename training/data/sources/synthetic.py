@@ -174,11 +174,7 @@ def synthesize(
 
 def harmless_words(dictionary: Path, keywords: Sequence[str], draw: random.Random) -> list[str]:
     """Up to `VOCABULARY` words of ``dictionary`` (one a line) in which no keyword sounds."""
-    try:
-        lines = dictionary.read_text(encoding="utf-8").split()
-    except OSError as error:
-        raise MissingFileError(f"{dictionary}: {error.strerror}; apt install wamerican") from error
-    plain = [w for w in lines if w.isascii() and w.isalpha() and w.islower() and 2 < len(w) < 12]
+    plain = plain_words(dictionary)
     plain = draw.sample(plain, min(VOCABULARY, len(plain)))
     forbidden = phonemes(keywords)
     words = [
@@ -189,6 +185,15 @@ def harmless_words(dictionary: Path, keywords: Sequence[str], draw: random.Rando
     if len(words) < 100:
         raise DataError(f"{dictionary}: {len(words)} usable words, expected at least 100")
     return words
+
+
+def plain_words(dictionary: Path) -> list[str]:
+    """The words of ``dictionary`` that are no names and neither very short nor very long."""
+    try:
+        lines = dictionary.read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise MissingFileError(f"{dictionary}: {error.strerror}; apt install wamerican") from error
+    return [w for w in lines if w.isascii() and w.isalpha() and w.islower() and 2 < len(w) < 12]
 
 
 def phonemes(words: Sequence[str]) -> list[str]:
