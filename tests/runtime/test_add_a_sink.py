@@ -31,14 +31,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kws_edge.config.schema import check_bounds, setting
+from kws_edge.errors import ConfigError
 from kws_edge.events import Event
-from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan
+from kws_edge.files import append_line
+from kws_edge.sinks.base import SinkContext, SinkKind, SinkPlan, queue_setting
 
 
 @dataclass(frozen=True)
 class LogFileConfig:
     path: Path = setting(doc="The file that grows.")
-    queue: int = setting(50, doc="Events that may wait.", unit="events", minimum=1, maximum=1000)
+    queue: int = queue_setting(50, 1000)
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -51,16 +53,18 @@ class LogFileSink:
         self._path = config.path
 
     def open(self) -> None:
-        self._file = self._path.open("a")
+        pass
 
     def handle(self, event: Event) -> None:
-        self._file.write(event.to_json() + chr(10))
+        append_line(self._path, event.to_json())
 
     def close(self) -> None:
-        self._file.close()
+        pass
 
 
 def _plan(name: str, settings: LogFileConfig, context: SinkContext) -> SinkPlan:
+    if not settings.path.parent.is_dir():
+        raise ConfigError(f"{name}.path: {settings.path.parent} is no folder")
     return SinkPlan(LogFileSink(settings), settings.queue, (name, settings))
 
 
@@ -89,6 +93,17 @@ def test_an_event_goes_through_engine_and_worker_to_the_new_sink(tmp_path: Path)
     assert [event["type"] for event in events][-2:] == ["detection", "stopped"]
     assert len(events) == daemon.engine.detections + 1 >= 6
     assert needs_restart(load_config(environment={}).config, config) == []
+
+
+def test_a_folder_that_is_missing_is_a_fault_of_the_configuration(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"log_file: {{path: {tmp_path / 'missing' / 'events.jsonl'}}}\n")
+    config = load_config(path, environment={}).config
+    spotter = make_spotter(config)
+    with pytest.raises(ConfigError, match=r"log_file\.path: .*missing is no folder"):
+        Daemon(config, spotter, SinkContext(spotter.labels, spotter.name, 16_000), lambda: config)
 
 
 def test_its_settings_have_flags_bounds_and_a_row_in_the_reference(tmp_path: Path) -> None:
