@@ -259,7 +259,7 @@ def test_the_file_is_written_by_post_alone(page: Page) -> None:
 @pytest.fixture
 def behind_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     """A page whose proxy is the test; a proxy on loopback is otherwise refused."""
-    monkeypatch.setattr("kws_edge.sinks.page._check_proxy", lambda address: None)
+    monkeypatch.setattr("kws_edge.sinks.page._check_proxy", lambda address, host: None)
     served = Page(tmp_path, host="0.0.0.0", proxy=Page.client)  # noqa: S104
     yield served
     assert served.worker.close(5)
@@ -295,10 +295,28 @@ def test_a_browser_reaches_it_by_the_names_of_the_proxy(
     assert behind_proxy.ask("GET", "/api/state", Host=host, Sec_Fetch_Site="cross-site")[0] == 403
 
 
-@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1", "localhost", "supervisor", ""])
+@pytest.mark.parametrize(
+    "proxy",
+    ["127.0.0.1", "::1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "10.0.0.0/8", "supervisor", ""],  # noqa: S104
+)
 def test_a_proxy_is_an_address_beyond_loopback(proxy: str) -> None:
-    with pytest.raises(ValidationErrors, match="is no address beyond loopback"):
-        PageConfig(proxy=proxy)
+    with pytest.raises(ValidationErrors, match="expected the IP address from which the proxy"):
+        PageConfig(proxy=proxy, host="0.0.0.0")  # noqa: S104
+
+
+def test_a_proxy_must_reach_the_page() -> None:
+    with pytest.raises(ValidationErrors, match=r"set page\.host: 0\.0\.0\.0"):
+        PageConfig(proxy="172.30.32.2")
+
+
+def test_a_proxy_of_this_machine_may_add_tls(tmp_path: Path) -> None:
+    """It passes on the name that the browser asked for, which `page.names` allows."""
+    page = Page(tmp_path, names=("kws.example",))
+    named = {"Host": "kws.example", "Origin": "https://kws.example"}
+    assert page.ask("POST", "/api/teach/cancel", {}, **named)[0] == 422
+    foreign = named | {"Origin": "https://other.example"}
+    assert page.ask("POST", "/api/teach/cancel", {}, **foreign)[0] == 403
+    assert page.worker.close(5)
 
 
 def test_the_page_works_below_any_path(page: Page) -> None:

@@ -63,8 +63,8 @@ def _facts(manifest: Manifest, size: int, source: str | None) -> list[str]:
     coefficients = f", {features.num_coefficients} coefficients" if "mfcc" in features.kind else ""
     keywords = manifest.keywords
     return [
-        f"Recognizes {len(keywords)} words: {', '.join(keywords)}. {size / 1024:.0f} KB,"
-        f" {manifest.flatbuffer.quantization}.",
+        f"Recognizes {len(keywords)} word{'' if len(keywords) == 1 else 's'}:"
+        f" {', '.join(keywords)}. {size / 1024:.0f} KB, {manifest.flatbuffer.quantization}.",
         "",
         f"- Front end: {features.kind}, frames of {features.frame_length_ms:g} ms every"
         f" {features.frame_step_ms:g} ms{'' if features.kind == 'spectrogram' else mel}"

@@ -79,19 +79,31 @@ class PageConfig:
         if not self.host.strip():
             raise ValidationErrors(["host: is empty"])
         if self.proxy is not None:
-            _check_proxy(self.proxy)
+            _check_proxy(self.proxy, self.host)
         elif not is_loopback(self.host) and self.token_file is None:
             raise ValidationErrors([f"token_file: is missing, and {self.host} is beyond loopback"])
 
 
-def _check_proxy(address: str) -> None:
+def _check_proxy(address: str, host: str) -> None:
     """Raises `ValidationErrors`. From a loopback address every program of the machine connects."""
     try:
-        valid = not ip_address(address).is_loopback
+        proxy = ip_address(address)
+        valid = not (
+            proxy.is_loopback or proxy.is_unspecified or proxy.is_multicast or proxy.is_reserved
+        )
     except ValueError:
         valid = False
     if not valid:
-        raise ValidationErrors([f"proxy: {address!r} is no address beyond loopback"])
+        raise ValidationErrors(
+            [
+                f"proxy: found {address!r}, expected the IP address from which the proxy connects,"
+                " not a name, a network or this machine's loopback"
+            ]
+        )
+    if is_loopback(host):
+        raise ValidationErrors(
+            [f"proxy: {address} cannot reach page.host {host}; set page.host: 0.0.0.0"]
+        )
 
 
 class PageSink:

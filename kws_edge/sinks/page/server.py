@@ -252,10 +252,11 @@ class PageServer:
 
     def _is_from_another_site(self, request: web.Request) -> bool:
         host = request.headers.get("Host", "")
-        sites = {f"http://{host}"}
-        if self._config.proxy is not None:  # whose browsers may use TLS and another name
-            names = host, request.headers.get("X-Forwarded-Host", host)
-            sites = {f"{scheme}://{name}" for scheme in ("http", "https") for name in names}
+        names = {host}
+        if self._config.proxy is not None:  # its browsers may use another name
+            names.add(request.headers.get("X-Forwarded-Host", host))
+        # by TLS where a proxy of this machine adds it: the same host and port all the same
+        sites = {f"{scheme}://{name}" for scheme in ("http", "https") for name in names}
         site = request.headers.get("Sec-Fetch-Site", "none")
         navigates = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method == "GET"
         if site not in ("none", "same-origin") and not navigates:
