@@ -16,6 +16,7 @@ from kws_edge.daemon.control import one_line
 from kws_edge.daemon.systemd import is_main_process, sd_notify, watchdog_interval
 from kws_edge.model.interpreter import interpreter_name
 from kws_edge.process import log_to_stderr, process_signals
+from kws_edge.sources.base import TICK_SECONDS
 from kws_edge.wyoming.endpoint import Endpoint
 from kws_edge.wyoming.sink import make_server, settings_of
 
@@ -107,7 +108,10 @@ class ServerProcess:
                 Endpoint.from_uri(self._settings.uri), self._settings.announced_as
             )
             helpers = [asyncio.create_task(one) for one in (self._notify(), self._reload(hangup))]
-            await stop.wait()
+            stopping = asyncio.create_task(stop.wait())
+            # in short waits: Python handles a signal that comes just before one only after it
+            while not stop.is_set():
+                await asyncio.wait([stopping], timeout=TICK_SECONDS)
             sd_notify("STOPPING=1")
             for helper in helpers:
                 helper.cancel()

@@ -1,6 +1,7 @@
 """The microphone through PortAudio: one that fails with its device, and one that reconnects."""
 
 import queue
+import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Literal
@@ -151,7 +152,7 @@ class ReconnectingMicrophone:
         # no waiting brings PortAudio itself
         answer = self._supervisor.loaded if self._wait_for_device else self._supervisor.opened
         try:
-            error = answer.get(timeout=OPEN_SECONDS)
+            error = _wait_for(answer)
         except queue.Empty:
             error = AudioDeviceError(
                 f"the sound system has not answered for {OPEN_SECONDS:g} s: is the sound"
@@ -237,3 +238,17 @@ class ReconnectingMicrophone:
         self._reported, self.state = True, state
         if self._on_state:
             self._on_state(state, reason)
+
+
+def _wait_for(answer: "queue.SimpleQueue[AudioDeviceError | None]") -> AudioDeviceError | None:
+    """The answer within `OPEN_SECONDS`; raises `queue.Empty`.
+
+    In short waits: Python handles a signal that comes just before one only after it.
+    """
+    deadline = time.monotonic() + OPEN_SECONDS
+    while True:
+        try:
+            return answer.get(timeout=TICK_SECONDS)
+        except queue.Empty:
+            if time.monotonic() > deadline:
+                raise
