@@ -33,7 +33,6 @@ clips: {{folder: {clips}, near_miss: 0.6}}
 """
 
 
-@pytest.mark.slow
 @needs_mosquitto
 def test_a_word_reaches_every_destination(tmp_path: Path) -> None:
     if missing := missing_programs():

@@ -38,7 +38,6 @@ def started(microphone: VirtualMicrophone, *arguments: str) -> "subprocess.Popen
     raise AssertionError(f"it did not start: exit code {process.wait()}")
 
 
-@pytest.mark.slow
 def test_words_played_to_the_microphone_are_spotted(
     microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
