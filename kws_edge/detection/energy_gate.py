@@ -64,7 +64,7 @@ def powers(
     The part that the columns of ``hum`` (see `hum_basis`) explain does not count.
     """
     over = len(samples) % length
-    # float64: the difference below may be a millionth of what it is made of
+    # float64: the two sums below may differ by a millionth of their size
     blocks = samples[over:].astype(np.float64).reshape(-1, length)  # [blocks, length]
     if over:
         blocks = np.concatenate([samples[None, :length], blocks])
