@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import click
 from kws_edge.boundary import printable
 from kws_edge.cli.options import PATH
 from kws_edge.errors import KwsEdgeError
+from kws_edge.model.file import folder
 
 
 class FaultLog:
@@ -39,6 +41,14 @@ root_option = click.option(
     default=Path("data"),
     show_default="$KWS_EDGE_DATA or data",
     help="Folder that contains the folders of the configuration.",
+)
+start_option = partial(
+    click.option,
+    "--from",
+    "start",
+    type=PATH,
+    default=folder("models") / "small-int8" / "run",
+    show_default="that of small-int8",
 )
 split_lists_option = click.option(
     "--split-lists",

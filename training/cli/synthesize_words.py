@@ -12,8 +12,7 @@ import click
 from kws_edge.boundary import os_reason
 from kws_edge.cli.options import PATH
 from kws_edge.errors import KwsEdgeError
-from kws_edge.model.file import folder
-from training.cli.options import root_option
+from training.cli.options import root_option, start_option
 from training.data.sources.synthetic import DICTIONARY
 from training.data.splits import PARTS, Part
 
@@ -53,14 +52,7 @@ def _phrases(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     type=PATH,
     help="Also train, export, tune and release: a folder, in which NAME/NAME.tflite is made.",
 )
-@click.option(
-    "--from",
-    "start",
-    type=PATH,
-    default=folder("models") / "small-int8" / "run",
-    show_default="that of small-int8",
-    help="With --build: the run to start from.",
-)
+@start_option(help="With --build: the run to start from.")
 def command(
     phrases: tuple[str, ...],
     data: Path,

@@ -10,8 +10,7 @@ import click
 from kws_edge.cli.options import PATH
 from kws_edge.config.yaml_file import load
 from kws_edge.errors import ModelError
-from kws_edge.model.file import folder
-from training.cli.options import cache_option, root_option, split_lists_option
+from training.cli.options import cache_option, root_option, split_lists_option, start_option
 from training.config import TrainingConfig
 from training.train.run import Run, RunLog
 
@@ -59,14 +58,7 @@ def train_command(
 
 @click.command()
 @click.argument("recordings", type=PATH)
-@click.option(
-    "--from",
-    "start",
-    type=PATH,
-    default=folder("models") / "small-int8" / "run",
-    show_default="that of small-int8",
-    help="The run to start from.",
-)
+@start_option(help="The run to start from.")
 @click.option("--only", is_flag=True, help="Detect the words of RECORDINGS and no others.")
 @click.option("--name", default="own", help="Name of the new model.")
 @root_option
