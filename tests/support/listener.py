@@ -54,7 +54,8 @@ class Listener:
         """End it as a service manager would; its counters."""
         self.process.terminate()
         self._thread.join(20)
-        assert self.process.wait(timeout=20) == 0, self.events
+        status = self.process.wait(timeout=20)
+        assert status == 0, (status, self.process.stderr and self.process.stderr.read())
         return self.events[-1]
 
     def _read(self) -> None:

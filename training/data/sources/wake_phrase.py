@@ -19,7 +19,8 @@ import numpy as np
 
 from kws_edge.audio.files import write_wav
 from kws_edge.audio.speech_level import measure_speech
-from kws_edge.errors import DataError
+from kws_edge.errors import DataError, MissingFileError
+from kws_edge.extras import install_hint
 from kws_edge.files import append_line, write_atomically
 from kws_edge.recorder.take import OTHER_WORD
 from kws_edge.types import FloatArray
@@ -151,8 +152,35 @@ def synthesize_words(
     """
     texts = [(label_of(phrase), phrase) for phrase in phrases]
     texts += [(OTHER_WORD, text) for text in other_texts(phrases, dictionary, seed)]
-    planned = list(plan(texts, count, VoicePool.of(source.load(), part), seed))
-    for label in dict.fromkeys(label for label, _ in texts):
+    planned = plan(texts, count, VoicePool.of(source.load(), part), seed)
+    yield from _say_all(output, list(planned), source, workers)
+
+
+def speak_words_neurally(
+    output: Path,
+    words: Sequence[str],
+    count: int,
+    folder: Path | None,
+    *,
+    part: Part | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Iterator[Utterance]:
+    """Write ``count`` takes of each of ``words`` by neural voices alone (``folder``: more of them),
+    and otherwise as `synthesize_words`. Raises `MissingFileError` where none is installed."""
+    source = VoiceSource(folder)
+    neural = [one for one in source.load() if one.engine != Programs.engine]
+    if not neural:
+        raise MissingFileError(f"no neural voice is installed: {install_hint('voices')}")
+    planned = plan(list(zip(words, words, strict=True)), count, VoicePool.of(neural, part), seed)
+    yield from _say_all(output, list(planned), source, workers)
+
+
+def _say_all(
+    output: Path, planned: Sequence[Utterance], source: VoiceSource, workers: int | None
+) -> Iterator[Utterance]:
+    """Write those of ``planned`` that are not there yet, in a process for each core."""
+    for label in dict.fromkeys(one.label for one in planned):
         (output / label).mkdir(parents=True, exist_ok=True)
     done = _written(output)
     missing = sorted((one for one in planned if one.file not in done), key=_order)
