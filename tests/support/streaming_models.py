@@ -13,8 +13,7 @@ from kws_edge.spotter import Decision, KeywordSpotter
 from kws_edge.types import FloatArray
 from training.data.clips import scan
 from training.export.convert import convert
-
-CHUNK = 4  # frames, 80 ms
+from training.networks.streaming_form import chunk_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ def converted(folder: Path, architecture: str, width: int) -> Models:
     clips = tuple(scan(data, LABELS))[::12]
     names = ("float32", "int8")
     windowed = {name: convert(run, name, clips, folder) for name in names}
-    streaming = {name: convert(run, name, clips, folder, chunk=CHUNK) for name in names}
+    chunk = chunk_of(run.config)
+    streaming = {name: convert(run, name, clips, folder, chunk=chunk) for name in names}
     return Models(windowed, streaming)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 from tones import tone
 
+from kws_edge.audio.files import one_window
 from kws_edge.config.schema import parse
 from kws_edge.features.front_end import FeatureConfig, FrontEnd
 from kws_edge.types import FloatArray
@@ -16,6 +17,20 @@ from training.networks.network import network
 from training.train.run import WEIGHTS, Run
 
 LABELS = ("high", "low", "middle")
+EMBEDDING_MEL = {  # the speech embedding knows no other features
+    "kind": "embedding_mel",
+    "window_ms": 1500,
+    "frame_length_ms": 25,
+    "frame_step_ms": 10,
+    "fft_length": "power_of_two",
+}
+
+
+def features_for(architecture: str, **log_mel: object) -> dict[str, object]:
+    """The section ``features`` for an untrained network."""
+    if architecture == "speech_embedding":
+        return {**EMBEDDING_MEL}
+    return {"kind": "log_mel", "frame_length_ms": 30, **log_mel}
 
 
 def write_run(folder: Path, architecture: str, width: int, **features: object) -> Run:
@@ -26,7 +41,7 @@ def write_run(folder: Path, architecture: str, width: int, **features: object) -
             "name": f"{architecture}-{width}",
             "data": {"sources": [{"folder": "tones"}], "words": LABELS},
             "network": {"architecture": architecture, "width": width},
-            "features": {"kind": "log_mel", "frame_length_ms": 30, "log_offset": 1e-3, **features},
+            "features": features_for(architecture, log_offset=1e-3, **features),
         },
     )
     folder.mkdir()
@@ -71,4 +86,5 @@ def settle(model: keras.Model, features: FloatArray) -> None:
 def tones(config: FeatureConfig, count: int = 48) -> FloatArray:
     """Features of swelling tones of all pitches, ``[count, frames, width]``."""
     front_end, pitches = FrontEnd(config), np.geomspace(150, 3500, count)
-    return np.stack([front_end(tone(pitch, seed)) for seed, pitch in enumerate(pitches)])
+    windows = (one_window(tone(p, seed), config.window_samples) for seed, p in enumerate(pitches))
+    return np.stack([front_end(window) for window in windows])

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from conftest import noise
 from tones import tone
-from untrained_run import settle, tones
+from untrained_run import features_for, settle, tones
 
 from kws_edge.audio.files import one_window, read_audio
 from kws_edge.config.schema import parse
@@ -31,7 +31,7 @@ def run_config(architecture: str, width: int | None = 6, step_ms: float = 20) ->
             "name": "a",
             "data": {"sources": [{"folder": "tones"}], "words": ["high", "low", "middle"]},
             "network": {"architecture": architecture, "width": width},
-            "features": {"kind": "log_mel", "frame_length_ms": 30, "frame_step_ms": step_ms},
+            "features": features_for(architecture, frame_step_ms=step_ms),
         },
     )
 

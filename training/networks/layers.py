@@ -28,6 +28,9 @@ class Context(Protocol):
     def mean(self, x: Tensor) -> Tensor:
         """Mean over the frames of a window and over all of its height: ``[n, channels]``."""
 
+    def maximum(self, x: Tensor) -> Tensor:
+        """The largest value of each channel over the same: ``[n, channels]``."""
+
     def model(self, features: Tensor, posteriors: Tensor) -> keras.Model:
         """The network between them."""
 
@@ -43,6 +46,9 @@ class Windowed:
 
     def mean(self, x: Tensor) -> Tensor:
         return keras.layers.GlobalAveragePooling2D()(x)
+
+    def maximum(self, x: Tensor) -> Tensor:
+        return keras.layers.GlobalMaxPooling2D()(x)
 
     def model(self, features: Tensor, posteriors: Tensor) -> keras.Model:
         return keras.Model(features, posteriors)

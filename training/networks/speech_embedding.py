@@ -17,7 +17,15 @@ from kws_edge.extras import import_extra
 from kws_edge.features.embedding_mel import BANDS
 from kws_edge.model.interpreter import make_interpreter
 from kws_edge.types import FloatArray
-from training.networks.layers import Tensor, conv, relu, softmax
+from training.networks.layers import (
+    Context,
+    Tensor,
+    Windowed,
+    conv,
+    receptive,
+    relu,
+    softmax,
+)
 
 # Each layer looks across bands (1, 3) or time (3, 1); the last of a row is followed by max pooling
 # over (frames, bands).
@@ -35,7 +43,10 @@ LEAST = -0.4  # of an activation
 
 
 def speech_embedding(
-    input_shape: tuple[int, int, int], num_labels: int, width: int = 64
+    input_shape: tuple[int, int, int],
+    num_labels: int,
+    width: int = 64,
+    context: Context | None = None,
 ) -> keras.Model:
     """Features ``[n, frames, 32, 1]`` (``embedding_mel``) to posteriors ``[n, num_labels]``.
 
@@ -47,20 +58,21 @@ def speech_embedding(
             f"features: the speech embedding with its head sees {LEAST_FRAMES} frames or more, and"
             f" {input_shape[0]} are there, of {BANDS} bands (window_ms, kind: embedding_mel)"
         )
-    features = keras.Input(input_shape, name="features")
-    x = features
+    context = context or Windowed()
+    x = features = context.features(input_shape)
     for channels, kernels, pool in STAGES:
         for kernel in kernels:
-            x = _layer(x, channels, kernel)
-        x = keras.layers.MaxPooling2D(pool, pool)(x)
-    x = keras.layers.Conv2D(EMBEDDING, (3, 1))(x)  # [n, embeddings, 1, 96]
+            x = _layer(context, x, channels, kernel)
+        x = keras.layers.MaxPooling2D(pool, pool)(receptive(context, x, pool[0], pool[0]))
+    x = keras.layers.Conv2D(EMBEDDING, (3, 1))(receptive(context, x, 3))  # [n, embeddings, 1, 96]
     for embeddings in (1, 3, 3):
-        x = relu(conv(x, width, (embeddings, 1)))
-    return keras.Model(features, softmax(keras.layers.GlobalMaxPooling2D()(x), num_labels))
+        x = relu(conv(receptive(context, x, embeddings), width, (embeddings, 1)))
+    return context.model(features, softmax(context.maximum(x), num_labels))
 
 
-def _layer(x: Tensor, channels: int, kernel: tuple[int, int]) -> Tensor:
+def _layer(context: Context, x: Tensor, channels: int, kernel: tuple[int, int]) -> Tensor:
     """Padded across bands, not in time."""
+    x = receptive(context, x, kernel[0])
     if kernel[1] > 1:
         x = keras.layers.ZeroPadding2D(((0, 0), (1, 1)))(x)
     x = keras.layers.LeakyReLU(negative_slope=SLOPE)(keras.layers.Conv2D(channels, kernel)(x))

@@ -16,7 +16,7 @@ from training.networks.registry import has_streaming_form, streaming_architectur
 class Streaming:
     """``chunk`` frames in each call; the past of every layer is an input and an output.
 
-    The mean goes over the last ``pooled`` frames, as many as in the windowed form.
+    Mean and maximum go over the last ``pooled`` frames, as many as in the windowed form.
     """
 
     def __init__(self, chunk: int, pooled: int) -> None:
@@ -38,8 +38,13 @@ class Streaming:
         return joined
 
     def mean(self, x: Tensor) -> Tensor:
-        joined = self.join(x, self._pooled - x.shape[1])
-        return keras.layers.GlobalAveragePooling2D()(joined[:, -self._pooled :])
+        return keras.layers.GlobalAveragePooling2D()(self._last(x))
+
+    def maximum(self, x: Tensor) -> Tensor:
+        return keras.layers.GlobalMaxPooling2D()(self._last(x))
+
+    def _last(self, x: Tensor) -> Tensor:
+        return self.join(x, self._pooled - x.shape[1])[:, -self._pooled :]
 
     def model(self, features: Tensor, posteriors: Tensor) -> keras.Model:
         """``[features, *states]`` to ``[posteriors, *new states]``, states in one order."""
@@ -88,9 +93,8 @@ def first_states(model: keras.Model) -> list[FloatArray]:
 
 
 def _pooled(windowed: keras.Model) -> int:
-    pooling = [
-        layer for layer in windowed.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)
-    ]
+    kinds = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
+    pooling = [layer for layer in windowed.layers if isinstance(layer, kinds)]
     frames: int = pooling[-1].input.shape[1]
     return frames
 
