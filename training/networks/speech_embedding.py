@@ -6,6 +6,7 @@ arXiv:2002.01322. The embedding learnt from far more speech than there is here: 
 pyopen-wakeword; a training begins with them and changes them. The head is of openWakeWord's kind.
 """
 
+import itertools
 import re
 from importlib import resources
 
@@ -91,7 +92,13 @@ def begin_pretrained(model: keras.Model, frozen: int = 0) -> None:
         raise ConfigError(f"network.frozen: {frozen}, and the embedding has {len(weights)}")
     for layer, (kernel, bias) in zip(layers, weights, strict=False):  # the head's follow
         layer.set_weights([kernel, bias])
-    for layer in layers[:frozen]:
+    freeze(model, frozen)
+
+
+def freeze(model: keras.Model, count: int) -> None:
+    """Leave the first ``count`` convolutions as they are: they are not trained."""
+    convolutions = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    for layer in itertools.islice(convolutions, count):
         layer.trainable = False
 
 

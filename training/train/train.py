@@ -21,6 +21,7 @@ from training.data.material import find_recordings
 from training.data.prepare import TrainingData, prepare
 from training.networks.network import multiply_accumulates, network, uncompiled
 from training.networks.registry import begin_pretrained
+from training.networks.speech_embedding import freeze
 from training.train.checkpoint import Checkpoint
 from training.train.run import (
     CALIBRATION,
@@ -151,12 +152,18 @@ def _initialiser(config: TrainingConfig) -> Initialise:
     if config.init_from is None:
         chosen = config.network
         return lambda model: begin_pretrained(chosen.architecture, model, chosen.frozen)
-    run = load_run(config.init_from)
+    run, frozen = load_run(config.init_from), config.network.frozen
     features = dataclasses.replace(run.config.features, window_ms=config.features.window_ms)
-    for what, found in (("features", features), ("network", run.config.network)):
+    network = dataclasses.replace(run.config.network, frozen=frozen)
+    for what, found in (("features", features), ("network", network)):
         if getattr(config, what) != found:
             raise ConfigError(f"init_from: {run.folder} has other {what} than {config.name}")
-    return lambda model: run.initialise(model, config.labels)
+
+    def initialise(model: keras.Model) -> None:
+        run.initialise(model, config.labels)
+        freeze(model, frozen)
+
+    return initialise
 
 
 CALIBRATION_WINDOWS = 600
