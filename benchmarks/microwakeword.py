@@ -46,8 +46,9 @@ def theirs(description: Path, stream: StreamFile, sliding: int) -> Smoothed:
 
 def ours(model: Path, stream: StreamFile, config: DetectorConfig, cache: Path) -> Smoothed:
     """The smoothed posteriors of a model file in our runtime."""
-    found = posteriors_of(stream, read_model(model), config, cache)
-    return smooth(found.samples, found.values, config.smoothing_ms, config.hop_ms, RATE)
+    loaded = read_model(model)
+    found = posteriors_of(stream, loaded, config, cache)
+    return smooth(found.samples, found.values, loaded.manifest.labels, config, RATE)
 
 
 @click.command()

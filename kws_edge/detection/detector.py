@@ -151,6 +151,12 @@ class DetectorConfig:
         maximum=3_600_000,
     )
 
+    rivals: Literal["all", "no_keyword"] = setting(
+        "all",
+        doc="What the leading keyword's score is weighed against: all other labels, or those alone"
+        " that are no keyword, so that two words in one window do not lower each other's score.",
+    )
+
     def __post_init__(self) -> None:
         check_bounds(self)
 
@@ -162,6 +168,7 @@ class DetectorConfig:
         return (
             f"threshold {self.threshold:g}{own}, smoothing {self.smoothing_ms:g} ms, refractory"
             f" {self.refractory_ms:g} ms{repeat}, a decision every {self.hop_ms:g} ms, {gate}"
+            f"{'' if self.rivals == 'all' else ', weighed against no keyword alone'}"
         )
 
     def threshold_of(self, keyword: str) -> float:
@@ -206,6 +213,26 @@ def unknown_keywords(where: str, words: Sequence[str], labels: Sequence[str]) ->
         for word in dict.fromkeys(words)
         if word not in known
     ]
+
+
+SMALLEST = np.float32(1e-6)  # where a network rounds all posteriors of no keyword to 0
+
+
+def weighed(posteriors: FloatArray, labels: Sequence[str], config: DetectorConfig) -> FloatArray:
+    """What the detector averages, for ``posteriors [n, labels]``: the same, or with ``rivals:
+    no_keyword`` the leading keyword's beside those of no keyword.
+
+    A window of 1.5 s may hold two keywords, which share the posterior of 1 between them.
+    """
+    keywords = np.array([is_keyword(label) for label in labels])
+    if config.rivals == "all" or keywords.all() or not keywords.any():
+        return posteriors
+    scores, rows = posteriors.copy(), np.arange(len(posteriors))
+    leading = np.flatnonzero(keywords)[posteriors[:, keywords].argmax(axis=1)]
+    mine = posteriors[rows, leading]
+    with np.errstate(invalid="ignore", over="ignore"):  # of a network that gives inf
+        scores[rows, leading] = mine / (mine + posteriors[:, ~keywords].sum(axis=1) + SMALLEST)
+    return scores
 
 
 class FiringRule:
@@ -352,6 +379,8 @@ class Detector:
         """Add the ``posteriors [labels]`` of an idle decision to the mean of those that follow,
         without a decision of its own."""
         self._first = sample if self._first is None else self._first
+        if self.config.rivals != "all":
+            posteriors = weighed(posteriors[None], self._labels, self.config)[0]
         self._recent.append((sample, posteriors))
 
     def take_near_misses(self) -> list[NearMiss]:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.detection.detector import Detection, DetectorConfig, FiringRule, detection_of
+from kws_edge.detection.detector import (
+    Detection,
+    DetectorConfig,
+    FiringRule,
+    detection_of,
+    weighed,
+)
 from kws_edge.detection.detector import samples as in_samples
 from kws_edge.types import FloatArray
 
@@ -31,15 +37,16 @@ class Smoothed:
 def smooth(
     samples: npt.NDArray[np.int64],
     posteriors: FloatArray,
-    smoothing_ms: float,
-    hop_ms: float,
+    labels: Sequence[str],
+    config: DetectorConfig,
     sample_rate: int,
 ) -> Smoothed:
     """``posteriors [n, labels]`` averaged over the last ``smoothing_ms`` of each decision.
 
     Summed in the order and precision of the detector, so that no bit differs.
     """
-    span, hop = in_samples(smoothing_ms, sample_rate), in_samples(hop_ms, sample_rate)
+    span, hop = (in_samples(ms, sample_rate) for ms in (config.smoothing_ms, config.hop_ms))
+    posteriors = weighed(posteriors, labels, config)
     numbers = np.arange(len(samples))
     oldest = np.minimum(np.searchsorted(samples, samples - span, side="right"), numbers)
     counts = numbers - oldest + 1  # decisions within the span, at least this one

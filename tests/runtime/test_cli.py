@@ -136,7 +136,12 @@ def test_info(run_command: Command, model_path: Path) -> None:
     with zipfile.ZipFile(model_path) as archive:
         packed = json.loads(archive.read("manifest.json"))
     # as files without them are read
-    packed["detector"] = {"gate_dbfs": "off", "repeat_ms": "off", **packed["detector"]}
+    packed["detector"] = {
+        "gate_dbfs": "off",
+        "repeat_ms": "off",
+        "rivals": "all",
+        **packed["detector"],
+    }
     assert json.loads(run_command("info", model_path, "--json").stdout) == packed
 
 

@@ -31,6 +31,17 @@ def detect(sequence: list[FloatArray], **settings: object) -> list[Detection]:
 QUIET = posteriors("_silence_")
 
 
+def test_two_words_in_one_window_need_not_lower_each_others_score() -> None:
+    labels, shared = ("yes", "no", "_unknown_"), np.array([0.5, 0.45, 0.05], np.float32)
+    found = {}
+    for rivals in ("all", "no_keyword"):
+        config = DetectorConfig(threshold=0.8, smoothing_ms=200, rivals=rivals)
+        detector = Detector(labels, config, 16000)
+        pushed = (detector.push(16000 + HOP * n, shared) for n in range(5))
+        found[rivals] = [(d.label, round(d.score, 3)) for d in pushed if d]
+    assert found == {"all": [], "no_keyword": [("yes", 0.909)]}
+
+
 def test_a_word_is_reported_once_with_its_time_and_score() -> None:
     found = detect([QUIET] * 5 + [posteriors("yes")] * 5 + [QUIET] * 5)
     assert len(found) == 1

@@ -41,6 +41,7 @@ def decisions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:  # type: ignore
         refractory_ms=st.sampled_from([0, 100, 250, 750, 3000]),
         hop_ms=st.sampled_from([50, 100, 200]),
         repeat_ms=st.sampled_from(["off", 400, 800, 1000]),
+        rivals=st.sampled_from(["all", "no_keyword"]),
         thresholds=st.dictionaries(st.sampled_from(["yes", "no"]), st.floats(0.2, 1)),
     ),
 )
@@ -52,7 +53,7 @@ def test_the_replay_is_the_detector(
     samples, posteriors = given_
     detector = Detector(LABELS, config, RATE)
     pushed = [detector.push(int(s), p) for s, p in zip(samples, posteriors, strict=True)]
-    smoothed = smooth(samples, posteriors, config.smoothing_ms, config.hop_ms, RATE)
+    smoothed = smooth(samples, posteriors, LABELS, config, RATE)
     found: list[Detection] = [detection for detection in pushed if detection]
     assert replay(smoothed, LABELS, config, RATE) == found
     assert all(0 < detection.score <= 1 for detection in found)

@@ -70,10 +70,9 @@ class TuningSet:
 
     def smoothed(self, smoothing_ms: float) -> list[Smoothed]:
         """The smoothed posteriors of each stream."""
+        config = dataclasses.replace(self.base, smoothing_ms=smoothing_ms)
         return [
-            smooth(
-                s.posteriors.samples, s.posteriors.values, smoothing_ms, self.base.hop_ms, self.rate
-            )
+            smooth(s.posteriors.samples, s.posteriors.values, self.labels, config, self.rate)
             for s in self.streams
         ]
 
