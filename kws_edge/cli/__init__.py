@@ -52,6 +52,18 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), function or "command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # not for every --help
+
+            close = difflib.get_close_matches(args[0], self.modules, 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(error.message + hint, ctx) from None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         if not self.summaries:
             return super().shell_complete(ctx, incomplete)

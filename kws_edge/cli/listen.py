@@ -1,6 +1,7 @@
 """``listen``: detections from the microphone, a file or a pipe."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, redirect_stderr, suppress
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO, TextIO, cast
 import click
 
 from kws_edge.audio.files import RATES_HERTZ
+from kws_edge.boundary import os_reason
 from kws_edge.cli.completion import complete_files
 from kws_edge.cli.options import PATH, config_options, json_option, loaded_config
 from kws_edge.config.config import Config
@@ -22,7 +24,7 @@ from kws_edge.daemon.systemd import is_main_process
 from kws_edge.detection.detector import Detection
 from kws_edge.detection.scoring import SpokenWord, read_label_track, score
 from kws_edge.engine import Engine
-from kws_edge.errors import MissingFileError
+from kws_edge.errors import AddressError, MissingFileError
 from kws_edge.events import Event
 from kws_edge.metrics import Metrics, Relay
 from kws_edge.model.file import demo_recording
@@ -143,6 +145,7 @@ def ui(config: Path | None, demo: bool, **given: Any) -> None:
 
     loaded = reload()
     _check_source(None, demo, loaded, raw=False)
+    _check_free(loaded.sinks["page"])
     if demo:
         source = _Input(str(demo_recording()), "real", None, None)
         _listen_to_input(loaded, reload, source, sinks=True, labels=None, as_json=False)
@@ -155,6 +158,15 @@ def with_page(config: Config) -> Config:
     page: PageConfig = config.sinks.get("page", PageConfig())
     page = replace(page, recordings=page.recordings or Path("recordings"))
     return replace(config, sinks={**config.sinks, "page": page})
+
+
+def _check_free(page: PageConfig) -> None:
+    """Raises `AddressError` where the page cannot be served: without it `ui` is of no use, while a
+    daemon goes on and tries again."""
+    try:
+        socket.create_server((page.host, page.port)).close()
+    except OSError as error:
+        raise AddressError(f"cannot serve {page.host}:{page.port}: {os_reason(error)}") from error
 
 
 def _check_source(input_: str | None, demo: bool, config: Config, raw: bool) -> None:

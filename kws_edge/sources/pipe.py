@@ -129,7 +129,7 @@ class AudioPipe:
         other things, as to a signal.
 
         Raises `DataError` for a format that cannot be read from a pipe, for samples that are
-        NaN or far beyond full scale, and where raw PCM ends within a sample.
+        NaN or far beyond full scale, where raw PCM ends within a sample, and for no sample at all.
         """
         chunks, data = self._chunks(), b""
         while True:
@@ -149,7 +149,7 @@ class AudioPipe:
         self, format_: StreamFormat, data: bytes, chunks: Iterator[bytes]
     ) -> Iterator[Block]:
         resampler, frame = Resampler(format_.sample_rate, self._rate), format_.frame_bytes
-        left = format_.data_bytes
+        left, empty = format_.data_bytes, True
         chunk: bytes | None = b""
         while chunk is not None:
             data += chunk
@@ -157,7 +157,7 @@ class AudioPipe:
             samples = format_.decode(data[:whole])
             check_range(samples, self._name)
             yield Block(resampler(to_mono(samples), False))
-            data, left = data[whole:], left - whole
+            data, left, empty = data[whole:], left - whole, empty and not whole
             chunk = next(chunks, None) if left >= frame else None
         yield Block(resampler(np.zeros(0, np.float32), True))
         if data and format_ is self._raw:
@@ -165,6 +165,8 @@ class AudioPipe:
                 f"{self._name}: ends within a sample; expected 16-bit PCM, channels:"
                 f" {format_.channels}"
             )
+        if empty:
+            raise DataError(f"{self._name}: not one sample of audio")
 
     def _chunks(self) -> Iterator[bytes]:
         """What is there, without waiting for a full block; nothing after `TICK_SECONDS`."""

@@ -169,16 +169,26 @@ def test_no_interpreter_of_that_name(run_command: Command) -> None:
     assert "expected one of litert, tflite-runtime" in result.stderr
 
 
-def test_half_a_sample_on_stdin() -> None:
+@pytest.mark.parametrize(
+    ("sound", "fault"),
+    [(b"\0" * 32001, b"ends within a sample"), (b"", b"standard input: not one sample of audio")],
+)
+def test_stdin_that_is_cut_or_empty(sound: bytes, fault: bytes) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "kws_edge", "listen", "--input", "-"],
-        input=b"\0" * 32001,
+        input=sound,
         capture_output=True,
         check=False,
         timeout=60,
     )
     assert result.returncode == 65
-    assert b"ends within a sample" in result.stderr
+    assert fault in result.stderr
+
+
+def test_a_command_that_is_misspelt_is_named(run_command: Command) -> None:
+    result = run_command("lisen")
+    assert result.returncode == 2
+    assert "No such command 'lisen'. Did you mean 'listen'?" in result.stderr
 
 
 def one_line(result: "subprocess.CompletedProcess[str]", code: int) -> None:

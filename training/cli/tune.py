@@ -79,14 +79,14 @@ def command(
     """
     from kws_edge.model.file import read_model
     from training.evaluation.streams.compose import find_streams
-    from training.evaluation.tuning.sweep import Grid
+    from training.evaluation.tuning.sweep import grid_for
     from training.evaluation.tuning.tune import Target, tune
     from training.evaluation.tuning.tuning_report import write_tuning
 
     if not quiet <= false_accepts_per_hour <= eager:
         raise click.UsageError("expected --quiet <= --false-accepts-per-hour <= --eager")
-    file, tried = read_model(find_model(model)), Grid()
-    grid = Grid(smoothing_ms or tried.smoothing_ms, refractory_ms or tried.refractory_ms)
+    file = read_model(find_model(model))
+    grid = grid_for(file.manifest, smoothing_ms, refractory_ms)
     targets = (
         Target("default", false_accepts_per_hour),
         Target("quiet", quiet, spare=0.05),

@@ -111,11 +111,25 @@ class Grid:
 
     smoothing_ms: tuple[float, ...] = (100.0, 200.0, 300.0, 400.0, 500.0)
     refractory_ms: tuple[float, ...] = (250.0, 500.0, 750.0, 1000.0)
-    # a word of 0.2 s is whole for 0.8 s; a shorter time would report short words twice
     repeat_ms: tuple[Repeat, ...] = ("off", 800.0)
 
 
-DEFAULT_GRID = Grid()
+def grid_for(
+    manifest: Manifest,
+    smoothing_ms: tuple[float, ...] = (),
+    refractory_ms: tuple[float, ...] = (),
+) -> Grid:
+    """What tuning tries for a model, but for the times that are given.
+
+    A word of 0.2 s is whole in a window of 1 s for 0.8 s: a shorter time to the same word again
+    would report short words twice. In longer windows two such times are tried.
+    """
+    whole = manifest.features.window_ms - 200
+    return Grid(
+        smoothing_ms or Grid.smoothing_ms,
+        refractory_ms or Grid.refractory_ms,
+        ("off", whole - 200, whole) if whole > 1000 else ("off", whole),
+    )
 
 
 TUNED = tuple(field.name for field in dataclasses.fields(Grid))

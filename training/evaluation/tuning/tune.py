@@ -24,11 +24,11 @@ from training.evaluation.tuning.per_keyword_thresholds import (
 )
 from training.evaluation.tuning.posteriors import Posteriors, posteriors_of
 from training.evaluation.tuning.sweep import (
-    DEFAULT_GRID,
     Grid,
     SweepRow,
     TuningSet,
     TuningStream,
+    grid_for,
     sweep,
 )
 
@@ -127,10 +127,11 @@ def tune(
     negatives: Sequence[StreamFile],
     targets: Sequence[Target],
     cache: Path,
-    grid: Grid = DEFAULT_GRID,
+    grid: Grid | None = None,
     progress: Progress = iter,
 ) -> Tuning:
-    """Try every setting of ``grid`` on the streams and choose one for each target.
+    """Try every setting of ``grid`` (default: `grid_for`) on the streams and choose one for each
+    target.
 
     Raises `MissingFileError` and `DataError` for unusable streams.
     """
@@ -148,7 +149,7 @@ def tune(
             f"{positives[0].path}: no keyword of the model is spoken in the positives"
             f" ({', '.join(tuning_set.keywords)})"
         )
-    rows = sweep(tuning_set, grid, progress)
+    rows = sweep(tuning_set, grid or grid_for(file.manifest), progress)
     return Tuning(
         file, tuning_set, tuple(rows), tuple(choose(tuning_set, rows, t) for t in targets)
     )
