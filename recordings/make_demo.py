@@ -40,19 +40,19 @@ VOICES: dict[str, tuple[str, str]] = {
 }
 # Word -> voice. The order of speaking is shuffled by SEED; a new voice for a word keeps it.
 SCRIPT: dict[str, str] = {
-    "down": "slt",
-    "go": "slt",
-    "left": "rms",
+    "down": "kal16",
+    "go": "ked",
+    "left": "kal16",
     "no": "awb",
-    "right": "rms",
-    "stop": "slt",
-    "up": "rms",
-    "yes": "awb",
+    "right": "awb",
+    "stop": "ked",
+    "up": "slt",
+    "yes": "kal16",
     "bird": "rms",
     "happy": "slt",
-    "house": "ked",
-    "marvin": "awb",
-    "seven": "kal16",
+    "house": "rms",
+    "marvin": "slt",
+    "seven": "awb",
 }
 PACKAGES = {name: name for name in ("espeak-ng", "flite", "sox")}
 PACKAGES["text2wave"] = "festival (and festvox-kdlpc16k for its voice)"

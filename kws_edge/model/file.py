@@ -150,20 +150,19 @@ def _verify(manifest: Manifest, content: bytes) -> None:
         )
 
 
-DEFAULT_MODEL = "small-int8"
+DEFAULT_MODEL = "default"
 
 
-def find_model(name: str | Path = "default") -> Path:
-    """The path of a model: ``default``, the name of a bundled model, a file, or a folder
-    ``NAME`` that holds ``NAME.tflite``.
+def find_model(name: str | Path = DEFAULT_MODEL) -> Path:
+    """The path of a model: the name of a bundled model, a file, or a folder ``NAME`` that holds
+    ``NAME.tflite``.
 
     Names come before paths, so a file or folder in the current directory never hides a bundled
     model; ``./NAME`` is always a path. Raises `MissingFileError` for a bare name that is neither.
     """
     bundled = bundled_models()
-    wanted = DEFAULT_MODEL if str(name) == "default" else str(name)
-    if wanted in bundled:
-        return bundled[wanted]
+    if str(name) in bundled:
+        return bundled[str(name)]
     path = Path(name)
     try:
         if (inside := path / f"{path.resolve().name}.tflite").is_file():

@@ -112,7 +112,7 @@ def test_files(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["info", "hello"], 66, "no model of that name ships (hey-robot"),
+        (["info", "hello"], 66, "no model of that name ships (default"),
         (
             ["listen", "--demo", "--threshold", "2"],
             78,

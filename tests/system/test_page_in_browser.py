@@ -183,7 +183,7 @@ def test_scores_thresholds_and_detections_are_seen(served: Served, browser: Brow
     lines = [text.split("\n") for text in browser.texts("#events li")]
     assert {line[1].removeprefix("nearly ") for line in lines} <= WORDS | {"go"}
     assert all(0.5 < float(line[2]) <= 1 for line in lines)
-    assert browser.text("#model") == "small-int8"
+    assert browser.text("#model") == "default"
     assert browser.text("#microphone") == "file or pipe"
     assert (browser.text("#lost"), browser.text("#dropped")) == ("0.0 s", "0")
     assert re.fullmatch(r"-?\d+ dBFS", browser.text("#level"))
@@ -462,7 +462,7 @@ def test_a_model_is_taught_and_taken_over(
     assert page.state()["model"] == "mfcc-int8"
     assert "own-1.tflite" in browser.text("#switch-hint")
     browser.click("#switch-back")
-    wait_for(lambda: page.state()["model"] == "small-int8", "the model before")
+    wait_for(lambda: page.state()["model"] == "default", "the model before")
     assert browser.faults() == []
     page.stop()
 
@@ -525,9 +525,9 @@ def test_the_token_is_asked_for_once(
     browser.driver.find_element("id", "token").clear()
     browser.click("#token")
     browser.press("a-token-of-twenty-one", webdriver.Keys.ENTER)
-    wait_for(lambda: browser.text("#model") == "small-int8", "the page")
+    wait_for(lambda: browser.text("#model") == "default", "the page")
     browser.driver.refresh()
-    wait_for(lambda: browser.text("#model") == "small-int8", "the page again")
+    wait_for(lambda: browser.text("#model") == "default", "the page again")
     assert browser.text("#login") == ""
     page.stop()
 
@@ -555,6 +555,6 @@ def test_the_microphone_is_seen_as_it_is_lost_and_comes_back(
 def test_ui_serves_the_demo(tmp_path: Path) -> None:
     page = Served(tmp_path, "ui", "--demo")
     state = page.state()
-    assert state["model"] == "small-int8"
+    assert state["model"] == "default"
     assert state["clips"]["recordings"] == str(page.recordings)
     page.stop()

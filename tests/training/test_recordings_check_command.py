@@ -46,7 +46,7 @@ def test_the_command_writes_a_verdict(folder: Path, tmp_path: Path) -> None:
     verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())
     assert verdict["clips"] == 5
     assert verdict["other_folders"] == {"bird": 1}
-    assert verdict["model"] == "small-int8"
+    assert verdict["model"] == "default"
     assert {name for s in verdict["samples"] for name in s["measures"]} == set(NAMES)
     page = (tmp_path / "out" / "verdict.md").read_text()
     assert page.startswith("# Recordings check: mine\n")

@@ -59,6 +59,15 @@ def begin_pretrained(name: str, model: "keras.Model", frozen: int = 0) -> None:
         raise ConfigError(f"network.frozen: {frozen}, and {name} does not begin pretrained")
 
 
+def pretrained_layers(name: str) -> int:
+    """How many of an architecture's first convolutions begin pretrained: its module's
+    ``PRETRAINED``. What they extract serves any word."""
+    entry = ARCHITECTURES[name]
+    module = importlib.import_module(entry) if isinstance(entry, str) else None
+    layers: int = getattr(module, "PRETRAINED", 0)
+    return layers
+
+
 def has_streaming_form(name: str) -> bool:
     """Whether the architecture takes a ``context``."""
     return "context" in inspect.signature(architecture(name)).parameters

@@ -41,6 +41,7 @@ EMBEDDING = 96
 LEAST_FRAMES = 108  # five embeddings, which the head looks at together
 SLOPE = 0.2  # below 0
 LEAST = -0.4  # of an activation
+PRETRAINED = 20  # convolutions of the embedding
 
 
 def speech_embedding(

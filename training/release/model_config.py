@@ -71,11 +71,13 @@ class TuningConfig:
 
     A stream is the name of one in ``streams``, or a file or folder below the data folder.
     ``targets``: the one named ``default`` is the model's own setting, the others are its presets.
+    ``beside``: a model of the same words, as the one before, whose curve the picture shows as well.
     """
 
     positives: tuple[Path, ...]
     negatives: tuple[Path, ...]
     targets: dict[str, TargetConfig]
+    beside: str | None = None
 
     def __post_init__(self) -> None:
         faults = [

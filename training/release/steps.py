@@ -20,7 +20,7 @@ from kws_edge.config.config import DetectorOverrides
 from kws_edge.detection.detector import is_keyword
 from kws_edge.errors import ConfigError, DataError, MissingFileError, ValidationErrors
 from kws_edge.files import write_atomically
-from kws_edge.model.file import pack_model, read_model
+from kws_edge.model.file import find_model, pack_model, read_model
 from kws_edge.verifier import Verification
 from training.config import as_document, attribution_text
 from training.data.clips import scan
@@ -174,6 +174,7 @@ def tune_model(space: Workspace, config: TuningConfig) -> None:
         find_streams(space.stream_paths(config.negatives)),
         targets,
         space.work / "posteriors",
+        beside=read_model(find_model(config.beside)) if config.beside else None,
     )
     write_tuning(tuning, space.tuning)
 

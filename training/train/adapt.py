@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from training.data.clips import NOISES, Clip, scan
 from training.data.loading import Examples, features_of
 from training.data.material import find_recordings
 from training.data.windows import UNKNOWN
+from training.networks.registry import pretrained_layers
 from training.stats import wilson_interval
 from training.train.run import Run
 from training.train.trainer import posteriors
@@ -34,7 +36,20 @@ OWN_OTHERS = 4.0  # how often a take of _unknown_ comes, relative to another wor
 SCHEDULE = ScheduleConfig(
     epochs=30, passes=4, warmup_epochs=1, averaging=0.99, label_smoothing=0.05
 )
-OPTIMIZER = OptimizerConfig(learning_rate=1e-3)
+# of a head on pretrained layers, which cost most of the time and do not change
+HEAD_SCHEDULE = dataclasses.replace(SCHEDULE, epochs=10)
+
+
+def _short(base: TrainingConfig) -> dict[str, Any]:
+    """The settings of ``base`` with which an adaptation takes minutes."""
+    frozen = pretrained_layers(base.network.architecture)
+    return {
+        "network": dataclasses.replace(base.network, frozen=frozen),
+        "teacher": None,
+        "optimizer": OptimizerConfig(learning_rate=1e-3),
+        "schedule": HEAD_SCHEDULE if frozen else SCHEDULE,
+    }
+
 
 # What a folder of the run is for: so much the model loses where it is not there.
 COST_OF_CLIPS = "the words in it are not repeated, and are known less well afterwards"
@@ -79,10 +94,8 @@ def adapted_config(start: Run, recordings: Path, name: str, only: bool) -> Train
         name=name,
         data=data,
         windows=windows,
-        teacher=None,
+        **_short(base),
         init_from=start.folder,
-        optimizer=OPTIMIZER,
-        schedule=SCHEDULE,
         attribution=(*base.attribution, Attribution("recordings of its maker", "not stated")),
     )
 

@@ -113,12 +113,14 @@ def _order(row: SweepRow) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Tuning:
-    """All settings with their counts, and the chosen ones; the first choice is the default."""
+    """All settings with their counts, and the chosen ones; the first choice is the default.
+    ``beside``: the same of another model at its own times, without choices."""
 
     file: ModelFile
     tuning_set: TuningSet
     rows: tuple[SweepRow, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice, ...] = ()
+    beside: "Tuning | None" = None
 
 
 def tune(
@@ -129,12 +131,32 @@ def tune(
     cache: Path,
     grid: Grid | None = None,
     progress: Progress = iter,
+    beside: ModelFile | None = None,
 ) -> Tuning:
     """Try every setting of ``grid`` (default: `grid_for`) on the streams and choose one for each
-    target.
+    target. Of ``beside`` only thresholds are tried, at its own times.
 
     Raises `MissingFileError` and `DataError` for unusable streams.
     """
+    tuning_set = _tuning_set(file, positives, negatives, cache, progress)
+    rows = sweep(tuning_set, grid or grid_for(file.manifest), progress)
+    choices = tuple(choose(tuning_set, rows, t) for t in targets)
+    other = None
+    if beside:
+        own = beside.manifest.detector
+        times = Grid((own.smoothing_ms,), (own.refractory_ms,), (own.repeat_ms,))
+        its_set = _tuning_set(beside, positives, negatives, cache, progress)
+        other = Tuning(beside, its_set, tuple(sweep(its_set, times)))
+    return Tuning(file, tuning_set, tuple(rows), choices, other)
+
+
+def _tuning_set(
+    file: ModelFile,
+    positives: Sequence[StreamFile],
+    negatives: Sequence[StreamFile],
+    cache: Path,
+    progress: Progress,
+) -> TuningSet:
     every = list(dict.fromkeys([*positives, *negatives]))
     config = file.manifest.detector
     streams = [
@@ -149,10 +171,7 @@ def tune(
             f"{positives[0].path}: no keyword of the model is spoken in the positives"
             f" ({', '.join(tuning_set.keywords)})"
         )
-    rows = sweep(tuning_set, grid or grid_for(file.manifest), progress)
-    return Tuning(
-        file, tuning_set, tuple(rows), tuple(choose(tuning_set, rows, t) for t in targets)
-    )
+    return tuning_set
 
 
 def operating_point(tuning_set: TuningSet, config: DetectorConfig) -> dict[str, Any]:

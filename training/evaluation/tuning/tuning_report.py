@@ -154,22 +154,21 @@ def draw_det(tuning: Tuning, points: dict[str, Any], path: Path) -> None:
     """
     spoken, hours = int(tuning.tuning_set.spoken.sum()), tuning.tuning_set.hours
     chosen = tuning.choices[0].row.config
-    rows = [
-        row
-        for row in tuning.rows
-        if (row.config.refractory_ms, row.config.repeat_ms)
-        == (chosen.refractory_ms, chosen.repeat_ms)
-    ]
+    times = (chosen.refractory_ms, chosen.repeat_ms)
+    rows = [r for r in tuning.rows if (r.config.refractory_ms, r.config.repeat_ms) == times]
     made, axes = figure(7, 4.8)
     _draw_lines(axes, rows, spoken, hours)
+    if other := tuning.beside:
+        label = f"{other.file.manifest.name}, its own times"
+        _draw_line(axes, other.rows, spoken, hours, linestyle="--", color="#cc79a7", label=label)
     for name, point in points.items():
         _draw_point(axes, name, point, 50 / spoken)
     axes.set_xscale("symlog", linthresh=1 / hours, linscale=0.4)
     axes.set_xlim(left=-0.15 / hours)
     axes.set_yscale("log")
     axes.set_ylim(35 / spoken, 105)
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_major_formatter("{x:g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     axes.set_xlabel("false accepts per hour")
     axes.set_ylabel("false reject rate (%)")
     axes.grid(alpha=0.3)
@@ -187,12 +186,18 @@ def _draw_lines(axes: Axes, rows: Sequence[SweepRow], spoken: int, hours: float)
     times = sorted({row.config.smoothing_ms for row in rows})
     for number, time in enumerate(times):
         same = [row for row in rows if row.config.smoothing_ms == time]
-        axes.plot(
-            [row.false_accepts / hours for row in same],
-            [100 * max(row.misses, 0.5) / spoken for row in same],
-            color=str(0.8 - 0.6 * number / max(1, len(times) - 1)),  # the longer the darker
-            label=f"{time:g} ms",
-        )
+        grey = str(0.8 - 0.6 * number / max(1, len(times) - 1))  # the longer the darker
+        _draw_line(axes, same, spoken, hours, color=grey, label=f"{time:g} ms")
+
+
+def _draw_line(
+    axes: Axes, rows: Sequence[SweepRow], spoken: int, hours: float, **style: Any
+) -> None:
+    axes.plot(
+        [row.false_accepts / hours for row in rows],
+        [100 * max(row.misses, 0.5) / spoken for row in rows],
+        **style,
+    )
 
 
 def _draw_point(axes: Axes, name: str, point: dict[str, Any], least: float) -> None:
