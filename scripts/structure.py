@@ -21,7 +21,7 @@ import import_graph
 import language
 
 LIMITS = {
-    "tracked files": 582,  # 450 when it was set
+    "tracked files": 590,  # 450 when it was set
     "generated files": 30,
     # 175 when it was set
     "Python files, kws_edge + training": 222,
