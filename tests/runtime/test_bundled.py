@@ -39,9 +39,7 @@ def test_what_is_written_as_a_path_stays_one(path: str) -> None:
 
 def test_a_bare_name_that_nothing_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        MissingFileError, match=r"nowhere: .* ships \(.*large-int8, .*small-int8\)"
-    ):
+    with pytest.raises(MissingFileError, match=r"nowhere: .* ships \(.*large-int8, .*small-int8\)"):
         find_model("nowhere")
 
 

@@ -138,10 +138,10 @@ def test_keywords_of_the_configuration_and_of_flags(tmp_path: Path, run_command:
         one.label for one in Engine(spotter).run(Samples(read_audio(demo_recording(), 16_000)))
     ]
     assert set(found) == {"up", "yes"}
-    demo = ("listen", "--input", demo_recording(), "--keyword", "up", "--keyword", "yes")
+    demo = ("listen", "--input", demo_recording(), "--keyword", "go", "--keyword", "yes")
     printed = run_command(*demo)
-    assert {line.split()[2] for line in printed.stdout.splitlines()} == {"up", "yes"}
-    assert " for yes, up (" in printed.stderr or " for up, yes (" in printed.stderr
+    assert {line.split()[2] for line in printed.stdout.splitlines()} == {"go", "yes"}
+    assert " for yes, go (" in printed.stderr or " for go, yes (" in printed.stderr
     both = run_command(*demo, "--keywords", "[no]")
     assert (both.returncode, "exclude each other" in both.stderr) == (2, True)
 

@@ -266,19 +266,19 @@ def test_faults_of_sequences_together_and_with_the_model() -> None:
     assert faults(GO_LEFT, SequenceConfig("x", ("go", "left", "up"), within_s=4.0)) == ""
 
 
-# from here on: real audio, in which "down" (11.9 s) and "up" (13.3 s) follow each other
-DOWN_UP = {"name": "down_up", "words": ["down", "up"]}
+# from here on: real audio, in which "left" (10.5 s) and "down" (11.9 s) follow each other
+LEFT_DOWN = {"name": "left_down", "words": ["left", "down"]}
 
 
 def test_kws_edge_listen_joins_words() -> None:
     words = list(kws_edge.listen(demo_recording()))
     labels = [found.label for found in words]
-    at = labels.index("down")
-    assert labels[at + 1] == "up"
+    at = labels.index("left")
+    assert labels[at + 1] == "down"
     joined = list(
-        kws_edge.listen(demo_recording(), sequences=[SequenceConfig("down_up", ("down", "up"))])
+        kws_edge.listen(demo_recording(), sequences=[SequenceConfig("left_down", ("left", "down"))])
     )
-    assert [found.label for found in joined] == [*labels[:at], "down_up", *labels[at + 2 :]]
+    assert [found.label for found in joined] == [*labels[:at], "left_down", *labels[at + 2 :]]
     assert joined[at].parts == (words[at], words[at + 1])
     with pytest.raises(kws_edge.KwsEdgeError, match="the model has no keyword 'robot'"):
         kws_edge.listen(demo_recording(), sequences=[COMMAND])
@@ -286,15 +286,15 @@ def test_kws_edge_listen_joins_words() -> None:
 
 def test_a_file_on_the_command_line(run_command: Command, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text("sequences: [{name: down_up, words: [down, {any: [up, go]}]}]\n")
+    config.write_text("sequences: [{name: left_down, words: [left, {any: [down, go]}]}]\n")
     arguments = ["listen", "--config", config, "--input", demo_recording()]
     result = run_command(*arguments, "--json")
     events = [json.loads(line) for line in result.stdout.splitlines()]
-    [joined] = [event for event in events if event["label"] == "down_up"]
-    assert joined["words"] == ["down", "up"]
+    [joined] = [event for event in events if event["label"] == "left_down"]
+    assert joined["words"] == ["left", "down"]
     assert joined["times_s"][1] == joined["time_s"]
-    assert {"down", "up"}.isdisjoint(event["label"] for event in events)
-    assert "(down up)" in run_command(*arguments).stdout
+    assert {"left", "down"}.isdisjoint(event["label"] for event in events)
+    assert "(left down)" in run_command(*arguments).stdout
     flag = '[{name: up_go, words: [up, "on"]}]'
     result = run_command("listen", "--sequences", flag, "--input", demo_recording())
     assert result.returncode == 78
@@ -310,15 +310,15 @@ def test_the_comparison_with_a_label_track_counts_the_words_of_a_sequence(
     track = demo_recording().with_suffix(".labels.txt")
     arguments = ["listen", "--input", demo_recording(), "--labels", track]
     alone = run_command(*arguments).stdout.splitlines()[-1]
-    joined = run_command(*arguments, "--sequences", json.dumps([DOWN_UP])).stdout.splitlines()[-1]
+    joined = run_command(*arguments, "--sequences", json.dumps([LEFT_DOWN])).stdout.splitlines()[-1]
     assert joined == alone
 
 
 @pytest.mark.parametrize("block_samples", [777, 16000, 400000])
 def test_blocks_of_any_size_give_the_same_events(block_samples: int) -> None:
-    config = parse_config({"sequences": [DOWN_UP, {"name": "x", "words": ["right", "go"]}]})
+    config = parse_config({"sequences": [LEFT_DOWN, {"name": "x", "words": ["right", "go"]}]})
     expected = events_of(config, 1600)
-    assert [event.data["label"] for event in expected].count("down_up") == 1
+    assert [event.data["label"] for event in expected].count("left_down") == 1
     found = events_of(config, block_samples)
     assert [(e.sample, e.data) for e in found] == [(e.sample, e.data) for e in expected]
 
@@ -333,19 +333,19 @@ def events_of(config: Config, block_samples: int) -> list[Event]:
 
 
 def test_a_gap_reports_what_waits_before_it_is_reported_itself() -> None:
-    config = parse_config({"sequences": [DOWN_UP]})
+    config = parse_config({"sequences": [LEFT_DOWN]})
     spotter = make_spotter(config)
     events: list[Event] = []
     engine = Engine(spotter, events.append, sequences=config.sequences)
     samples = read_audio(demo_recording(), 16000)
-    until = round(12.6 * 16000)  # "down" is spotted, "up" is to come
+    until = round(11.2 * 16000)  # "left" is spotted, "down" is to come
     engine.process(Block(samples[:until]))
-    assert "down" not in [event.data["label"] for event in events]
+    assert "left" not in [event.data["label"] for event in events]
     found = engine.process(Block(samples[until:], 1600, "a test"))
-    assert (found[0].label, found[0].sample < until) == ("down", True)
+    assert (found[0].label, found[0].sample < until) == ("left", True)
     kinds = [event.data.get("label", event.type) for event in events]
-    assert kinds[kinds.index("dropped") - 1] == "down"
-    assert "down_up" not in kinds
+    assert kinds[kinds.index("dropped") - 1] == "left"
+    assert "left_down" not in kinds
 
 
 def test_a_reload_brings_sequences_to_every_destination(
@@ -385,14 +385,14 @@ def _neighbours() -> list[str]:
 def test_home_assistant_and_commands_know_its_name() -> None:
     config = parse_config(
         {
-            "sequences": [DOWN_UP],
+            "sequences": [LEFT_DOWN],
             "mqtt": {"host": "localhost"},
-            "commands": [{"run": ["true"], "keywords": ["down_up"]}],
+            "commands": [{"run": ["true"], "keywords": ["left_down"]}],
         }
     )
-    context = SinkContext(["down", "up", "_silence_"], "m", 16000, metrics=Metrics("m", ()))
+    context = SinkContext(["left", "down", "_silence_"], "m", 16000, metrics=Metrics("m", ()))
     mqtt, *_ = [plan for plan in plan_sinks(config, context) if plan.identity[0] == "mqtt"]  # type: ignore[index]
     announcement = json.loads(mqtt.sink._discovery)  # type: ignore[attr-defined]
-    assert announcement["components"]["keyword"]["event_types"] == ["down", "up", "down_up"]
+    assert announcement["components"]["keyword"]["event_types"] == ["left", "down", "left_down"]
     payloads = [c.get("payload") for c in announcement["components"].values()]
-    assert "down_up" in payloads
+    assert "left_down" in payloads
