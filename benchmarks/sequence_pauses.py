@@ -1,6 +1,6 @@
 """Which pause between two words a sequence needs.
 
-    python -m benchmarks.sequence_pauses --data FOLDER [--model default] [--verifier verifier]
+    python -m benchmarks.sequence_pauses --data FOLDER [--model default] [--verifier NAME]
 
 FOLDER is Mini Speech Commands, whose validation part (official split) is used. Each stream has two
 different keywords, of one speaker where possible, cut at their bounds (`measure_speech`), at one

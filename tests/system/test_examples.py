@@ -57,7 +57,7 @@ def test_the_ros_2_node_publishes_labels_and_events(tmp_path: Path) -> None:
             **os.environ,
             "PYTHONPATH": f"{tmp_path}:{ROOT}",
             "PUBLISHED": str(published),
-            "COMMAND": f"{listen} --sequences '[{{name: down_up, words: [down, up]}}]'",
+            "COMMAND": f"{listen} --sequences '[{{name: left_down, words: [left, down]}}]'",
         },
         capture_output=True,
         text=True,
@@ -69,7 +69,7 @@ def test_the_ros_2_node_publishes_labels_and_events(tmp_path: Path) -> None:
     messages = [json.loads(line) for line in published.read_text().splitlines()]
     labels = [data for topic, data in messages if topic == "keyword"]
     events = [json.loads(data) for topic, data in messages if topic == "keyword/event"]
-    assert "down_up" in labels
+    assert "left_down" in labels
     assert labels == [event["label"] for event in events if event["type"] == "detection"]
 
 
