@@ -193,7 +193,8 @@ def test_scores_thresholds_and_detections_are_seen(served: Served, browser: Brow
     thresholds = rows_of(first, browser.colour("threshold"))
     lanes = np.diff([row for row in thresholds if row - 1 not in thresholds])
     assert len(lanes) == 7, "one line a keyword"
-    assert set(lanes) == {46}, "in every lane at the same height"
+    # in every lane at nearly the same height: "up" has a threshold of its own
+    assert set(lanes) <= {45, 46, 47}
     green = np.abs(first.astype(int) - browser.colour("good")).max(axis=2) < 20
     assert green.sum() > 4 * 30, "a dot for each detection"
     time.sleep(1)

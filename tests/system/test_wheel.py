@@ -75,6 +75,7 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     ).stdout.split()
     left_out = {"models/README.md", "recordings/README.md", "recordings/make_demo.py"}
     data = ("models/", "recordings/", "systemd/")
+    left_out |= {name for name in tracked if "/first/" in name}  # a run that another began with
     expected = {f"kws_edge/{n}" if n.startswith(data) else n for n in set(tracked) - left_out}
     assert expected - names == set()
     assert {name.split("/")[0] for name in names} == {
