@@ -37,7 +37,7 @@ def test_the_demo_installs_listens_and_leaves_the_home_alone(clone: Path, tmp_pa
         *detections, comparison = result.stdout.splitlines()
         assert len(detections) == 7
         assert comparison == (
-            "spoken: 8 keywords and 5 other words; spotted 7 of 8 (missed go at 17.5 s), and 0"
+            "spoken: 8 keywords and 5 other words; spotted 7 of 8 (missed up at 13.0 s), and 0"
             " times where no such keyword was spoken"
         )
     assert "installing" not in result.stderr
