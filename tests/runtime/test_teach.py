@@ -78,7 +78,7 @@ def test_a_job_makes_a_model_with_progress_log_and_comparison(tmp_path: Path) ->
     )
     (arguments,) = map(json.loads, (tmp_path / "calls").read_text().splitlines())
     assert arguments[0] == str(tmp_path / "recordings")
-    assert arguments[-1] == f"--from={find_model('default').parent / 'run'}"
+    assert arguments[-1] == f"--from={find_model('small-int8').parent / 'run'}"
     assert "--only" not in arguments
     assert part.start(only=True) == "own-2", "another one beside the first"
     wait_for_end(part, "done")
