@@ -164,7 +164,8 @@ def _check_free(page: PageConfig) -> None:
     """Raises `AddressError` where the page cannot be served: without it `ui` is of no use, while a
     daemon goes on and tries again."""
     try:
-        socket.create_server((page.host, page.port)).close()
+        family = socket.AF_INET6 if ":" in page.host else socket.AF_INET
+        socket.create_server((page.host, page.port), family=family).close()
     except OSError as error:
         raise AddressError(f"cannot serve {page.host}:{page.port}: {os_reason(error)}") from error
 
