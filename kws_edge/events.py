@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from kws_edge.boundary import printable
-from kws_edge.detection.detector import Detection, NearMiss
+from kws_edge.detection.detector import Detection
+from kws_edge.detection.near_misses import NearMiss
 
 SCHEMA = 1
 

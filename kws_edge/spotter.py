@@ -17,10 +17,10 @@ from kws_edge.detection.detector import (
     Detection,
     Detector,
     DetectorConfig,
-    NearMiss,
 )
 from kws_edge.detection.detector import samples as samples_of
 from kws_edge.detection.energy_gate import IdleGate
+from kws_edge.detection.near_misses import NearMiss
 from kws_edge.errors import DataError
 from kws_edge.features.front_end import RollingFeatures
 from kws_edge.model.classifier import Classifier, StreamingClassifier

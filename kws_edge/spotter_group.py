@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from kws_edge.detection.detector import Detection, DetectorConfig, NearMiss
+from kws_edge.detection.detector import Detection, DetectorConfig
+from kws_edge.detection.near_misses import NearMiss
 from kws_edge.errors import ConfigError, ValidationErrors
 from kws_edge.features.front_end import FeatureConfig, RollingFeatures
 from kws_edge.model.manifest import Manifest

@@ -14,7 +14,8 @@ from sink_parts import wait_for
 from kws_edge.audio.buffer import SampleBuffer
 from kws_edge.audio.files import read_audio
 from kws_edge.config.config import Config
-from kws_edge.detection.detector import Detection, NearMiss
+from kws_edge.detection.detector import Detection
+from kws_edge.detection.near_misses import NearMiss
 from kws_edge.errors import ConfigError
 from kws_edge.events import Event, EventFactory
 from kws_edge.sinks.base import SinkWorker

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sink_parts import detections, wait_for
 
-from kws_edge.detection.detector import Detection, NearMiss
+from kws_edge.detection.detector import Detection
+from kws_edge.detection.near_misses import NearMiss
 from kws_edge.events import Event, EventFactory
 from kws_edge.sinks.base import SinkWorker
 from kws_edge.sinks.stdout import StdoutSink

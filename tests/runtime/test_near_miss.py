@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_detector import HOP, LABELS, posteriors
 
-from kws_edge.detection.detector import Detector, DetectorConfig, NearMiss
+from kws_edge.detection.detector import Detector, DetectorConfig
+from kws_edge.detection.near_misses import NearMiss
 from kws_edge.types import FloatArray
 
 QUIET = posteriors("_silence_")

@@ -6,8 +6,9 @@ import numpy as np
 from conftest import noise
 
 from kws_edge.audio.files import read_audio
-from kws_edge.detection.detector import Detection, DetectorConfig, NearMiss
+from kws_edge.detection.detector import Detection, DetectorConfig
 from kws_edge.detection.energy_gate import hum_basis, powers
+from kws_edge.detection.near_misses import NearMiss
 from kws_edge.detection.scoring import read_label_track
 from kws_edge.model.classifier import Classifier
 from kws_edge.model.file import demo_recording

@@ -6,6 +6,7 @@ a state, kept between calls (streaming layers with external states: Rybakov et a
 arXiv:2005.06720). Nothing is padded in time, so that both forms see the same numbers.
 """
 
+import itertools
 from typing import Any, Protocol
 
 import keras
@@ -149,3 +150,10 @@ def pad_bands(x: Tensor, kernel: int, stride: int = 1) -> Tensor:
 def softmax(pooled: Tensor, num_labels: int) -> Tensor:
     """Posteriors ``[n, num_labels]`` of ``pooled [n, channels]``."""
     return keras.layers.Softmax()(keras.layers.Dense(num_labels)(pooled))
+
+
+def freeze(model: keras.Model, count: int) -> None:
+    """Leave the first ``count`` convolutions as they are: they are not trained."""
+    convolutions = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    for layer in itertools.islice(convolutions, count):
+        layer.trainable = False

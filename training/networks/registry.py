@@ -7,6 +7,7 @@ streaming form, too. Nothing here imports Keras, so that configurations are chec
 
 import importlib
 import inspect
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kws_edge.errors import ConfigError
@@ -51,9 +52,7 @@ def begin_pretrained(name: str, model: "keras.Model", frozen: int = 0) -> None:
 
     Raises `ConfigError` where there is nothing to freeze.
     """
-    entry = ARCHITECTURES[name]
-    module = importlib.import_module(entry) if isinstance(entry, str) else None
-    if begin := getattr(module, "begin_pretrained", None):
+    if begin := getattr(_module(name), "begin_pretrained", None):
         begin(model, frozen)
     elif frozen:
         raise ConfigError(f"network.frozen: {frozen}, and {name} does not begin pretrained")
@@ -62,10 +61,14 @@ def begin_pretrained(name: str, model: "keras.Model", frozen: int = 0) -> None:
 def pretrained_layers(name: str) -> int:
     """How many of an architecture's first convolutions begin pretrained: its module's
     ``PRETRAINED``. What they extract serves any word."""
-    entry = ARCHITECTURES[name]
-    module = importlib.import_module(entry) if isinstance(entry, str) else None
-    layers: int = getattr(module, "PRETRAINED", 0)
+    layers: int = getattr(_module(name), "PRETRAINED", 0)
     return layers
+
+
+def _module(name: str) -> ModuleType | None:
+    """Where an architecture stands; None for a function that stands for itself."""
+    entry = ARCHITECTURES[name]
+    return importlib.import_module(entry) if isinstance(entry, str) else None
 
 
 def has_streaming_form(name: str) -> bool:

@@ -6,7 +6,6 @@ arXiv:2002.01322. The embedding learnt from far more speech than there is here: 
 pyopen-wakeword; a training begins with them and changes them. The head is of openWakeWord's kind.
 """
 
-import itertools
 import re
 from importlib import resources
 
@@ -23,6 +22,7 @@ from training.networks.layers import (
     Tensor,
     Windowed,
     conv,
+    freeze,
     receptive,
     relu,
     softmax,
@@ -94,13 +94,6 @@ def begin_pretrained(model: keras.Model, frozen: int = 0) -> None:
     for layer, (kernel, bias) in zip(layers, weights, strict=False):  # the head's follow
         layer.set_weights([kernel, bias])
     freeze(model, frozen)
-
-
-def freeze(model: keras.Model, count: int) -> None:
-    """Leave the first ``count`` convolutions as they are: they are not trained."""
-    convolutions = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
-    for layer in itertools.islice(convolutions, count):
-        layer.trainable = False
 
 
 NAME = re.compile(r"model/conv2d(?:_(\d+))?/Conv2D1?$")

@@ -19,9 +19,9 @@ from training.config import NetworkConfig, TrainingConfig, as_document
 from training.data.loading import Epochs, Examples, Report, features_of, targets_of
 from training.data.material import find_recordings
 from training.data.prepare import TrainingData, prepare
+from training.networks.layers import freeze
 from training.networks.network import multiply_accumulates, network, uncompiled
 from training.networks.registry import begin_pretrained
-from training.networks.speech_embedding import freeze
 from training.train.checkpoint import Checkpoint
 from training.train.run import (
     CALIBRATION,
